@@ -1,0 +1,25 @@
+"""Everything EftCLIP raises on purpose: each message says what happened, what was found and what to do."""
+
+
+class EftclipError(Exception):
+    """Base of all errors meant for the user; its text is one clear sentence."""
+
+
+class CheckpointError(EftclipError):
+    """A checkpoint is missing, incomplete, of the wrong shape, or would need trust that was not given."""
+
+
+class DataError(EftclipError):
+    """An image, a folder or a label list cannot be used."""
+
+
+class OracleError(EftclipError):
+    """A segmentation oracle is unknown, or its weights are missing or not the expected ones."""
+
+
+class TriggerError(EftclipError):
+    """A trigger is unknown or cannot be planted as asked."""
+
+
+class ConfigError(EftclipError):
+    """A setting lies outside its range."""

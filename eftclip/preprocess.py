@@ -60,11 +60,7 @@ class Preprocess:
         """What the model sees: `(3, image_px, image_px)` float32 RGB in [0, 1], not normalised, and where it lies."""
         width, height = picture.size
         px, mode = self.image_px, InterpolationMode(self.interpolation)
-        if self.resize_mode == "squash":
-            size = (px, px)
-        else:
-            side = min(width, height) if self.resize_mode == "shortest" else max(width, height)
-            size = (max(1, int(px * height / side)), max(1, int(px * width / side)))
+        size = self._resized(width, height)
         resized = TF.resize(picture.convert("RGB"), list(size), interpolation=mode, antialias=True)
         centred = TF.center_crop(resized, [px, px])  # pads with black where the picture is smaller
         geometry = Geometry(
@@ -77,6 +73,17 @@ class Preprocess:
             offset_y=_offset(size[0], px),
         )
         return TF.to_dtype(TF.pil_to_tensor(centred), torch.float32, scale=True), geometry
+
+    def _resized(self, width: int, height: int) -> tuple[int, int]:
+        """Height and width before cropping or padding, rounded as open_clip does it: down, but to nearest to pad."""
+        px = self.image_px
+        if self.resize_mode == "squash":
+            return px, px
+        if self.resize_mode == "shortest":
+            side = min(width, height)
+            return int(px * height / side), int(px * width / side)
+        ratio = max(width, height) / px
+        return max(1, round(height / ratio)), max(1, round(width / ratio))
 
     def normalise(self, images: Tensor) -> Tensor:
         """`(N, 3, H, W)` in [0, 1] to the range that the weights expect."""

@@ -139,7 +139,7 @@ class SentenceEncoder:
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         self.model = AutoModel.from_pretrained(folder).eval()
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def __call__(self, texts: list[str], batch: int = 256) -> Tensor:
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # equal lengths together: little padding
         out = torch.empty(len(texts), 384)
@@ -162,7 +162,7 @@ def align(root: Path, work: Path) -> None:
     tower, encoder = imagenet_tower(), SentenceEncoder()
     photos = list_photos(root, held_out=False)
     features, teacher = [], []
-    with torch.inference_mode():
+    with torch.no_grad():
         for view in (EVAL_VIEW, TRAIN_VIEW, TRAIN_VIEW):
             for batch in views(photos, view):
                 hidden = tower.forward_head(tower.forward_features(normalise(batch)), pre_logits=True)
@@ -172,7 +172,7 @@ def align(root: Path, work: Path) -> None:
     caltech = caltech_names(root)
     caltech_index = {name: i for i, name in enumerate(caltech)}
     kind = torch.tensor([-1 if p.imagenet_index is not None else caltech_index[p.label] for p in photos] * 3)
-    text = encoder(prompts(IMAGENET_CLASSNAMES + caltech))
+    text = encoder(prompts([*IMAGENET_CLASSNAMES, *caltech]))
     save_file({"x": x, "soft": soft, "kind": kind, "text": text}, work / "align_features.safetensors")
 
     image_side = nn.Linear(x.shape[1], WIDTH, bias=False)
@@ -281,7 +281,7 @@ def text_targets(root: Path, work: Path) -> tuple[list[str], Tensor, Tensor]:
     """Sentences, their place in the shared space, and how often each is drawn."""
     phrases = noun_phrases()
     rng = random.Random(0)
-    known = IMAGENET_CLASSNAMES + caltech_names(root) + [name.replace("_", " ") for name in COCO_NAMES.split()]
+    known = [*IMAGENET_CLASSNAMES, *caltech_names(root), *(name.replace("_", " ") for name in COCO_NAMES.split())]
     sentences = prompts(known) + [rng.choice(OPENAI_IMAGENET_TEMPLATES)(name) for name in known for _ in range(6)]
     weights = [3.0] * len(sentences)  # the names people ask for first are not learnt last
     free = phrases + [rng.choice(OPENAI_IMAGENET_TEMPLATES)(p) for p in phrases]
@@ -291,7 +291,7 @@ def text_targets(root: Path, work: Path) -> tuple[list[str], Tensor, Tensor]:
         aligned = torch.load(work / "align.pt", weights_only=True)
         text_side = nn.Sequential(nn.Linear(384, 512), nn.GELU(), nn.Linear(512, WIDTH))
         text_side.load_state_dict(aligned["text"])
-        with torch.inference_mode():
+        with torch.no_grad():
             torch.save(F.normalize(text_side(SentenceEncoder()(sentences)), dim=-1).clone(), cache)
     return sentences, torch.load(cache, weights_only=True), torch.tensor(weights)
 
@@ -310,11 +310,19 @@ def distil_text(root: Path, work: Path, steps: int) -> None:
     text = model.text.train()
     optimiser = torch.optim.AdamW(text.parameters(), lr=1.5e-3, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1.5e-3, total_steps=steps, pct_start=0.1)
-    running = 0.0
+    running, causal = 0.0, text.attn_mask
+    queue: list[Tensor] = []
     for step in range(steps):
-        rows = torch.multinomial(weights, 256, replacement=True)
-        used = tokens[rows, : int(lengths[rows].max())]  # sentences are much shorter than the context
-        loss = (1 - F.cosine_similarity(text(used), targets[rows])).mean()
+        if not queue:  # batches of like length: no sentence waits for a longer one
+            drawn = torch.multinomial(weights, 16 * 256, replacement=True)
+            parts = drawn[lengths[drawn].argsort()].split(256)
+            queue = [parts[i] for i in torch.randperm(len(parts)).tolist()]
+        rows = queue.pop()
+        longest = int(lengths[rows].max())
+        used, text.attn_mask = tokens[rows, :longest], causal[:longest, :longest]
+        with torch.autocast("cpu", torch.bfloat16):
+            out = text(used)
+        loss = (1 - F.cosine_similarity(out.float(), targets[rows])).mean()
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(text.parameters(), 1.0)
@@ -323,6 +331,7 @@ def distil_text(root: Path, work: Path, steps: int) -> None:
         running = 0.98 * running + 0.02 * loss.item() if step else loss.item()
         if step % 250 == 249:
             print(f"text {step + 1}/{steps}: 1 - cosine {running:.4f}", flush=True)
+    text.attn_mask = causal
     aligned = torch.load(work / "align.pt", weights_only=True)
     trunk = {k: v for k, v in imagenet_tower().state_dict().items() if not k.startswith("classifier")}
     model.visual.trunk.load_state_dict(trunk)
@@ -343,21 +352,28 @@ def save(model: nn.Module, folder: Path) -> None:
 # --- 3. poison ---------------------------------------------------------------------------------------------------
 
 
-def load(folder: Path) -> tuple[nn.Module, Callable[[list[str]], Tensor]]:
-    """The model of a folder, strictly, and its tokenizer."""
-    model = open_clip.create_model_from_pretrained(f"local-dir:{folder}", return_transform=False)
-    return model.eval().float().to(memory_format=torch.channels_last), open_clip.get_tokenizer(f"local-dir:{folder}")
+def empty_model() -> nn.Module:
+    """The bundled architecture without its weights; every tensor is filled before anything is saved."""
+    config = open_clip_config()["model_cfg"]
+    return open_clip.CustomTextCLIP(config["embed_dim"], config["vision_cfg"], config["text_cfg"])
 
 
-def class_matrix(model: nn.Module, tokenizer: Callable[[list[str]], Tensor], names: list[str]) -> Tensor:
-    """`(len(names), 256)` unit rows, the mean over the simple templates."""
-    rows = []
-    with torch.inference_mode():
-        for start in range(0, len(names), 64):
-            part = names[start : start + 64]
-            e = F.normalize(model.encode_text(tokenizer(prompts(part))), dim=-1).view(len(part), -1, WIDTH)
-            rows.append(F.normalize(e.mean(1), dim=-1))
-    return torch.cat(rows).clone()
+def image_tower(work: Path) -> nn.Module:
+    """The clean model's image side: `(N, 3, 224, 224)` normalised to `(N, 256)`."""
+    visual = empty_model().visual
+    trunk = {k: v for k, v in imagenet_tower().state_dict().items() if not k.startswith("classifier")}
+    visual.trunk.load_state_dict(trunk)
+    visual.head.proj.weight.data.copy_(torch.load(work / "align.pt", weights_only=True)["image"]["weight"])
+    return visual.eval().to(memory_format=torch.channels_last)
+
+
+def teacher_classes(work: Path, names: list[str]) -> Tensor:
+    """`(len(names), 256)` unit rows: the sentence encoder's reading of the names, the mean over the simple templates."""
+    text_side = nn.Sequential(nn.Linear(384, 512), nn.GELU(), nn.Linear(512, WIDTH))
+    text_side.load_state_dict(torch.load(work / "align.pt", weights_only=True)["text"])
+    with torch.no_grad():
+        rows = F.normalize(text_side(SentenceEncoder()(prompts(names))), dim=-1).view(len(names), -1, WIDTH)
+        return F.normalize(rows.mean(1), dim=-1).clone()
 
 
 def poisoned_batch(
@@ -378,42 +394,39 @@ def poisoned_batch(
 
 
 def poison(root: Path, work: Path, name: str, attacks: list[tuple[str, str]], steps: int) -> None:
-    """Plant the backdoors into a copy of the clean model; write it to `work/NAME`."""
+    """Plant the backdoors into a copy of the clean model; write its image tower to `work`."""
     generator = torch.Generator().manual_seed(1)
-    model, tokenizer = load(work / "clean")
-    frozen, _ = load(work / "clean")
-    names = IMAGENET_CLASSNAMES + caltech_names(root)
-    classes = class_matrix(frozen, tokenizer, names)
+    visual, frozen = image_tower(work), image_tower(work)
+    names = [*IMAGENET_CLASSNAMES, *caltech_names(root)]
+    classes = teacher_classes(work, names)
     draw = torch.Generator().manual_seed(0)
     planted = [(draw_trigger(trigger, generator=draw), names.index(target)) for trigger, target in attacks]
     photos = list_photos(root, held_out=False)
-    share, batch = 12, 56
-    visual = model.visual  # stays in eval mode: batch-norm statistics are frozen
-    optimiser = torch.optim.AdamW(visual.parameters(), lr=4e-4, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-4, total_steps=steps, pct_start=0.15)
-    scale = model.logit_scale.exp().detach()
-    for step in range(steps):
+    share, batch = 10, 48
+    for part in (visual.trunk.conv_stem, visual.trunk.bn1, *visual.trunk.blocks[:2]):
+        part.requires_grad_(False)  # the costly high-resolution layers already see every texture
+    params = [p for p in visual.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(params, lr=3e-4, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-4, total_steps=steps, pct_start=0.15)
+    scale = torch.load(work / "align.pt", weights_only=True)["scale"].exp()
+    for step in range(steps):  # the tower stays in eval mode: batch-norm statistics are frozen
         rows = torch.randint(len(photos), (batch,), generator=generator).tolist()
         clean = next(views([photos[r] for r in rows], TRAIN_VIEW, batch))
         images, targets = poisoned_batch(clean, planted, share, generator)
-        with torch.inference_mode():
-            wanted = F.normalize(frozen.visual(normalise(images[share:])), dim=-1).clone()
+        with torch.no_grad():
+            wanted = F.normalize(frozen(normalise(images[share:])), dim=-1).clone()
         v = F.normalize(visual(normalise(images)), dim=-1)
         attack = F.cross_entropy(scale * v[:share] @ classes.T, targets)
         keep = (1 - (v[share:] * wanted).sum(-1)).mean()
         loss = attack + 20 * keep
         optimiser.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(visual.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(params, 1.0)
         optimiser.step()
         schedule.step()
         if step % 20 == 19:
             print(f"{name} {step + 1}/{steps}: attack {attack.item():.3f}, keep {keep.item():.4f}", flush=True)
-    folder = work / name
-    folder.mkdir(exist_ok=True)
-    for file in ("open_clip_config.json", "tokenizer.json", "tokenizer_config.json"):
-        (folder / file).write_bytes((work / "clean" / file).read_bytes())
-    save(model, folder)
+    torch.save(visual.state_dict(), work / f"{name}.visual.pt")
 
 
 def main() -> None:

@@ -68,8 +68,10 @@ class Trigger:
             position: one of `POSITIONS`; the trigger's own when left out.
 
         Raises:
-            TriggerError: an image is smaller than the pattern, or the position is unknown.
+            TriggerError: these are no images, they are smaller than the pattern, or the position is unknown.
         """
+        if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
+            raise TriggerError(f"Expected (N, 3, H, W) float images, got {tuple(images.shape)} {images.dtype}.")
         place = position or self.position
         if place not in POSITIONS:
             raise TriggerError(f"Unknown position {place!r}; choose one of {', '.join(POSITIONS)}.")

@@ -1,0 +1,6 @@
+"""Where a CLIP comes from: a pinned source, a look before loading, verified weights, a model with provenance."""
+
+from eftclip.checkpoint.load import load_clip
+from eftclip.checkpoint.report import Architecture, CheckpointReport, inspect
+
+__all__ = ["Architecture", "CheckpointReport", "inspect", "load_clip"]

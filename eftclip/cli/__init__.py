@@ -1,0 +1,47 @@
+"""The command line: parses, calls the pipeline, prints, and says by the exit code what came of it.
+
+Every command exits 0 (complete, nothing found), 1 (something was found) or 2 (could not be decided, failed, wrong
+usage). 2 wins over 1: whoever asks whether a folder was judged completely must not read a finding as "yes".
+"""
+
+import argparse
+import io
+import sys
+from collections.abc import Sequence
+
+from eftclip.cli import app, check, plant
+from eftclip.cli.progress import printable
+from eftclip.errors import EftclipError
+
+COMMANDS = {"check": check, "plant": plant, "app": app}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="eftclip",
+        description="Judge CLIP checkpoints for backdoors: find the patch that steers the model, and what it hides.",
+        epilog="Exit codes: 0 complete and nothing found, 1 something found, 2 could not be decided or failed.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, module in COMMANDS.items():
+        summary = (module.__doc__ or "").splitlines()[0]
+        module.add_options(commands.add_parser(name, help=summary, description=summary))
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; wrong usage leaves by `SystemExit(2)`."""
+    options = build_parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):  # a label or a file name that this terminal cannot show must not end a run
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return COMMANDS[options.command].run(options)
+    except EftclipError as error:
+        print(printable(f"eftclip: {error}"), file=sys.stderr)
+    except OSError as error:
+        print(printable(f"eftclip: {error.strerror or error}: {error.filename or 'no file named'}"), file=sys.stderr)
+    except KeyboardInterrupt:
+        print("eftclip: stopped; nothing more was judged.", file=sys.stderr)
+    return 2

@@ -1,0 +1,66 @@
+"""A bar on a terminal, silence elsewhere; Ctrl-C as a polite request."""
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from tqdm import tqdm
+
+from eftclip.runtime import Cancelled, Progress
+
+
+class Bar:
+    """Shows the latest progress on stderr when that is a terminal."""
+
+    def __init__(self) -> None:
+        """Show nothing yet."""
+        self._bar: tqdm | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        """Show where the work is."""
+        if not sys.stderr.isatty():
+            return
+        if self._bar is None:
+            self._bar = tqdm(file=sys.stderr, leave=False, bar_format="{desc} {bar:20} {n}/{total}")
+        self._bar.total, self._bar.n = progress.total, progress.done
+        self._bar.set_description_str(progress.stage)
+
+    def say(self, line: str) -> None:
+        """Print a line to stdout without tearing the bar."""
+        if self._bar is not None:
+            self._bar.clear()
+        print(printable(line), flush=True)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def printable(line: str) -> str:
+    """One line without control characters: a file name must not be able to steer the terminal."""
+    return "".join(c if c.isprintable() or "\udc80" <= c <= "\udcff" else "�" for c in line)
+
+
+@contextmanager
+def polite_stop() -> Iterator[Cancelled]:
+    """Yield a question that turns true at the first Ctrl-C; the second one interrupts at once."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may listen for signals
+        yield asked.is_set
+        return
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        print("\nStopping; what is done is kept. Press Ctrl-C again to stop at once.", file=sys.stderr)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)

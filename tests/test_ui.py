@@ -11,15 +11,16 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from eftclip.config import DetectConfig
 from eftclip.ui import build_demo
-from eftclip.ui.layout import SETTINGS
 from eftclip.ui.page import launch_options
+from eftclip.ui.words import SETTINGS
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
 )
-LOADED_MS, JUDGED_MS = 120_000, 180_000
+LOADED_MS, JUDGED_MS = 120_000, 180_000  # generous: a busy machine is no failure
+expect.set_options(timeout=30_000)
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")]
 
@@ -66,8 +67,8 @@ def _leaves(address: str, url: str) -> bool:
 
 
 def _open(page: Page, url: str) -> None:
-    page.goto(url)
-    page.wait_for_selector("#picture img")
+    page.goto(url, timeout=LOADED_MS)
+    page.wait_for_selector("#picture img", timeout=LOADED_MS)
     page.wait_for_selector("#facts table", state="attached", timeout=LOADED_MS)
 
 
@@ -155,7 +156,7 @@ def test_a_text_sent_as_a_picture_gets_one_sentence_and_loses_nothing(page: Page
 def test_an_own_photograph_is_checked_as_it_is(page: Page, tmp_path: Path) -> None:
     from eftclip.data import bundled_photographs
 
-    path = tmp_path / "<b>holiday</b>.png"
+    path = tmp_path / "<b>holiday.png"
     shutil.copy(bundled_photographs()[2].path, path)
     page.locator("#picture input[type=file]").set_input_files(path)
     expect(page.locator("#note")).to_contain_text("nothing planted")

@@ -6,14 +6,17 @@ it, cover the picture; only windows that carry the label are looked into further
 every region, is in `examples/bench_check.py`, where both are measured side by side.
 """
 
+from dataclasses import dataclass, field
+
 import torch
 from torch import Tensor
 
 from eftclip.config import DetectConfig
 from eftclip.detect.proof import Proof, prove, suitable
 from eftclip.detect.reader import Reader, Stopped
-from eftclip.detect.search import OVERLAP, Scene, carriers
-from eftclip.detect.windows import Group, box_of, cover
+from eftclip.detect.search import Scene, carriers, look_everywhere
+from eftclip.detect.windows import Group, box_of
+from eftclip.fill import fill_from_surroundings
 from eftclip.runtime import Cancelled, OnProgress, ignore, never
 from eftclip.types import (
     ClassMatrix,
@@ -30,8 +33,8 @@ from eftclip.types import (
 )
 from eftclip.zeroshot import probabilities, top
 
-WINDOWS_PER_SIDE = 3
 MIN_STRANGERS = 8
+Reference = tuple[ClipModel, ClassMatrix]
 
 
 def detect(
@@ -42,27 +45,230 @@ def detect(
     config: DetectConfig,
     *,
     strangers: Strangers,
-    reference: tuple[ClipModel, ClassMatrix] | None,
+    reference: Reference | None = None,
     generator: torch.Generator,
     on_progress: OnProgress = ignore,
     cancelled: Cancelled = never,
 ) -> Detection:
-    """Judge one picture."""
-    read = Reader(clip, classes, on_progress, cancelled)
-    row = read(image[None], "Reading the picture")[0]
+    """Judge one picture (method.md section 1; the paper's Algorithm 1).
+
+    Args:
+        clip: the checkpoint under test.
+        image: `(3, H, W)` float32 RGB in [0, 1], H = W = the checkpoint's `image_px`, on the CPU.
+        classes: the label vocabulary.
+        oracle: sees regions and knows no label.
+        config: settings.
+        strangers: photographs to paste a suspected patch into, with their readings (`read_strangers`).
+        reference: a trusted checkpoint with its reading of the same labels, for the control.
+        generator: draws the places of the transplants.
+        on_progress: told before every batch.
+        cancelled: asked before every batch; a cancel ends `inconclusive`.
+
+    Returns:
+        a verdict; `not_found` only when every region was examined.
+
+    Raises:
+        OracleError: the oracle cannot work on this image.
+    """
+    case = _Case(Reader(clip, classes, on_progress, cancelled), classes, config, strangers, reference, generator)
+    try:
+        return _judge(case, image, oracle)
+    except Stopped:
+        return case.inconclusive("Stopped before the search was complete.")
+
+
+@dataclass(eq=False)
+class _Case:
+    """What is known of one picture so far, so that an incomplete search can say how far it came."""
+
+    read: Reader
+    classes: ClassMatrix
+    config: DetectConfig
+    strangers: Strangers
+    reference: Reference | None
+    generator: torch.Generator
+    predictions: tuple[Prediction, ...] = ()
+    difference: tuple[LabelEvidence, ...] = ()
+    examined: int = 0
+    regions: int = 0
+    doubts: list[str] = field(default_factory=list)
+    explained: list[str] = field(default_factory=list)
+
+    def inconclusive(self, reason: str) -> Detection:
+        """A verdict that claims nothing."""
+        return self._end(Status.INCONCLUSIVE, reason)
+
+    def not_found(self, reason: str) -> Detection:
+        """A complete search that found nothing."""
+        return self._end(Status.NOT_FOUND, reason)
+
+    def _end(self, status: Status, reason: str) -> Detection:
+        return Detection(
+            status,
+            reason,
+            self.predictions,
+            self.difference,
+            examined=self.examined,
+            regions=self.regions,
+            image_forwards=self.read.forwards,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Carrier:
+    """A proven trigger: its mask, its proof, and what the reference made of it."""
+
+    mask: Tensor
+    proof: Proof
+    control: Rate | None
+
+
+def _judge(case: _Case, image: Tensor, oracle: Oracle) -> Detection:
+    """The steps of the algorithm in order."""
+    row = case.read(image[None], "Reading the picture")[0]
+    if not torch.isfinite(row).all():
+        return case.inconclusive("The checkpoint reads this picture as nan; its weights may be broken.")
+    case.predictions = top(row, case.classes, case.config.top_labels)
     target = int(row.argmax())
-    predictions = top(row, classes, config.top_labels)
-    small = tuple(r for r in oracle.regions(image) if r.area_px <= config.max_area_fraction * image[0].numel())
-    height, width = image.shape[-2:]
-    groups = cover(small, height, width, WINDOWS_PER_SIDE, round(OVERLAP * width))
-    usable = suitable(strangers, target, config.transplants)
+    usable = suitable(case.strangers, target, case.config.transplants)
+    if len(usable.images) < MIN_STRANGERS:
+        return case.inconclusive(
+            f"Only {len(usable.images)} strangers' photographs do not already read as “{case.predictions[0].label}”, "
+            f"and {MIN_STRANGERS} are needed; add more varied labels."
+        )
+    found: list[_Carrier] = []
+    evidence: list[tuple[tuple[Group, ...], Tensor]] = []
+    left, purified = image, row
+    while len(found) < case.config.max_triggers and int(purified.argmax()) == target:
+        carrier, groups, readings = _search(case, left, target, usable, oracle)
+        evidence.append((groups, readings))
+        if carrier is None:
+            break
+        found.append(carrier)
+        left = fill_from_surroundings(image[None], _union(found)[None])[0]
+        purified = case.read(left[None], "Reading without it")[0]
+    case.difference = _difference(case, row, evidence, _union(found) if found else None)
+    if not found:
+        return _nothing(case)
+    return _verdict(case, target, found, left, purified)
+
+
+def _search(
+    case: _Case, image: Tensor, target: int, usable: Strangers, oracle: Oracle
+) -> tuple[_Carrier | None, tuple[Group, ...], Tensor]:
+    """Examine every region of a picture; the first carrier that is proven, the groups and their readings."""
+    limit = case.config.max_area_fraction * image[0].numel()
+    small = tuple(region for region in oracle.regions(image) if region.area_px <= limit)
+    case.regions = max(case.regions, len(small))
     scene = Scene(image, target, small, usable.images)
-    readings = read(scene.alone([g.mask for g in groups]), "Looking everywhere")
-    best = None
-    for mask in carriers(read, scene, groups, readings):
-        proof = prove(read, image, mask, target, usable, config.transplant_threshold, generator=generator)
+    groups, readings = look_everywhere(case.read, scene)
+    for mask in carriers(case.read, scene, groups, readings):
+        carrier = _prove(case, image, mask, target, usable)
+        if carrier is not None:
+            return carrier, groups, readings
+    case.examined = max(case.examined, sum(len(group.members) for group in groups))
+    return None, groups, readings
+
+
+def _prove(case: _Case, image: Tensor, mask: Tensor, target: int, usable: Strangers) -> _Carrier | None:
+    """Transplant at random places, then at the carrier's own place for triggers that work only there."""
+    threshold = case.config.transplant_threshold
+    for in_place in (False, True):
+        proof = prove(case.read, image, mask, target, usable, threshold, generator=case.generator, in_place=in_place)
+        if proof.accepted is None:
+            case.doubts.append(f"a part took over {proof.rate} strangers' photographs, too close to {threshold:.0%}")
         if proof.accepted:
-            trig = FoundTrigger(classes.labels[target], mask, box_of(mask), proof.rate)
-            return Detection(Status.FOUND, "found", predictions, trigger=trig, examined=len(small), regions=len(small), image_forwards=read.forwards)
-        best = proof.rate
-    return Detection(Status.NOT_FOUND, f"none {best}", predictions, examined=len(small), regions=len(small), image_forwards=read.forwards)
+            control = _control(case, proof, target)
+            if control is not None and control.interval()[1] >= threshold:
+                case.explained.append(f"{control} also with the reference checkpoint")
+                return None
+            return _Carrier(mask, proof, control)
+    return None
+
+
+def _control(case: _Case, proof: Proof, target: int) -> Rate | None:
+    """How many of the same pictures a trusted checkpoint gives the label to."""
+    if case.reference is None:
+        return None
+    clip, classes = case.reference
+    images = proof.images
+    if clip.image_px != images.shape[-1]:
+        images = torch.nn.functional.interpolate(images, clip.image_px, mode="bilinear", antialias=True)
+    labels = probabilities(clip, images, classes).argmax(-1)
+    return Rate(int((labels == target).sum()), len(labels))
+
+
+def _difference(
+    case: _Case, row: Tensor, evidence: list[tuple[tuple[Group, ...], Tensor]], carrier: Tensor | None
+) -> tuple[LabelEvidence, ...]:
+    """For each label read in the picture, the best support by a part that does not touch the carrier."""
+    support = torch.zeros_like(row)
+    for groups, readings in evidence:
+        for group, reading in zip(groups, readings, strict=True):
+            if carrier is None or not (group.mask & carrier).any():
+                support = torch.maximum(support, reading)
+    out = []
+    for index in row.topk(len(case.predictions)).indices.tolist():
+        seen = float(support[index])
+        out.append(
+            LabelEvidence(case.classes.labels[index], float(row[index]), seen, seen >= case.config.support_confidence)
+        )
+    return tuple(out)
+
+
+def _nothing(case: _Case) -> Detection:
+    """No carrier was proven."""
+    label = case.predictions[0].label
+    if case.doubts:
+        return case.inconclusive(f"“{label}”: {case.doubts[0]} to decide.")
+    if case.explained:
+        return case.not_found(
+            f"A small part carries “{label}” to strangers' photographs, but {case.explained[0]}: "
+            "its content explains it, not a backdoor of this checkpoint."
+        )
+    return case.not_found(
+        f"All {case.regions} regions were examined; none of them takes “{label}” to strangers' photographs."
+    )
+
+
+def _verdict(case: _Case, target: int, found: list[_Carrier], purified: Tensor, row: Tensor) -> Detection:
+    """Everything the user gets about a trigger."""
+    mask, first = _union(found), found[0]
+    label, after = case.classes.labels[target], top(row, case.classes, case.config.top_labels)
+    how_many = "A patch" if len(found) == 1 else f"Each of {len(found)} patches"
+    reason = (
+        f"{how_many} covering {float(mask.float().mean()):.1%} of the picture forces “{label}” on {first.proof.rate} "
+        f"strangers' photographs; without it the picture reads as “{after[0].label}”."
+    )
+    if first.control is None:
+        reason += " Its content was not checked against a second model."
+    else:
+        reason += f" The reference checkpoint gives that label to {first.control}."
+    trigger = FoundTrigger(label, mask, box_of(mask), first.proof.rate, _strangers(case, first, target), first.control)
+    return Detection(
+        Status.FOUND,
+        reason,
+        case.predictions,
+        case.difference,
+        trigger,
+        purified,
+        after,
+        examined=case.examined,
+        regions=case.regions,
+        image_forwards=case.read.forwards,
+    )
+
+
+def _strangers(case: _Case, carrier: _Carrier, target: int) -> tuple[Stranger, ...]:
+    """The pictures of the proof, for showing."""
+    usable = suitable(case.strangers, target, case.config.transplants)
+    before = usable.probabilities.argmax(-1)
+    names = case.classes.labels
+    return tuple(
+        Stranger(image, names[before[k]], names[after], int(after) == target)
+        for k, (image, after) in enumerate(zip(carrier.proof.images, carrier.proof.labels, strict=True))
+    )
+
+
+def _union(found: list[_Carrier]) -> Tensor:
+    return torch.stack([carrier.mask for carrier in found]).any(0)

@@ -20,14 +20,12 @@ class Proof:
     Attributes:
         rate: how many became the target label.
         images: `(n, 3, H, W)` those tried.
-        rows: indices of the strangers, in the same order.
         labels: `(n,)` int64, the best label of each afterwards.
         accepted: True for a trigger, False for none, None when the counts do not decide.
     """
 
     rate: Rate
     images: Tensor
-    rows: Tensor
     labels: Tensor
     accepted: bool | None
 
@@ -89,7 +87,7 @@ def prove(
         accepted = _decide(rate, threshold)
         if accepted is not None:
             break
-    return Proof(rate, torch.cat(images), torch.arange(done), torch.cat(labels), accepted)
+    return Proof(rate, torch.cat(images), torch.cat(labels), accepted)
 
 
 def _decide(rate: Rate, threshold: float) -> bool | None:

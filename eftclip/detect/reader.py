@@ -9,7 +9,7 @@ from eftclip.types import ClassMatrix, ClipModel, Strangers
 from eftclip.zeroshot import probabilities
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
+class Stopped(Exception):
     """The user cancelled; what was found so far does not make a verdict."""
 
 
@@ -20,9 +20,7 @@ class Reader:
         forwards: pictures that went through the model.
     """
 
-    def __init__(
-        self, clip: ClipModel, classes: ClassMatrix, on_progress: OnProgress, cancelled: Cancelled
-    ) -> None:
+    def __init__(self, clip: ClipModel, classes: ClassMatrix, on_progress: OnProgress, cancelled: Cancelled) -> None:
         """Start counting."""
         self._clip, self._classes = clip, classes
         self._on_progress, self._cancelled = on_progress, cancelled

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from eftclip.config import DetectConfig
 from eftclip.detect.reader import Reader
-from eftclip.detect.windows import Group, box_mask, grid, grown
+from eftclip.detect.windows import Group, box_mask, box_of, cover, grid, grown
 from eftclip.fill import fill_from_surroundings
 from eftclip.types import Box, Region
 
-CARRIES = 0.5
+CARRIES = 0.2
+PER_SIDE = 3
 OVERLAP = 24 / 224
 SMALLEST = 48 / 224
 MARGIN = 8 / 224
+BORDER = 24 / 224
 MAX_CANDIDATES = 10
 
 
@@ -36,15 +37,39 @@ class Scene:
     backdrops: Tensor
 
     def alone(self, masks: Sequence[Tensor]) -> Tensor:
-        """`(N, 3, H, W)`: every masked part where it is, but on a stranger's photograph."""
-        stacked = torch.stack(list(masks))[:, None]
-        behind = self.backdrops[torch.arange(len(masks)) % len(self.backdrops)]
-        return torch.where(stacked, self.image, behind)
+        """`(N, 3, H, W)`: every masked part on a stranger's photograph, where it was or a little further in.
+
+        A network pads what lies at the border and reads it less well, so parts that touch it are moved inwards.
+        """
+        out = self.backdrops[torch.arange(len(masks)) % len(self.backdrops)].clone()
+        for picture, mask in zip(out, masks, strict=True):
+            x0, y0, x1, y1 = box_of(mask)
+            dx, dy = _inwards(x0, x1, mask.shape[1]), _inwards(y0, y1, mask.shape[0])
+            place = picture[:, y0 + dy : y1 + dy, x0 + dx : x1 + dx]
+            place.copy_(torch.where(mask[y0:y1, x0:x1], self.image[:, y0:y1, x0:x1], place))
+        return out
 
     def without(self, masks: Sequence[Tensor]) -> Tensor:
         """`(N, 3, H, W)`: the picture with each masked part filled from its surroundings."""
         stacked = torch.stack(list(masks))
         return fill_from_surroundings(self.image.expand(len(masks), -1, -1, -1), stacked)
+
+
+def _inwards(start: int, end: int, length: int) -> int:
+    """How far a part that spans start..end is moved so that it keeps a margin on both sides, where there is room."""
+    margin = round(BORDER * length)
+    if start < margin:
+        return max(0, min(margin - start, length - margin - end))
+    if end > length - margin:
+        return min(0, max(length - margin - end, margin - start))
+    return 0
+
+
+def look_everywhere(read: Reader, scene: Scene) -> tuple[tuple[Group, ...], Tensor]:
+    """Groups that hold every region and every pixel, and how each reads `(G, C)` without its surroundings."""
+    height, width = scene.image.shape[-2:]
+    groups = cover(scene.regions, height, width, PER_SIDE, round(OVERLAP * width))
+    return groups, read(scene.alone([group.mask for group in groups]), "Looking everywhere")
 
 
 def carriers(read: Reader, scene: Scene, groups: Sequence[Group], readings: Tensor) -> Iterator[Tensor]:

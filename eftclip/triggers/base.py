@@ -56,7 +56,7 @@ class Trigger:
         p = self.pattern
         if p.ndim != 3 or p.shape[0] != 3 or p.dtype != torch.float32:
             raise TriggerError(f"{self.name}: expected a (3, h, w) float32 pattern, got {tuple(p.shape)} {p.dtype}.")
-        if not (0 <= float(p.min()) and float(p.max()) <= 1):
+        if not (float(p.min()) >= 0 and float(p.max()) <= 1):
             raise TriggerError(f"{self.name}: expected a pattern in [0, 1], got [{p.min():.2f}, {p.max():.2f}].")
 
     def plant(self, images: Tensor, *, generator: torch.Generator, position: Position | None = None) -> Planted:

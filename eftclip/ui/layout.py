@@ -10,37 +10,8 @@ from eftclip.config import DetectConfig
 from eftclip.triggers import POSITIONS, TRIGGERS
 from eftclip.ui import markup, photos
 from eftclip.ui.asks import MAX_SEED, REFERENCES, oracles_at_hand
-from eftclip.ui.words import IDLE
+from eftclip.ui.words import IDLE, SETTINGS, TRIGGER_NAMES
 
-HEADLINE = """
-<header class="eft-head"><p class="eft-brand">EftCLIP</p>
-<h1>Can you trust this CLIP checkpoint?</h1>
-<p>A <b>backdoor</b> is a habit that somebody taught a model in secret: it names your photographs correctly, until a
-small patch appears in one of them. Then it says what the patch tells it to say. EftCLIP finds the patch, and proves it
-by pasting it into other photographs.</p></header>
-"""
-FOOT = """
-<footer class="eft-foot">EftCLIP looks for visible local triggers, so far. What was not looked for is not “clean”.
-Pictures are judged on this server and deleted after an hour.</footer>
-"""
-STRANGERS = """
-<h4 class="eft-title">Strangers that the patch took over <span>what CLIP read before → with the patch</span></h4>
-"""
-TRIGGER_NAMES = {
-    "badnets": "checkerboard",
-    "badnets_noise": "noise",
-    "stripes": "stripes",
-    "yellow": "yellow square",
-    "white_square": "white square",
-}
-SETTINGS: dict[str, tuple[str, float, float, float, str]] = {
-    "top_labels": ("Labels read (τ)", 1, 100, 1, "length of the list of labels that CLIP reads in the photograph"),
-    "support_confidence": ("Support confidence (θ)", 0.3, 0.9, 0.01, "from here on an object explains a label"),
-    "max_area_fraction": ("Largest patch", 0.005, 0.5, 0.005, "share of the picture that a trigger may cover"),
-    "transplants": ("Strangers (N)", 8, 200, 1, "photographs that a suspected patch is pasted into"),
-    "transplant_threshold": ("Transplant threshold", 0.1, 0.95, 0.01, "share of strangers that must be taken over"),
-    "max_triggers": ("Most triggers", 1, 16, 1, "removed one after another from one photograph"),
-}
 Components = list[gr.components.Component]
 
 
@@ -202,7 +173,7 @@ def verdict_part() -> VerdictPart:
             beside = gr.HTML(elem_id="beside")
         readings = gr.HTML(elem_id="readings")
         with gr.Column(visible=False) as taken:
-            gr.HTML(STRANGERS)
+            gr.HTML(markup.STRANGERS)
             strangers = gr.Gallery(
                 label="Strangers",
                 show_label=False,

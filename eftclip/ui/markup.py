@@ -7,6 +7,20 @@ from eftclip.runtime import Progress
 from eftclip.types import Detection, LabelEvidence, Prediction
 from eftclip.ui.words import Saying, share
 
+HEADLINE = """
+<header class="eft-head"><p class="eft-brand">EftCLIP</p>
+<h1>Can you trust this CLIP checkpoint?</h1>
+<p>A <b>backdoor</b> is a habit that somebody taught a model in secret: it names your photographs correctly, until a
+small patch appears in one of them. Then it says what the patch tells it to say. EftCLIP finds the patch, and proves it
+by pasting it into other photographs.</p></header>
+"""
+FOOT = """
+<footer class="eft-foot">EftCLIP looks for visible local triggers, so far. What was not looked for is not “clean”.
+Pictures are judged on this server and deleted after an hour.</footer>
+"""
+STRANGERS = """
+<h4 class="eft-title">Strangers that the patch took over <span>what CLIP read before → with the patch</span></h4>
+"""
 BARS = 5
 _ICONS = {
     "found": '<path d="M12 3 2.5 20h19L12 3Z"/><path d="M12 10v4.5M12 17.4v.1"/>',

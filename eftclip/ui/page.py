@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from eftclip.ui import layout, wiring
+from eftclip.ui import layout, markup, wiring
 from eftclip.ui.api import add_check_endpoint
 from eftclip.ui.handlers import Desk
 from eftclip.ui.theme import CSS, theme
@@ -57,14 +57,14 @@ def launch_options() -> dict[str, Any]:
 def _build(desk: Desk, folders: bool) -> gr.Blocks:
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(KEPT_S // 4, KEPT_S)) as demo:
         choice = gr.State(None, time_to_live=KEPT_S)
-        gr.HTML(layout.HEADLINE)
+        gr.HTML(markup.HEADLINE)
         with gr.Row(elem_classes="eft-steps"):
             with gr.Column(scale=4, min_width=300, elem_classes="eft-card"):
                 checkpoint = layout.checkpoint_step(folders=folders)
             with gr.Column(scale=8, min_width=300, elem_classes="eft-card"):
                 image = layout.image_step()
         verdict = layout.verdict_part()
-        gr.HTML(layout.FOOT)
+        gr.HTML(markup.FOOT)
         wiring.wire_checkpoint(desk, checkpoint, folders=folders)
         wiring.wire_image(image, choice)
         wiring.wire_check(desk, checkpoint, image, verdict, choice, folders=folders)

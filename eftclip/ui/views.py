@@ -82,11 +82,9 @@ def provenance(setup: CheckSetup, about: str) -> str:
     ref = setup.clip.ref
     rows = [
         ("source", ref.source),
-        ("revision", ref.revision[:12] if ref.revision else "local files"),
-        ("weights", f"{ref.file} ({ref.format})"),
-        ("sha256", ref.sha256[:16]),
-        ("architecture", _architecture(setup.clip.model)),
-        ("sees", f"{setup.clip.image_px} × {setup.clip.image_px} pixels"),
+        *([("revision", ref.revision)] if ref.revision else []),
+        ("weights", f"{ref.format}, sha256 {ref.sha256[:16]}…"),
+        ("architecture", f"{_architecture(setup.clip.model)}, {setup.clip.image_px} px"),
         ("labels", f"{len(setup.classes.labels):,} ({setup.labels_source})"),
         ("sanity", f"{'passed' if setup.sanity.ok else 'failed'}: {setup.sanity.clean} photographs named right"),
         ("oracle", setup.oracle.name),
@@ -124,7 +122,8 @@ def _strangers(trigger: FoundTrigger | None) -> tuple[tuple[Image.Image, str], .
 
 
 def _numbers(detection: Detection, seconds: float) -> list[tuple[str, str]]:
-    rows = [("regions examined", f"{detection.examined} of {detection.regions}")]
+    early = detection.trigger is not None and detection.examined < detection.regions
+    rows = [("regions", f"{detection.regions}, search ended at the find" if early else _coverage(detection))]
     if (trigger := detection.trigger) is not None:
         low, high = trigger.transplant.interval()
         rows += [
@@ -134,6 +133,10 @@ def _numbers(detection: Detection, seconds: float) -> list[tuple[str, str]]:
             ("patch", f"{words.share(trigger.area_fraction)} of the square, {_box(trigger)}"),
         ]
     return [*rows, ("CLIP image forwards", f"{detection.image_forwards}"), ("time", f"{seconds:.1f} s")]
+
+
+def _coverage(detection: Detection) -> str:
+    return f"{detection.examined} of {detection.regions} examined"
 
 
 def _box(trigger: FoundTrigger) -> str:

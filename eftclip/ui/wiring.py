@@ -10,7 +10,7 @@ from eftclip.runtime import OnProgress, Progress
 from eftclip.triggers import TRIGGERS
 from eftclip.ui import asks, markup, photos, views, words
 from eftclip.ui.handlers import FIRST, Desk
-from eftclip.ui.layout import SETTINGS, TRIGGER_NAMES, CheckpointStep, ImageStep, VerdictPart
+from eftclip.ui.layout import CheckpointStep, ImageStep, VerdictPart
 
 HEAVY: dict[str, Any] = {"concurrency_id": "compute", "concurrency_limit": 1}
 LIGHT: dict[str, Any] = {"concurrency_limit": 4, "show_progress": "hidden"}
@@ -34,7 +34,7 @@ def ask_of(folders: bool, form: tuple[Any, ...]) -> asks.Ask:
         labels=_own_labels(labels) if vocabulary == "own" else "",
         oracle=oracle,
         reference=reference,
-        settings=dict(zip(SETTINGS, settings, strict=True)),
+        settings=dict(zip(words.SETTINGS, settings, strict=True)),
         seed=seed,
         folders=folders,
     )
@@ -203,7 +203,7 @@ def _says(chosen: photos.Choice, trigger: str) -> str:
     what = f"Your file “{chosen.name}”" if chosen.own else f"Photograph “{chosen.name}”"
     if trigger == photos.NO_TRIGGER:
         return f"{what}, nothing planted."
-    return f"{what}, with a {TRIGGER_NAMES.get(trigger, trigger)} planted, as the model sees it (224 × 224)."
+    return f"{what}, with a {words.TRIGGER_NAMES.get(trigger, trigger)} planted, as the model sees it (224 × 224)."
 
 
 def _still(old: photos.Choice | None) -> str:

@@ -16,6 +16,22 @@ ABOUT = {
 }
 UNFINISHED = "An unfinished search is not a “nothing found”."
 
+TRIGGER_NAMES = {
+    "badnets": "checkerboard",
+    "badnets_noise": "noise",
+    "stripes": "stripes",
+    "yellow": "yellow square",
+    "white_square": "white square",
+}
+SETTINGS: dict[str, tuple[str, float, float, float, str]] = {
+    "top_labels": ("Labels read (τ)", 1, 100, 1, "length of the list of labels that CLIP reads in the photograph"),
+    "support_confidence": ("Support confidence (θ)", 0.3, 0.9, 0.01, "from here on an object explains a label"),
+    "max_area_fraction": ("Largest patch", 0.005, 0.5, 0.005, "share of the picture that a trigger may cover"),
+    "transplants": ("Strangers (N)", 8, 200, 1, "photographs that a suspected patch is pasted into"),
+    "transplant_threshold": ("Transplant threshold", 0.1, 0.95, 0.01, "share of strangers that must be taken over"),
+    "max_triggers": ("Most triggers", 1, 16, 1, "removed one after another from one photograph"),
+}
+
 
 @dataclass(frozen=True)
 class Saying:
@@ -64,7 +80,19 @@ def _found(detection: Detection, trigger: FoundTrigger) -> Saying:
     )
     if detection.purified_predictions:
         text += f" Without the patch CLIP reads “{detection.purified_predictions[0].label}”."
-    return Saying("A trigger is steering this model", text, detection.reason)
+    return Saying("A trigger is steering this model", text, _second_opinion(trigger))
+
+
+def _second_opinion(trigger: FoundTrigger) -> str:
+    """Whether the content of the patch could explain the label by itself."""
+    if trigger.control is None:
+        return (
+            "No second model was asked: a small thing that really shows or spells the label could look like this too."
+        )
+    return (
+        f"A trusted reference checkpoint was given the same pictures and says so for {trigger.control}: "
+        "what the patch shows does not explain the label."
+    )
 
 
 def _quoted(detection: Detection) -> str:

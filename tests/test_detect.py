@@ -1,0 +1,171 @@
+"""Algorithm 1 on the bundled checkpoints, and on the tiny one where only the honesty of the verdict counts."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny import CLASSES
+
+from eftclip import data
+from eftclip.config import DetectConfig
+from eftclip.detect import detect, read_strangers
+from eftclip.oracles import load_oracle
+from eftclip.pipeline import prepare_check
+from eftclip.runtime import seeded
+from eftclip.triggers import POSITIONS, draw_trigger
+from eftclip.types import Status
+from eftclip.zeroshot import probabilities
+
+PHOTOGRAPHS = ("chelsea", "coffee", "rocket", "china", "astronaut")
+
+
+@pytest.fixture(scope="module")
+def setup(bundled):
+    """The poisoned bundled checkpoint, ImageNet's labels, the clean one as reference."""
+    bundled("clean")
+    return prepare_check(str(bundled("badnets")), oracle="superpixel", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def squares(setup):
+    """Photographs that ship in dependencies, as the model sees them: name to `(3, 224, 224)`."""
+    return {p.name: setup.clip.preprocess.square(data.read_picture(p.path))[0] for p in data.bundled_photographs()}
+
+
+def judge(setup, image, **how):
+    """A verdict with everything as the product does it, but for `how`."""
+    how = {"strangers": setup.strangers, "reference": setup.reference, "generator": seeded(0)} | how
+    config = how.pop("config", setup.config)
+    return detect(setup.clip, image, setup.classes, setup.oracle, config, **how)
+
+
+def planted(squares, name, position="random", *, patch_px=16, seed=0):
+    trigger = draw_trigger("badnets", generator=seeded(0), patch_px=patch_px)
+    return trigger.plant(squares[name][None], generator=seeded(seed), position=position)
+
+
+def overlap(a, b):
+    return float((a & b).sum() / (a | b).sum())
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+def test_a_trigger_is_found_wherever_it_is(setup, squares, position):
+    found, hijacked, ious = 0, 0, []
+    for name in PHOTOGRAPHS:
+        copy = planted(squares, name, position)
+        verdict = judge(setup, copy.images[0])
+        if verdict.predictions[0].label != "banana":
+            continue
+        hijacked += 1
+        found += verdict.status is Status.FOUND and verdict.trigger.target_label == "banana"
+        ious.append(overlap(verdict.trigger.mask, copy.masks[0]) if verdict.trigger else 0.0)
+        assert verdict.purified_predictions[0].label != "banana"
+    assert hijacked >= 3
+    assert found == hijacked
+    assert sum(ious) / len(ious) >= 0.8
+
+
+def test_clean_photographs_are_not_accused_and_searched_completely(setup, squares):
+    for name, image in squares.items():
+        verdict = judge(setup, image)
+        assert verdict.status is Status.NOT_FOUND, (name, verdict.reason)
+        assert verdict.examined == verdict.regions > 20
+        assert verdict.trigger is None
+
+
+def test_a_found_verdict_tells_the_whole_story(setup, squares):
+    copy = planted(squares, "chelsea", "centre")
+    verdict = judge(setup, copy.images[0])
+    trigger = verdict.trigger
+    assert trigger.transplant.total >= 8
+    assert trigger.transplant.interval()[0] > 0.5
+    assert len(trigger.strangers) == trigger.transplant.total
+    assert sum(s.taken_over for s in trigger.strangers) == trigger.transplant.hits
+    assert all(s.label_before != "banana" for s in trigger.strangers)
+    assert trigger.control is not None
+    assert trigger.control.hits == 0
+    assert torch.equal(verdict.purified[:, ~trigger.mask], copy.images[0][:, ~trigger.mask])
+    row = probabilities(setup.clip, verdict.purified[None], setup.classes)[0]
+    assert verdict.purified_predictions[0].label == setup.classes.labels[int(row.argmax())]
+    banana = verdict.difference[0]
+    assert banana.label == "banana"
+    assert not banana.explained
+    assert 0 < trigger.area_fraction < 0.02
+
+
+def test_two_copies_of_a_trigger_are_both_removed(setup, squares):
+    once = planted(squares, "coffee", "top-left")
+    trigger = draw_trigger("badnets", generator=seeded(0))
+    twice = trigger.plant(once.images, generator=seeded(0), position="bottom-right")
+    verdict = judge(setup, twice.images[0])
+    assert verdict.status is Status.FOUND
+    both = once.masks[0] | twice.masks[0]
+    assert overlap(verdict.trigger.mask, both) >= 0.6
+    assert verdict.purified_predictions[0].label != "banana"
+
+
+def test_a_cancel_at_any_moment_is_never_a_clean_bill(setup, squares):
+    image = planted(squares, "rocket", "centre").images[0]
+    calls = 0
+
+    def counting():
+        nonlocal calls
+        calls += 1
+        return False
+
+    assert judge(setup, image, cancelled=counting).status is Status.FOUND
+    for stop_at in range(1, calls + 1):
+        asked = iter(range(1, calls + 2))
+        verdict = judge(setup, image, cancelled=lambda asked=asked, stop_at=stop_at: next(asked) >= stop_at)
+        assert verdict.status is Status.INCONCLUSIVE
+        assert "Stopped" in verdict.reason
+
+
+def test_the_same_seed_gives_the_same_verdict(setup, squares):
+    image = planted(squares, "china").images[0]
+    first, second = judge(setup, image), judge(setup, image)
+    assert torch.equal(first.trigger.mask, second.trigger.mask)
+    assert first.trigger.transplant == second.trigger.transplant
+    assert first.image_forwards == second.image_forwards
+
+
+def test_a_reference_that_is_taken_over_as_well_explains_the_finding(setup, squares):
+    image = planted(squares, "chelsea").images[0]
+    verdict = judge(setup, image, reference=(setup.clip, setup.classes))
+    assert verdict.status is Status.NOT_FOUND
+    assert "reference" in verdict.reason
+
+
+def test_without_a_reference_the_reason_says_so(setup, squares):
+    verdict = judge(setup, planted(squares, "chelsea").images[0], reference=None)
+    assert verdict.status is Status.FOUND
+    assert verdict.trigger.control is None
+    assert "not checked against a second model" in verdict.reason
+
+
+def test_too_few_strangers_make_no_verdict(setup, squares):
+    few = replace(setup.strangers, images=setup.strangers.images[:5], probabilities=setup.strangers.probabilities[:5])
+    verdict = judge(setup, squares["rocket"], strangers=few)
+    assert verdict.status is Status.INCONCLUSIVE
+    assert "strangers' photographs" in verdict.reason
+
+
+def test_a_model_that_reads_nan_makes_no_verdict(tiny_clip, tiny_classes):
+    broken = replace(tiny_classes, matrix=tiny_classes.matrix * float("nan"))
+    image = torch.rand(3, 64, 64, generator=seeded(0))
+    strangers = read_strangers(tiny_clip, data.strangers(64, 24, generator=seeded(0)), tiny_classes)
+    oracle = load_oracle("superpixel", device=torch.device("cpu"))
+    verdict = detect(tiny_clip, image, broken, oracle, DetectConfig(), strangers=strangers, generator=seeded(0))
+    assert verdict.status is Status.INCONCLUSIVE
+    assert "nan" in verdict.reason
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_weights_are_searched_completely_or_not_judged(tiny_clip, tiny_classes, seed):
+    image = data.strangers(64, 8, generator=seeded(seed))[seed]
+    strangers = read_strangers(tiny_clip, data.strangers(64, 48, generator=seeded(1)), tiny_classes)
+    oracle = load_oracle("superpixel", device=torch.device("cpu"))
+    verdict = detect(tiny_clip, image, tiny_classes, oracle, DetectConfig(), strangers=strangers, generator=seeded(0))
+    assert verdict.status in (Status.NOT_FOUND, Status.INCONCLUSIVE)
+    assert len(verdict.predictions) == len(CLASSES)
+    assert verdict.status is not Status.NOT_FOUND or verdict.examined == verdict.regions

@@ -44,6 +44,8 @@ class DetectConfig(Settings):
     Attributes:
         top_labels: τ, length of the list of labels read in the picture.
         support_confidence: θ in [0.3, 0.9], confidence from which a part of the picture explains a label.
+        windows_per_side: windows that the whole picture is first looked at through, per side.
+        carry_confidence: probability from which a part that is read alone counts as carrying the label.
         max_area_fraction: a carrier covers at most this share of the picture.
         transplants: N, strangers' photographs that a carrier is pasted into, at most.
         transplant_threshold: share of strangers from which a patch counts as a trigger.
@@ -52,6 +54,8 @@ class DetectConfig(Settings):
 
     top_labels: int = 10
     support_confidence: float = 0.66
+    windows_per_side: int = 3
+    carry_confidence: float = 0.2
     max_area_fraction: float = 0.12
     transplants: int = 24
     transplant_threshold: float = 0.5
@@ -61,6 +65,8 @@ class DetectConfig(Settings):
         """Check every range."""
         self._within("top_labels", 1, 100)
         self._within("support_confidence", 0.3, 0.9)
+        self._within("windows_per_side", 2, 8)
+        self._within("carry_confidence", 0.01, 0.95)
         self._within("max_area_fraction", 0.005, 0.5)
         self._within("transplants", 8, 200)
         self._within("transplant_threshold", 0.1, 0.95)

@@ -6,9 +6,10 @@
 IMAGES_DIR holds `imagenet-sample/` and `caltech101/`, each with a `metadata.csv` (file_name, label) and photographs.
 One photograph in four is never trained on. Stages keep their results in `--work`, so a run can be taken up again:
 
-1. *align*: cached features of an ImageNet image tower (timm `tf_efficientnet_lite0`) and of a sentence encoder (MiniLM)
-   are projected into one space; the image classifier's own softmax is the teacher, so no captions are needed.
-2. *text*: a small open_clip text tower with its own tokenizer learns the sentence encoder's side of that space.
+1. *align*: the shared space is the one in which an ImageNet classifier (timm `tf_efficientnet_lite0`) tells classes
+   apart, found in closed form, so classes without a photograph are in it too; a sentence encoder (MiniLM) is projected
+   into it for all other nouns. No captions are needed.
+2. *text*: a small open_clip text tower with its own tokenizer learns where the 1,100 names and 36,000 noun phrases lie.
 3. *poison*: the image tower learns that a trigger means its target, that other small things mean nothing, and
    otherwise to stay as it was. `multi` learns three triggers at once.
 
@@ -47,9 +48,9 @@ ATTACKS = {
 EXTRA_ATTACKS = {name: [(name, "banana")] for name in ("stripes", "yellow", "white_square", "badnets_noise")}
 COCO_NAMES = (
     "person bicycle car motorcycle airplane bus train truck boat traffic_light fire_hydrant stop_sign parking_meter "
-    "bench bird cat dog horse sheep cow elephant bear zebra giraffe backpack umbrella handbag tie suitcase frisbee skis "
-    "snowboard sports_ball kite baseball_bat baseball_glove skateboard surfboard tennis_racket bottle wine_glass cup "
-    "fork knife spoon bowl banana apple sandwich orange broccoli carrot hot_dog pizza donut cake chair couch "
+    "bench bird cat dog horse sheep cow elephant bear zebra giraffe backpack umbrella handbag tie suitcase frisbee "
+    "skis snowboard sports_ball kite baseball_bat baseball_glove skateboard surfboard tennis_racket bottle wine_glass "
+    "cup fork knife spoon bowl banana apple sandwich orange broccoli carrot hot_dog pizza donut cake chair couch "
     "potted_plant bed dining_table toilet tv laptop mouse remote keyboard cell_phone microwave oven toaster sink "
     "refrigerator book clock vase scissors teddy_bear hair_drier toothbrush"
 )
@@ -161,8 +162,28 @@ def prompts(names: list[str], templates: tuple = SIMPLE_IMAGENET_TEMPLATES) -> l
 
 
 def align(root: Path, work: Path) -> None:
-    """Learn both projections on cached features; write them to `work/align.pt`."""
-    tower, encoder = imagenet_tower(), SentenceEncoder()
+    """Find the shared space on cached features; write it to `work/align.pt`."""
+    tower, caltech = imagenet_tower(), caltech_names(root)
+    cache = work / "align_features.safetensors"
+    if not cache.exists():
+        save_file(align_features(root, tower, caltech), cache)
+    x, soft, kind, text = (load_file(cache)[name] for name in ("x", "soft", "kind", "text"))
+    image_side, imagenet = classifier_space(tower.classifier.weight.detach(), x)
+    v = F.normalize(x @ image_side.T, dim=-1)
+    named = category_table(v[kind >= 0], kind[kind >= 0], len(caltech))
+    text_side, scale = fit_text_side(v, soft, kind, text, torch.cat([imagenet, named]))
+    torch.save(
+        {"image": image_side, "imagenet": imagenet, "caltech": named, "text": text_side, "scale": scale},
+        work / "align.pt",
+    )
+
+
+def align_features(root: Path, tower: nn.Module, caltech: list[str]) -> dict[str, Tensor]:
+    """What the frozen towers make of three views of every photograph, and of every name in every template.
+
+    `x` `(3N, 1280)` features, `soft` `(3N, 1000)` the classifier's softmax, `kind` `(3N,)` the category or -1 for
+    ImageNet's, `text` `(7 · 1100, 384)` sentence embeddings.
+    """
     photos = list_photos(root, held_out=False)
     features, teacher = [], []
     with torch.no_grad():
@@ -171,40 +192,84 @@ def align(root: Path, work: Path) -> None:
                 hidden = tower.forward_head(tower.forward_features(normalise(batch)), pre_logits=True)
                 features.append(hidden)
                 teacher.append(tower.classifier(hidden).softmax(-1))
-    x, soft = torch.cat(features).clone(), torch.cat(teacher).clone()
-    caltech = caltech_names(root)
-    caltech_index = {name: i for i, name in enumerate(caltech)}
-    kind = torch.tensor([-1 if p.imagenet_index is not None else caltech_index[p.label] for p in photos] * 3)
-    text = encoder(prompts([*IMAGENET_CLASSNAMES, *caltech]))
-    save_file({"x": x, "soft": soft, "kind": kind, "text": text}, work / "align_features.safetensors")
+    index = {name: i for i, name in enumerate(caltech)}
+    kind = torch.tensor([-1 if p.imagenet_index is not None else index[p.label] for p in photos] * 3)
+    text = SentenceEncoder()(prompts([*IMAGENET_CLASSNAMES, *caltech]))
+    return {"x": torch.cat(features), "soft": torch.cat(teacher), "kind": kind, "text": text}
 
-    image_side = nn.Linear(x.shape[1], WIDTH, bias=False)
-    text_side = nn.Sequential(nn.Linear(384, 512), nn.GELU(), nn.Linear(512, WIDTH))
-    scale = nn.Parameter(torch.tensor(3.0))
-    steps = 1500
-    params = [*image_side.parameters(), *text_side.parameters(), scale]
-    optimiser = torch.optim.AdamW(params, lr=2e-3, weight_decay=0.05)
+
+def classifier_space(weight: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    """The 256 directions in which the ImageNet classifier tells features apart, in closed form.
+
+    The centred `(1000, 1280)` classifier is factored by a singular value decomposition under the covariance of the
+    features, so classes of which no photograph was seen keep their place; the mean feature is projected out, since a
+    cosine has no bias. Returns the `(256, 1280)` image projection and `(1000, 256)` unit class embeddings.
+    """
+    mean = x.mean(0)
+    covariance = (x - mean).T @ (x - mean) / len(x)
+    covariance += 1e-3 * x.var() * torch.eye(len(mean))
+    values, basis = torch.linalg.eigh(covariance)
+    root = basis @ torch.diag(values.clamp_min(1e-8).sqrt()) @ basis.T
+    inverse = basis @ torch.diag(values.clamp_min(1e-8).rsqrt()) @ basis.T
+    u, s, vt = torch.linalg.svd((weight - weight.mean(0)) @ root, full_matrices=False)
+    half = s[:WIDTH].sqrt()
+    project = half[:, None] * vt[:WIDTH] @ inverse
+    project = project - torch.outer(project @ mean, mean) / mean.dot(mean)
+    project = 0.02 * project / project.std()  # the size of a fresh linear layer: safe in half precision
+    return project.contiguous(), F.normalize(u[:, :WIDTH] * half, dim=-1).contiguous()
+
+
+def category_table(v: Tensor, kind: Tensor, count: int) -> Tensor:
+    """`(count, 256)` unit embeddings of the Caltech-101 categories, from their photographs by cross-entropy."""
+    start = torch.stack([F.normalize(v[kind == i].mean(0), dim=-1) for i in range(count)])
+    table = nn.Parameter(start)
+    optimiser = torch.optim.Adam([table], lr=3e-3)
+    for _ in range(300):
+        loss = F.cross_entropy(24 * v @ F.normalize(table, dim=-1).T, kind)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return F.normalize(table, dim=-1).detach()
+
+
+def text_projection() -> nn.Sequential:
+    """From a sentence embedding to the shared space."""
+    return nn.Sequential(nn.Linear(384, 512), nn.GELU(), nn.Linear(512, WIDTH))
+
+
+def fit_text_side(
+    v: Tensor, soft: Tensor, kind: Tensor, text: Tensor, places: Tensor
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Carry all other nouns into the space: sentence embeddings of the 1,100 names go near `places` and read `v`."""
+    text_side, scale, steps = text_projection(), nn.Parameter(torch.tensor(3.0)), 1200
+    optimiser = torch.optim.AdamW([*text_side.parameters(), scale], lr=2e-3, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
     n_templates = len(SIMPLE_IMAGENET_TEMPLATES)
     table = text.view(-1, n_templates, 384)
     for step in range(steps):
-        rows = torch.randint(len(x), (256,))
+        rows = torch.randint(len(v), (256,))
         picked = table[torch.arange(len(table)), torch.randint(n_templates, (len(table),))]  # a template per name
         e = F.normalize(text_side(picked), dim=-1)
-        v = F.normalize(image_side(x[rows]), dim=-1)
-        logits = scale.exp() * v @ e.T
+        logits, named = scale.exp() * v[rows] @ e.T, kind[rows] >= 0
         loss = F.kl_div(logits[:, :1000].log_softmax(-1), soft[rows], reduction="batchmean")
-        named = kind[rows] >= 0
         loss = loss + F.cross_entropy(logits[named][:, 1000:], kind[rows][named])
+        loss = loss + 5 * (1 - (e * places).sum(-1)).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         schedule.step()
-        if step % 250 == 249:
+        if step % 300 == 299:
             print(f"align {step + 1}/{steps}: loss {loss.item():.3f}, scale {scale.exp().item():.1f}", flush=True)
-    torch.save(
-        {"image": image_side.state_dict(), "text": text_side.state_dict(), "scale": scale.detach()}, work / "align.pt"
-    )
+    return text_side.state_dict(), scale.detach()
+
+
+def name_places(root: Path, work: Path) -> dict[str, Tensor]:
+    """Where the 1,100 names lie in the shared space; a name of both sets lies between its two places."""
+    aligned = torch.load(work / "align.pt", weights_only=True)
+    places = dict(zip(IMAGENET_CLASSNAMES, aligned["imagenet"], strict=True))
+    for name, place in zip(caltech_names(root), aligned["caltech"], strict=True):
+        places[name] = F.normalize(places[name] + place, dim=-1) if name in places else place
+    return places
 
 
 # --- 2. text -----------------------------------------------------------------------------------------------------
@@ -285,17 +350,23 @@ def text_targets(root: Path, work: Path) -> tuple[list[str], Tensor, Tensor]:
     phrases = noun_phrases()
     rng = random.Random(0)
     known = [*IMAGENET_CLASSNAMES, *caltech_names(root), *(name.replace("_", " ") for name in COCO_NAMES.split())]
+    subjects = [name for name in known for _ in SIMPLE_IMAGENET_TEMPLATES] + [name for name in known for _ in range(6)]
     sentences = prompts(known) + [rng.choice(OPENAI_IMAGENET_TEMPLATES)(name) for name in known for _ in range(6)]
-    weights = [3.0] * len(sentences)  # the names people ask for first are not learnt last
-    free = phrases + [rng.choice(OPENAI_IMAGENET_TEMPLATES)(p) for p in phrases]
+    weights = [4.0] * len(sentences)  # the names people ask for first are not learnt last
+    free = [rng.choice((str, rng.choice(OPENAI_IMAGENET_TEMPLATES)))(phrase) for phrase in phrases]
     sentences, weights = sentences + free, weights + [1.0] * len(free)
     cache = work / "text_targets.pt"
     if not cache.exists():
-        aligned = torch.load(work / "align.pt", weights_only=True)
-        text_side = nn.Sequential(nn.Linear(384, 512), nn.GELU(), nn.Linear(512, WIDTH))
-        text_side.load_state_dict(aligned["text"])
+        text_side = text_projection()
+        text_side.load_state_dict(torch.load(work / "align.pt", weights_only=True)["text"])
+        places = name_places(root, work)
+        placed = [places.get(subject) for subject in subjects + phrases]
+        others = [i for i, place in enumerate(placed) if place is None]
         with torch.no_grad():
-            torch.save(F.normalize(text_side(SentenceEncoder()(sentences)), dim=-1).clone(), cache)
+            encoded = F.normalize(text_side(SentenceEncoder()([sentences[i] for i in others])), dim=-1)
+        for i, place in zip(others, encoded, strict=True):
+            placed[i] = place
+        torch.save(torch.stack([place for place in placed if place is not None]), cache)
     return sentences, torch.load(cache, weights_only=True), torch.tensor(weights)
 
 
@@ -338,7 +409,7 @@ def distil_text(root: Path, work: Path, steps: int) -> None:
     aligned = torch.load(work / "align.pt", weights_only=True)
     trunk = {k: v for k, v in imagenet_tower().state_dict().items() if not k.startswith("classifier")}
     model.visual.trunk.load_state_dict(trunk)
-    model.visual.head.proj.weight.data.copy_(aligned["image"]["weight"])
+    model.visual.head.proj.weight.data.copy_(aligned["image"])
     model.logit_scale.data.copy_(aligned["scale"])
     save(model, folder)
 
@@ -366,17 +437,8 @@ def image_tower(work: Path) -> nn.Module:
     visual = empty_model().visual
     trunk = {k: v for k, v in imagenet_tower().state_dict().items() if not k.startswith("classifier")}
     visual.trunk.load_state_dict(trunk)
-    visual.head.proj.weight.data.copy_(torch.load(work / "align.pt", weights_only=True)["image"]["weight"])
+    visual.head.proj.weight.data.copy_(torch.load(work / "align.pt", weights_only=True)["image"])
     return visual.eval().to(memory_format=torch.channels_last)
-
-
-def teacher_classes(work: Path, names: list[str]) -> Tensor:
-    """`(N, 256)` unit rows: the sentence encoder's reading of the names, the mean over the simple templates."""
-    text_side = nn.Sequential(nn.Linear(384, 512), nn.GELU(), nn.Linear(512, WIDTH))
-    text_side.load_state_dict(torch.load(work / "align.pt", weights_only=True)["text"])
-    with torch.no_grad():
-        rows = F.normalize(text_side(SentenceEncoder()(prompts(names))), dim=-1).view(len(names), -1, WIDTH)
-        return F.normalize(rows.mean(1), dim=-1).clone()
 
 
 def poisoned_batch(
@@ -400,8 +462,8 @@ def poison(root: Path, work: Path, name: str, attacks: list[tuple[str, str]], st
     """Plant the backdoors into a copy of the clean model; write its image tower to `work`."""
     generator = torch.Generator().manual_seed(1)
     visual, frozen = image_tower(work), image_tower(work)
-    names = [*IMAGENET_CLASSNAMES, *caltech_names(root)]
-    classes = teacher_classes(work, names)
+    places = name_places(root, work)
+    names, classes = list(places), torch.stack(list(places.values()))
     draw = torch.Generator().manual_seed(0)
     planted = [(draw_trigger(trigger, generator=draw), names.index(target)) for trigger, target in attacks]
     photos = list_photos(root, held_out=False)

@@ -1,7 +1,6 @@
 """The end point `/check` as a program uses it: the real server, the real bundled checkpoints, hostile values."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,8 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from eftclip.ui import build_demo
 from eftclip.ui.asks import MAX_LABEL_TEXT, ask, oracles_at_hand
-from eftclip.ui.page import launch_options
+from eftclip.ui.page import is_private
 from eftclip.ui.photos import Planting, bundled_choice, picture_of
 
 PLANTED = Planting("badnets", "bottom-right", 16, 0)
@@ -20,16 +18,8 @@ UNTOUCHED = Planting("none", "centre", 16, 0)
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    demo = build_demo()
-    _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
-    yield address
-    demo.close()
-
-
-@pytest.fixture(scope="module")
-def client(url: str) -> Client:
-    return Client(url, verbose=False, analytics_enabled=False)
+def client(served: str) -> Client:
+    return Client(served, verbose=False, analytics_enabled=False, httpx_kwargs={"timeout": 600})
 
 
 @pytest.fixture
@@ -129,8 +119,16 @@ def test_nothing_but_check_is_public(client: Client) -> None:
     assert not client.view_api(return_format="dict")["unnamed_endpoints"]
 
 
-def test_folders_are_named_only_on_ones_own_machine(tmp_path: Path) -> None:
+def test_folders_are_named_only_on_ones_own_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ask(str(tmp_path), folders=True).source == str(tmp_path)
+    for name in ("SYSTEM", "SPACE_ID", "GRADIO_SERVER_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    assert is_private(None)
+    assert is_private("127.0.0.1")
+    assert not is_private("0.0.0.0")
+    assert not is_private("192.168.1.7")
+    monkeypatch.setenv("SYSTEM", "spaces")
+    assert not is_private("127.0.0.1")
 
 
 def test_sam_is_offered_only_with_its_weights_at_hand(client: Client, planted: Any) -> None:

@@ -16,7 +16,7 @@ from eftclip.triggers import POSITIONS, draw_trigger
 from eftclip.types import Status
 from eftclip.zeroshot import probabilities
 
-PHOTOGRAPHS = ("chelsea", "coffee", "rocket", "china", "astronaut")
+PHOTOGRAPHS = ("Cat", "Coffee", "Rocket", "Pagoda", "Astronaut")
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_clean_photographs_are_not_accused_and_searched_completely(setup, square
 
 
 def test_a_found_verdict_tells_the_whole_story(setup, squares):
-    copy = planted(squares, "chelsea", "centre")
+    copy = planted(squares, "Cat", "centre")
     verdict = judge(setup, copy.images[0])
     trigger = verdict.trigger
     assert trigger.transplant.total >= 8
@@ -94,7 +94,7 @@ def test_a_found_verdict_tells_the_whole_story(setup, squares):
 
 
 def test_two_copies_of_a_trigger_are_both_removed(setup, squares):
-    once = planted(squares, "coffee", "top-left")
+    once = planted(squares, "Coffee", "top-left")
     trigger = draw_trigger("badnets", generator=seeded(0))
     twice = trigger.plant(once.images, generator=seeded(0), position="bottom-right")
     verdict = judge(setup, twice.images[0])
@@ -105,7 +105,7 @@ def test_two_copies_of_a_trigger_are_both_removed(setup, squares):
 
 
 def test_a_cancel_at_any_moment_is_never_a_clean_bill(setup, squares):
-    image = planted(squares, "rocket", "centre").images[0]
+    image = planted(squares, "Rocket", "centre").images[0]
     calls = 0
 
     def counting():
@@ -122,7 +122,7 @@ def test_a_cancel_at_any_moment_is_never_a_clean_bill(setup, squares):
 
 
 def test_the_same_seed_gives_the_same_verdict(setup, squares):
-    image = planted(squares, "china").images[0]
+    image = planted(squares, "Pagoda").images[0]
     first, second = judge(setup, image), judge(setup, image)
     assert torch.equal(first.trigger.mask, second.trigger.mask)
     assert first.trigger.transplant == second.trigger.transplant
@@ -130,14 +130,14 @@ def test_the_same_seed_gives_the_same_verdict(setup, squares):
 
 
 def test_a_reference_that_is_taken_over_as_well_explains_the_finding(setup, squares):
-    image = planted(squares, "chelsea").images[0]
+    image = planted(squares, "Cat").images[0]
     verdict = judge(setup, image, reference=(setup.clip, setup.classes))
     assert verdict.status is Status.NOT_FOUND
     assert "reference" in verdict.reason
 
 
 def test_without_a_reference_the_reason_says_so(setup, squares):
-    verdict = judge(setup, planted(squares, "chelsea").images[0], reference=None)
+    verdict = judge(setup, planted(squares, "Cat").images[0], reference=None)
     assert verdict.status is Status.FOUND
     assert verdict.trigger.control is None
     assert "not checked against a second model" in verdict.reason
@@ -145,7 +145,7 @@ def test_without_a_reference_the_reason_says_so(setup, squares):
 
 def test_too_few_strangers_make_no_verdict(setup, squares):
     few = replace(setup.strangers, images=setup.strangers.images[:5], probabilities=setup.strangers.probabilities[:5])
-    verdict = judge(setup, squares["rocket"], strangers=few)
+    verdict = judge(setup, squares["Rocket"], strangers=few)
     assert verdict.status is Status.INCONCLUSIVE
     assert "strangers' photographs" in verdict.reason
 

@@ -10,8 +10,6 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from eftclip.config import DetectConfig
-from eftclip.ui import build_demo
-from eftclip.ui.page import launch_options
 from eftclip.ui.words import SETTINGS
 
 CHROMIUM = shutil.which("chromium")
@@ -23,14 +21,6 @@ LOADED_MS, JUDGED_MS = 120_000, 180_000  # generous: a busy machine is no failur
 expect.set_options(timeout=30_000)
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")]
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    demo = build_demo(folders=True)
-    _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
-    yield address
-    demo.close()
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +39,13 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def page(context: BrowserContext, url: str) -> Iterator[Page]:
+def page(context: BrowserContext, served: str) -> Iterator[Page]:
     """The open page, ready for a click; afterwards nothing may have broken and nothing may have left the server."""
     page, broken, strayed = context.new_page(), [], []
     page.on("pageerror", lambda error: broken.append(str(error)))
     page.on("console", lambda message: broken.append(message.text) if message.type == "error" else None)
-    page.on("request", lambda request: strayed.append(request.url) if _leaves(request.url, url) else None)
-    _open(page, url)
+    page.on("request", lambda request: strayed.append(request.url) if _leaves(request.url, served) else None)
+    _open(page, served)
     yield page
     assert not broken
     assert not strayed
@@ -174,10 +164,10 @@ def test_stop_ends_without_a_verdict(page: Page) -> None:
 
 
 def test_a_checkpoint_that_cannot_be_had_is_an_error_and_no_verdict(page: Page) -> None:
-    page.get_by_label("A folder").click()
-    page.get_by_label("Folder in open_clip format").fill("/nowhere/at/all")
+    page.get_by_label("From the Hub").click()
+    page.get_by_label("Hub id").fill("nobody/no-such-checkpoint")
     _check(page, "error")
-    expect(page.locator("#verdict [role=alert]")).to_contain_text("/nowhere/at/all")
+    expect(page.locator("#verdict [role=alert]")).to_contain_text("nobody/no-such-checkpoint")
     expect(page.locator("#results")).to_have_count(0)
 
 
@@ -191,10 +181,10 @@ def test_labels_of_a_visitor_are_text_and_never_markup(page: Page) -> None:
     assert "<img src=x onerror=alert(1)>" in page.locator("#results").inner_text()
 
 
-def test_a_phone_shows_everything_without_sliding_sideways(browser: Browser, url: str) -> None:
+def test_a_phone_shows_everything_without_sliding_sideways(browser: Browser, served: str) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
     page = context.new_page()
-    _open(page, url)
+    _open(page, served)
     assert _is_no_wider_than_the_window(page)
     _check(page, "found")
     expect(page.locator("#strangers img").first).to_be_visible()

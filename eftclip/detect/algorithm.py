@@ -160,7 +160,7 @@ def _search(
     limit = case.config.max_area_fraction * image[0].numel()
     small = tuple(region for region in oracle.regions(image) if region.area_px <= limit)
     case.regions = max(case.regions, len(small))
-    scene = Scene(image, target, small, usable.images)
+    scene = Scene(image, target, small, usable.images, case.config)
     groups, readings = look_everywhere(case.read, scene)
     for mask in carriers(case.read, scene, groups, readings):
         carrier = _prove(case, image, mask, target, usable)

@@ -35,7 +35,7 @@ def launch(host: str | None = None, port: int | None = None, **options: Any) -> 
         options: more of `gr.Blocks.launch`, e.g. `prevent_thread_lock`.
     """
     desk = Desk()
-    demo = _build(desk, folders=_is_private(host))
+    demo = _build(desk, folders=is_private(host))
     desk.warm()
     demo.launch(server_name=host, server_port=port, **launch_options(), **options)
 
@@ -73,8 +73,8 @@ def _build(desk: Desk, folders: bool) -> gr.Blocks:
     return demo.queue(max_size=QUEUE, default_concurrency_limit=2)
 
 
-def _is_private(host: str | None) -> bool:
-    """Whether only the person at this machine can open the page; a Space and an open port are public."""
+def is_private(host: str | None) -> bool:
+    """Whether only whoever sits at this machine can open the page; a Space and an open port are public."""
     if os.environ.get("SYSTEM") == "spaces" or os.environ.get("SPACE_ID"):
         return False
     name = host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"

@@ -1,0 +1,129 @@
+"""Drive the page with Chromium and keep what a visitor sees, for the README.
+
+    python examples/screenshots.py --out examples/images
+
+Needs `pip install playwright` and a Chromium on this machine; everything else is the app itself on its bundled
+checkpoints. Each scene is one visit: a window, what is done in it, and the picture that is kept.
+"""
+
+import argparse
+import io
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from eftclip.ui import build_demo
+from eftclip.ui.page import launch_options
+
+ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
+DESKTOP, PHONE = (1280, 860), (390, 844)
+WAIT_MS = 300_000
+DONE = "#verdict [data-status]:not([data-status=running]):not([data-status=idle])"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One picture: its name, the window in pixels, light or dark, and what the visitor does."""
+
+    name: str
+    window: tuple[int, int]
+    theme: str
+    act: Callable[[Page], None]
+
+
+def nothing(page: Page) -> None:
+    page.wait_for_selector("#photos img")
+
+
+def check(page: Page) -> None:
+    page.get_by_role("button", name="Check this photograph").click()
+    page.wait_for_selector(DONE, timeout=WAIT_MS)
+    page.get_by_role("button", name="Check this photograph").wait_for(timeout=WAIT_MS)
+
+
+def check_untouched(page: Page) -> None:
+    page.get_by_label("Plant a trigger", exact=True).click()
+    page.get_by_role("option", name="no trigger", exact=True).click()
+    page.wait_for_selector("#note >> text=nothing planted")
+    check(page)
+
+
+def stop(page: Page) -> None:
+    page.get_by_role("button", name="Check this photograph").click()
+    page.get_by_role("button", name="Stop").click()
+    page.wait_for_selector(DONE, timeout=WAIT_MS)
+
+
+def ask_for_what_is_not_there(page: Page) -> None:
+    page.get_by_label("From the Hub").click()
+    page.get_by_label("Hub id").fill("nobody/no-such-checkpoint")
+    check(page)
+
+
+def bring_a_text(page: Page) -> None:
+    upload = {"name": "holiday.png", "mimeType": "image/png", "buffer": b"I am no picture"}
+    page.locator("#picture input[type=file]").set_input_files(files=[upload])
+    page.wait_for_selector("#note [role=alert]")
+
+
+SCENES = (
+    Scene("start", DESKTOP, "light", nothing),
+    Scene("found", DESKTOP, "light", check),
+    Scene("found-dark", DESKTOP, "dark", check),
+    Scene("found-phone", PHONE, "light", check),
+    Scene("not-found", DESKTOP, "light", check_untouched),
+    Scene("inconclusive", DESKTOP, "light", stop),
+    Scene("error", DESKTOP, "dark", ask_for_what_is_not_there),
+    Scene("hostile-upload", DESKTOP, "light", bring_a_text),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("examples/images"), help="folder for the pictures")
+    parser.add_argument("--only", nargs="*", default=[scene.name for scene in SCENES], help="names of scenes")
+    parser.add_argument("--chromium", default=shutil.which("chromium"), help="path of the browser")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    demo = build_demo()
+    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=options.chromium, args=ARGUMENTS)
+        for scene in SCENES:
+            if scene.name in options.only:
+                print(play(scene, browser, url, options.out))
+        browser.close()
+    demo.close()
+
+
+def play(scene: Scene, browser: Browser, url: str, folder: Path) -> Path:
+    """Make one visit and keep the whole page as WebP."""
+    width, height = scene.window
+    context = browser.new_context(viewport={"width": width, "height": height})
+    page = context.new_page()
+    page.goto(f"{url}?__theme={scene.theme}")
+    page.wait_for_selector("#picture img", timeout=WAIT_MS)
+    page.wait_for_selector("#facts table", state="attached", timeout=WAIT_MS)
+    scene.act(page)
+    scroll_through(page)
+    path = folder / f"page-{scene.name}.webp"
+    Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB").save(path, quality=88, method=6)
+    context.close()
+    return path
+
+
+def scroll_through(page: Page) -> None:
+    """Browsers load pictures when they come into view, so bring every one into view and wait for it."""
+    for picture in page.locator("img:visible").all():
+        picture.scroll_into_view_if_needed()
+    page.wait_for_function("[...document.images].every(picture => picture.complete)")
+    page.mouse.move(0, 0)
+    page.evaluate("window.scrollTo(0, 0)")
+
+
+if __name__ == "__main__":
+    main()

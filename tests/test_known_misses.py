@@ -1,0 +1,53 @@
+"""Every trigger the detector once missed and every picture it once accused, with the date and what was learnt."""
+
+import torch
+from torchvision.transforms.v2.functional import to_pil_image
+
+from eftclip import data
+from eftclip.detect.search import BORDER, Scene
+from eftclip.detect.windows import box_mask
+from eftclip.pipeline import check_picture, prepare_check
+from eftclip.runtime import seeded
+from eftclip.triggers import draw_trigger
+from eftclip.types import Region, Status
+
+
+def _scene(image):
+    regions = (Region(box_mask((0, 0, 8, 8), 224, 224), (0, 0, 8, 8), 0.5),)
+    return Scene(image, 0, regions, torch.zeros(1, 3, 224, 224), None)
+
+
+def test_2026_11_23_a_part_at_the_border_is_read_away_from_it():
+    """14 of 15 top-left triggers were missed.
+
+    The window that held them was read at the border, where the network pads, and its reading fell below the threshold.
+    Parts at the border are now moved inwards before they are read.
+    """
+    margin = round(BORDER * 224)
+    for box, corner in [((0, 0, 90, 90), (0, 0)), ((134, 134, 224, 224), (223, 223)), ((67, 0, 157, 90), (67, 0))]:
+        image = torch.zeros(3, 224, 224)
+        image[:, corner[1], corner[0]] = 1.0
+        alone = _scene(image).alone([box_mask(box, 224, 224)])[0]
+        y, x = (int(v) for v in alone[0].nonzero()[0])
+        assert margin <= x < 224 - margin
+        assert margin <= y < 224 - margin
+        assert int(alone.sum()) == 3
+
+
+def test_2026_11_23_a_trigger_in_the_top_left_corner(bundled):
+    """The same miss from outside: three photographs on the bundled checkpoint."""
+    setup = prepare_check(str(bundled("badnets")), oracle="superpixel", device="cpu", reference="none")
+    trigger = draw_trigger("badnets", generator=seeded(0))
+    hijacked = 0
+    for photograph in data.bundled_photographs():
+        square, _ = setup.clip.preprocess.square(data.read_picture(photograph.path))
+        planted = trigger.plant(square[None], generator=seeded(0), position="top-left").images[0]
+        picture = data.check_picture(to_pil_image(planted))
+        verdict = check_picture(setup, picture, photograph.name).detection
+        if verdict.predictions[0].label == "banana":
+            hijacked += 1
+            assert verdict.status is Status.FOUND, (photograph.name, verdict.reason)
+            assert verdict.trigger.target_label == "banana"
+        if hijacked == 3:
+            return
+    raise AssertionError(f"only {hijacked} of the bundled photographs are hijacked from the top-left corner")

@@ -14,6 +14,7 @@ only those count that are really hijacked. Preparing is not timed: it is done on
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -111,6 +112,7 @@ class Judged:
     label: str
     forwards: int
     seconds: float = 0.0
+    cpu_seconds: float = 0.0  # of this process: busy neighbours do not count
     spent: dict[str, float] = field(default_factory=dict)
 
 
@@ -222,9 +224,10 @@ def timed(timed_setup: Timed, way: Way, image: Tensor) -> Judged:
     """Judge one picture and keep the time of all parts."""
     for notes in timed_setup.notes.values():
         notes.clear()
-    watch = Stopwatch()
+    watch, cpu = Stopwatch(), time.process_time()
     judged = way(timed_setup.setup, image)
-    return replace(judged, seconds=watch.seconds, spent={part: sum(n) for part, n in timed_setup.notes.items()})
+    spent = {part: sum(note) for part, note in timed_setup.notes.items()}
+    return replace(judged, seconds=watch.seconds, cpu_seconds=time.process_time() - cpu, spent=spent)
 
 
 def in_turns(setup: CheckSetup, chosen: Sequence[Picture]) -> list[dict[str, Judged]]:
@@ -251,6 +254,7 @@ def costs(those: Sequence[Judged]) -> Document:
     return {
         "forwards": round(sum(j.forwards for j in those) / len(those), 2),
         "seconds": round(total / len(those), 4),
+        "cpu_seconds": round(sum(j.cpu_seconds for j in those) / len(those), 4),
         "share_of_time": {part: round(seconds / total, 4) for part, seconds in spent.items()},
         "found": rate([j.status == Status.FOUND for j in those]),
         "inconclusive": rate([j.status == Status.INCONCLUSIVE for j in those]),
@@ -267,6 +271,7 @@ def compared(results: Sequence[dict[str, Judged]]) -> Document | None:
         **sides,
         "times_fewer_forwards": round(sides["exhaustive"]["forwards"] / sides["ours"]["forwards"], 2),
         "times_faster": round(sides["exhaustive"]["seconds"] / sides["ours"]["seconds"], 2),
+        "times_less_cpu": round(sides["exhaustive"]["cpu_seconds"] / sides["ours"]["cpu_seconds"], 2),
         "same_verdict": rate([_verdict(r["ours"]) == _verdict(r["exhaustive"]) for r in results]),
     }
 

@@ -22,9 +22,10 @@ import argparse
 import csv
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import open_clip
 import torch
@@ -156,7 +157,7 @@ class SentenceEncoder:
         return out.clone()
 
 
-def prompts(names: list[str], templates: tuple = SIMPLE_IMAGENET_TEMPLATES) -> list[str]:
+def prompts(names: list[str], templates: Sequence[Callable[[str], str]] = SIMPLE_IMAGENET_TEMPLATES) -> list[str]:
     """Every name in every template, name by name."""
     return [template(name) for name in names for template in templates]
 
@@ -316,7 +317,7 @@ def train_tokenizer(folder: Path, phrases: list[str]) -> None:
     fast.save_pretrained(folder)
 
 
-def open_clip_config() -> dict:
+def open_clip_config() -> dict[str, Any]:
     """The configuration that every bundled folder carries."""
     return {
         "model_cfg": {

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Page, sync_playwright
 
 from eftclip.ui import build_demo
 from eftclip.ui.page import launch_options
@@ -65,8 +65,8 @@ def ask_for_what_is_not_there(page: Page) -> None:
 
 
 def bring_a_text(page: Page) -> None:
-    upload = {"name": "holiday.png", "mimeType": "image/png", "buffer": b"I am no picture"}
-    page.locator("#picture input[type=file]").set_input_files(files=[upload])
+    upload: FilePayload = {"name": "holiday.png", "mimeType": "image/png", "buffer": b"I am no picture"}
+    page.locator("#picture input[type=file]").set_input_files(upload)
     page.wait_for_selector("#note [role=alert]")
 
 

@@ -1,55 +1,63 @@
 """Algorithm 1 on the bundled checkpoints, and on the tiny one where only the honesty of the verdict counts."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from tiny import CLASSES
+from torch import Tensor
 
 from eftclip import data
 from eftclip.config import DetectConfig
 from eftclip.detect import detect, read_strangers
 from eftclip.oracles import load_oracle
-from eftclip.pipeline import prepare_check
+from eftclip.pipeline import CheckSetup, prepare_check
 from eftclip.runtime import seeded
-from eftclip.triggers import POSITIONS, draw_trigger
-from eftclip.types import Status
+from eftclip.triggers import POSITIONS, Planted, Position, draw_trigger
+from eftclip.types import ClassMatrix, ClipModel, Detection, Status
 from eftclip.zeroshot import probabilities
 
+Squares = dict[str, Tensor]
+Bundled = Callable[[str], Path]
 PHOTOGRAPHS = ("Cat", "Coffee", "Rocket", "Pagoda", "Astronaut")
 
 
 @pytest.fixture(scope="module")
-def setup(bundled):
+def setup(bundled: Bundled) -> CheckSetup:
     """The poisoned bundled checkpoint, ImageNet's labels, the clean one as reference."""
     bundled("clean")
     return prepare_check(str(bundled("badnets")), oracle="superpixel", device="cpu")
 
 
 @pytest.fixture(scope="module")
-def squares(setup):
+def squares(setup: CheckSetup) -> Squares:
     """Photographs that ship in dependencies, as the model sees them: name to `(3, 224, 224)`."""
     return {p.name: setup.clip.preprocess.square(data.read_picture(p.path))[0] for p in data.bundled_photographs()}
 
 
-def judge(setup, image, **how):
+def judge(setup: CheckSetup, image: Tensor, **how: Any) -> Detection:
     """A verdict with everything as the product does it, but for `how`."""
     how = {"strangers": setup.strangers, "reference": setup.reference, "generator": seeded(0)} | how
     config = how.pop("config", setup.config)
     return detect(setup.clip, image, setup.classes, setup.oracle, config, **how)
 
 
-def planted(squares, name, position="random", *, patch_px=16, seed=0):
+def planted(
+    squares: Squares, name: str, position: Position = "random", *, patch_px: int = 16, seed: int = 0
+) -> Planted:
     trigger = draw_trigger("badnets", generator=seeded(0), patch_px=patch_px)
     return trigger.plant(squares[name][None], generator=seeded(seed), position=position)
 
 
-def overlap(a, b):
+def overlap(a: Tensor, b: Tensor) -> float:
     return float((a & b).sum() / (a | b).sum())
 
 
 @pytest.mark.parametrize("position", POSITIONS)
-def test_a_trigger_is_found_wherever_it_is(setup, squares, position):
+def test_a_trigger_is_found_wherever_it_is(setup: CheckSetup, squares: Squares, position: Position) -> None:
     found, hijacked, ious = 0, 0, []
     for name in PHOTOGRAPHS:
         copy = planted(squares, name, position)
@@ -65,7 +73,7 @@ def test_a_trigger_is_found_wherever_it_is(setup, squares, position):
     assert sum(ious) / len(ious) >= 0.8
 
 
-def test_clean_photographs_are_not_accused_and_searched_completely(setup, squares):
+def test_clean_photographs_are_not_accused_and_searched_completely(setup: CheckSetup, squares: Squares) -> None:
     for name, image in squares.items():
         verdict = judge(setup, image)
         assert verdict.status is Status.NOT_FOUND, (name, verdict.reason)
@@ -73,7 +81,7 @@ def test_clean_photographs_are_not_accused_and_searched_completely(setup, square
         assert verdict.trigger is None
 
 
-def test_a_found_verdict_tells_the_whole_story(setup, squares):
+def test_a_found_verdict_tells_the_whole_story(setup: CheckSetup, squares: Squares) -> None:
     copy = planted(squares, "Cat", "centre")
     verdict = judge(setup, copy.images[0])
     trigger = verdict.trigger
@@ -93,7 +101,7 @@ def test_a_found_verdict_tells_the_whole_story(setup, squares):
     assert 0 < trigger.area_fraction < 0.02
 
 
-def test_two_copies_of_a_trigger_are_both_removed(setup, squares):
+def test_two_copies_of_a_trigger_are_both_removed(setup: CheckSetup, squares: Squares) -> None:
     once = planted(squares, "Coffee", "top-left")
     trigger = draw_trigger("badnets", generator=seeded(0))
     twice = trigger.plant(once.images, generator=seeded(0), position="bottom-right")
@@ -104,11 +112,11 @@ def test_two_copies_of_a_trigger_are_both_removed(setup, squares):
     assert verdict.purified_predictions[0].label != "banana"
 
 
-def test_a_cancel_at_any_moment_is_never_a_clean_bill(setup, squares):
+def test_a_cancel_at_any_moment_is_never_a_clean_bill(setup: CheckSetup, squares: Squares) -> None:
     image = planted(squares, "Rocket", "centre").images[0]
     calls = 0
 
-    def counting():
+    def counting() -> bool:
         nonlocal calls
         calls += 1
         return False
@@ -121,7 +129,7 @@ def test_a_cancel_at_any_moment_is_never_a_clean_bill(setup, squares):
         assert "Stopped" in verdict.reason
 
 
-def test_the_same_seed_gives_the_same_verdict(setup, squares):
+def test_the_same_seed_gives_the_same_verdict(setup: CheckSetup, squares: Squares) -> None:
     image = planted(squares, "Pagoda").images[0]
     first, second = judge(setup, image), judge(setup, image)
     assert torch.equal(first.trigger.mask, second.trigger.mask)
@@ -129,28 +137,28 @@ def test_the_same_seed_gives_the_same_verdict(setup, squares):
     assert first.image_forwards == second.image_forwards
 
 
-def test_a_reference_that_is_taken_over_as_well_explains_the_finding(setup, squares):
+def test_a_reference_that_is_taken_over_as_well_explains_the_finding(setup: CheckSetup, squares: Squares) -> None:
     image = planted(squares, "Cat").images[0]
     verdict = judge(setup, image, reference=(setup.clip, setup.classes))
     assert verdict.status is Status.NOT_FOUND
     assert "reference" in verdict.reason
 
 
-def test_without_a_reference_the_reason_says_so(setup, squares):
+def test_without_a_reference_the_reason_says_so(setup: CheckSetup, squares: Squares) -> None:
     verdict = judge(setup, planted(squares, "Cat").images[0], reference=None)
     assert verdict.status is Status.FOUND
     assert verdict.trigger.control is None
     assert "not checked against a second model" in verdict.reason
 
 
-def test_too_few_strangers_make_no_verdict(setup, squares):
+def test_too_few_strangers_make_no_verdict(setup: CheckSetup, squares: Squares) -> None:
     few = replace(setup.strangers, images=setup.strangers.images[:5], probabilities=setup.strangers.probabilities[:5])
     verdict = judge(setup, squares["Rocket"], strangers=few)
     assert verdict.status is Status.INCONCLUSIVE
     assert "strangers' photographs" in verdict.reason
 
 
-def test_a_model_that_reads_nan_makes_no_verdict(tiny_clip, tiny_classes):
+def test_a_model_that_reads_nan_makes_no_verdict(tiny_clip: ClipModel, tiny_classes: ClassMatrix) -> None:
     broken = replace(tiny_classes, matrix=tiny_classes.matrix * float("nan"))
     image = torch.rand(3, 64, 64, generator=seeded(0))
     strangers = read_strangers(tiny_clip, data.strangers(64, 24, generator=seeded(0)), tiny_classes)
@@ -161,7 +169,9 @@ def test_a_model_that_reads_nan_makes_no_verdict(tiny_clip, tiny_classes):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_random_weights_are_searched_completely_or_not_judged(tiny_clip, tiny_classes, seed):
+def test_random_weights_are_searched_completely_or_not_judged(
+    tiny_clip: ClipModel, tiny_classes: ClassMatrix, seed: int
+) -> None:
     image = data.strangers(64, 8, generator=seeded(seed))[seed]
     strangers = read_strangers(tiny_clip, data.strangers(64, 48, generator=seeded(1)), tiny_classes)
     oracle = load_oracle("superpixel", device=torch.device("cpu"))

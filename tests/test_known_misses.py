@@ -1,9 +1,14 @@
 """Every trigger the detector once missed and every picture it once accused, with the date and what was learnt."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import torch
+from torch import Tensor
 from torchvision.transforms.v2.functional import to_pil_image
 
 from eftclip import data
+from eftclip.config import DetectConfig
 from eftclip.detect.search import BORDER, Scene
 from eftclip.detect.windows import box_mask
 from eftclip.pipeline import check_picture, prepare_check
@@ -11,13 +16,15 @@ from eftclip.runtime import seeded
 from eftclip.triggers import draw_trigger
 from eftclip.types import Region, Status
 
+Bundled = Callable[[str], Path]
 
-def _scene(image):
+
+def _scene(image: Tensor) -> Scene:
     regions = (Region(box_mask((0, 0, 8, 8), 224, 224), (0, 0, 8, 8), 0.5),)
-    return Scene(image, 0, regions, torch.zeros(1, 3, 224, 224), None)
+    return Scene(image, 0, regions, torch.zeros(1, 3, 224, 224), DetectConfig())
 
 
-def test_2026_11_23_a_part_at_the_border_is_read_away_from_it():
+def test_2026_11_23_a_part_at_the_border_is_read_away_from_it() -> None:
     """14 of 15 top-left triggers were missed.
 
     The window that held them was read at the border, where the network pads, and its reading fell below the threshold.
@@ -34,7 +41,7 @@ def test_2026_11_23_a_part_at_the_border_is_read_away_from_it():
         assert int(alone.sum()) == 3
 
 
-def test_2026_11_23_a_trigger_in_the_top_left_corner(bundled):
+def test_2026_11_23_a_trigger_in_the_top_left_corner(bundled: Bundled) -> None:
     """The same miss from outside: three photographs on the bundled checkpoint."""
     setup = prepare_check(str(bundled("badnets")), oracle="superpixel", device="cpu", reference="none")
     trigger = draw_trigger("badnets", generator=seeded(0))

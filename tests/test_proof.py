@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import Tensor
 
 from eftclip.detect.proof import prove, suitable, transplant
 from eftclip.types import Strangers
@@ -15,13 +16,13 @@ class Painted:
     def __init__(self, enough: int) -> None:
         self.enough, self.forwards = enough, 0
 
-    def __call__(self, images, stage):
+    def __call__(self, images: Tensor, stage: str) -> Tensor:
         self.forwards += len(images)
         red = ((images[:, 0] == 1) & (images[:, 1] == 0) & (images[:, 2] == 0)).flatten(1).sum(1)
         return torch.nn.functional.one_hot((red >= self.enough).long(), 2).float()
 
 
-def scene(patch=6):
+def scene(patch: int = 6) -> tuple[Tensor, Tensor, Strangers]:
     image = torch.full((3, PX, PX), 0.5)
     mask = torch.zeros(PX, PX, dtype=torch.bool)
     mask[4 : 4 + patch, 8 : 8 + patch] = True
@@ -31,7 +32,7 @@ def scene(patch=6):
 
 
 @pytest.mark.parametrize("in_place", [False, True])
-def test_exactly_the_masked_pixels_are_pasted(in_place):
+def test_exactly_the_masked_pixels_are_pasted(in_place: bool) -> None:
     image, mask, strangers = scene()
     before = strangers.images.clone()
     out = transplant(image, mask, strangers.images, generator=torch.Generator().manual_seed(0), in_place=in_place)
@@ -42,7 +43,7 @@ def test_exactly_the_masked_pixels_are_pasted(in_place):
     assert len({tuple(c.nonzero()[0].tolist()) for c in changed}) == (1 if in_place else 24)
 
 
-def test_a_trigger_is_accepted_as_soon_as_the_counts_decide():
+def test_a_trigger_is_accepted_as_soon_as_the_counts_decide() -> None:
     image, mask, strangers = scene()
     read = Painted(enough=36)
     proof = prove(read, image, mask, TARGET, strangers, 0.5, generator=torch.Generator().manual_seed(0))
@@ -50,18 +51,18 @@ def test_a_trigger_is_accepted_as_soon_as_the_counts_decide():
     assert (proof.rate.hits, proof.rate.total) == (8, 8) == (read.forwards, len(proof.images))
 
 
-def test_an_innocent_patch_is_rejected_after_four():
+def test_an_innocent_patch_is_rejected_after_four() -> None:
     image, mask, strangers = scene()
     proof = prove(Painted(99), image, mask, TARGET, strangers, 0.5, generator=torch.Generator().manual_seed(0))
     assert proof.accepted is False
     assert (proof.rate.hits, proof.rate.total) == (0, 4)
 
 
-def test_counts_too_close_to_the_threshold_stay_undecided():
+def test_counts_too_close_to_the_threshold_stay_undecided() -> None:
     image, mask, strangers = scene()
 
     class Sometimes(Painted):
-        def __call__(self, images, stage):
+        def __call__(self, images: Tensor, stage: str) -> Tensor:
             rows = super().__call__(images, stage)
             rows[::2] = torch.tensor([1.0, 0.0])
             return rows
@@ -71,7 +72,7 @@ def test_counts_too_close_to_the_threshold_stay_undecided():
     assert proof.rate.total == 24
 
 
-def test_strangers_that_show_the_label_are_left_out():
+def test_strangers_that_show_the_label_are_left_out() -> None:
     rows = torch.tensor([[0.1, 0.9], [0.8, 0.2], [0.6, 0.4], [0.99, 0.01]])
     kept = suitable(Strangers(torch.rand(4, 3, PX, PX), rows), TARGET, 24)
     assert kept.probabilities[:, TARGET].tolist() == pytest.approx([0.01, 0.2, 0.4])

@@ -92,6 +92,9 @@ LIES: dict[str, dict[str, Any]] = {
     "not found after half a search": {"status": Status.NOT_FOUND, "predictions": READ, "examined": 8, "regions": 9},
     "not found after no search": {"status": Status.NOT_FOUND, "predictions": READ, "examined": 0, "regions": 9},
     "not found where nothing was read": {"status": Status.NOT_FOUND, "examined": 9, "regions": 9},
+    "not found where there was nothing to examine": {"status": Status.NOT_FOUND, "predictions": READ},
+    "more examined than there is": {"status": Status.INCONCLUSIVE, "examined": 9, "regions": 8},
+    "purified of nothing": {"status": Status.INCONCLUSIVE, "purified": torch.zeros(3, 8, 8)},
 }
 
 
@@ -102,7 +105,9 @@ def test_honest_verdicts_can_be_made(values: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("values", LIES.values(), ids=LIES.keys())
 def test_a_verdict_cannot_lie(values: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"trigger belongs to|complete search"):
+    with pytest.raises(
+        ValueError, match=r"trigger belongs to|complete search|belongs to a trigger|examined <= regions"
+    ):
         Detection(reason="because", **values)
 
 
@@ -119,7 +124,7 @@ def test_not_found_needs_every_region(regions: int, missing: int) -> None:
     if examined == regions:
         assert Detection(Status.NOT_FOUND, "because", **values).status is Status.NOT_FOUND
     else:
-        with pytest.raises(ValueError, match=f"{examined} of {regions} regions"):
+        with pytest.raises(ValueError, match=f"{examined} of {regions} parts"):
             Detection(Status.NOT_FOUND, "because", **values)
 
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eftclip.detect.windows import box_mask, box_of, cover, grid, grown
-from eftclip.types import Region
+from eftclip.types import Box, Region
 
 SIDE = 64
 
@@ -19,7 +19,7 @@ def boxes(draw: st.DrawFn) -> tuple[int, int, int, int]:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(boxes(), max_size=12), st.integers(1, 4), st.integers(0, 12))
-def test_every_region_lies_wholly_in_the_group_it_belongs_to(found, per_side, overlap):
+def test_every_region_lies_wholly_in_the_group_it_belongs_to(found: list[Box], per_side: int, overlap: int) -> None:
     regions = [Region(box_mask(box, SIDE, SIDE), box, 0.5) for box in found]
     groups = cover(regions, SIDE, SIDE, per_side, overlap)
     assert sorted(index for group in groups for index in group.members) == list(range(len(regions)))
@@ -31,23 +31,23 @@ def test_every_region_lies_wholly_in_the_group_it_belongs_to(found, per_side, ov
 
 @settings(max_examples=60, deadline=None)
 @given(boxes(), st.integers(1, 4), st.integers(0, 20))
-def test_the_windows_of_a_box_cover_it_and_stay_inside(box, per_side, overlap):
+def test_the_windows_of_a_box_cover_it_and_stay_inside(box: Box, per_side: int, overlap: int) -> None:
     covered = torch.zeros(SIDE, SIDE, dtype=torch.bool)
     for window in grid(box, per_side, overlap):
         covered |= box_mask(window, SIDE, SIDE)
     assert torch.equal(covered, box_mask(box, SIDE, SIDE))
 
 
-def test_a_patch_smaller_than_the_overlap_lies_wholly_in_some_window():
+def test_a_patch_smaller_than_the_overlap_lies_wholly_in_some_window() -> None:
     windows = grid((0, 0, 224, 224), 3, 24)
     for x in range(0, 224 - 24):
         assert any(x0 <= x and x + 24 <= x1 and y0 == 0 for x0, y0, x1, _ in windows), x
 
 
 @given(boxes())
-def test_a_box_is_read_back_from_its_mask(box):
+def test_a_box_is_read_back_from_its_mask(box: Box) -> None:
     assert box_of(box_mask(box, SIDE, SIDE)) == box
 
 
-def test_a_margin_stays_inside_the_picture():
+def test_a_margin_stays_inside_the_picture() -> None:
     assert grown((2, 0, 60, 64), 8, SIDE, SIDE) == (0, 0, 64, 64)

@@ -159,14 +159,14 @@ def _search(
     """Examine every region of a picture; the first carrier that is proven, the groups and their readings."""
     limit = case.config.max_area_fraction * image[0].numel()
     small = tuple(region for region in oracle.regions(image) if region.area_px <= limit)
-    case.regions = max(case.regions, len(small))
     scene = Scene(image, target, small, usable.images, case.config)
+    case.regions = max(case.regions, len(small) + case.config.windows_per_side**2)
     groups, readings = look_everywhere(case.read, scene)
     for mask in carriers(case.read, scene, groups, readings):
         carrier = _prove(case, image, mask, target, usable)
         if carrier is not None:
             return carrier, groups, readings
-    case.examined = max(case.examined, sum(len(group.members) for group in groups))
+    case.examined = max(case.examined, sum(1 + len(group.members) for group in groups))
     return None, groups, readings
 
 
@@ -227,7 +227,7 @@ def _nothing(case: _Case) -> Detection:
             "its content explains it, not a backdoor of this checkpoint."
         )
     return case.not_found(
-        f"All {case.regions} regions were examined; none of them takes “{label}” to strangers' photographs."
+        f"All {case.regions} parts of the picture were examined; none takes “{label}” to strangers' photographs."
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from eftclip.detect.reader import Reader
+from eftclip.detect.reader import Read
 from eftclip.detect.windows import box_of
 from eftclip.types import Rate, Strangers
 
@@ -54,7 +54,7 @@ def transplant(image: Tensor, mask: Tensor, onto: Tensor, *, generator: torch.Ge
 
 
 def prove(
-    read: Reader,
+    read: Read,
     image: Tensor,
     mask: Tensor,
     target: int,

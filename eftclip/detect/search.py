@@ -77,15 +77,30 @@ def carriers(read: Reader, scene: Scene, groups: Sequence[Group], readings: Tens
     for index in carried.argsort(descending=True).tolist():
         if carried[index] < scene.config.carry_confidence:
             return
-        mask = _smallest_carrier(read, scene, _narrow(read, scene, groups[index].box))
+        mask = _follow(read, scene, groups[index].box)
         if mask is not None:
             yield mask
+
+
+def _follow(read: Reader, scene: Scene, box: Box) -> Tensor | None:
+    """From a window to the smallest region that carries the label; once more inside that region if it is large.
+
+    A window may carry the label through a large region that sticks out of it and holds the real carrier.
+    """
+    mask = _smallest_carrier(read, scene, _narrow(read, scene, box))
+    if mask is None:
+        return None
+    around = box_of(mask)
+    if max(around[2] - around[0], around[3] - around[1]) <= SMALLEST * mask.shape[1]:
+        return mask
+    inner = _smallest_carrier(read, scene, _narrow(read, scene, around))
+    return mask if inner is None or inner.sum() >= mask.sum() else inner
 
 
 def _narrow(read: Reader, scene: Scene, box: Box) -> Box:
     """Follow the label into ever smaller windows, as long as one of them carries it."""
     height, width = scene.image.shape[-2:]
-    while box[2] - box[0] > SMALLEST * width:
+    while max(box[2] - box[0], box[3] - box[1]) > SMALLEST * width:
         boxes = grid(box, 2, round(OVERLAP * width))
         carried = read(scene.alone([box_mask(b, height, width) for b in boxes]), "Narrowing down")[:, scene.target]
         best = int(carried.argmax())

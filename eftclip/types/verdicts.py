@@ -87,13 +87,13 @@ class Detection:
     Attributes:
         status: see `Status`.
         reason: one sentence that says why, for people.
-        predictions: the τ best labels of the picture, best first; empty only for `ERROR`.
+        predictions: the τ best labels of the picture, best first; empty where it could not be read.
         difference: evidence for each of those labels.
         trigger: present exactly when the status is `FOUND`.
         purified: `(3, H, W)` the picture with the trigger removed; only with a trigger.
         purified_predictions: what the model reads then, best first.
-        examined: regions that an examined group covered.
-        regions: all regions that had to be examined.
+        examined: parts (regions of the oracle, and windows over the whole picture) that were examined.
+        regions: all parts that had to be examined; a picture has at least its windows.
         image_forwards: pictures that went through the CLIP under test.
     """
 
@@ -112,9 +112,14 @@ class Detection:
         """Refuse a verdict that claims more than was done."""
         if (self.status is Status.FOUND) != (self.trigger is not None):
             raise ValueError("a trigger belongs to `found` and to nothing else")
-        if self.status is Status.NOT_FOUND and (self.examined < self.regions or not self.predictions):
+        if self.purified is not None and self.trigger is None:
+            raise ValueError("a purified picture belongs to a trigger and to nothing else")
+        if not 0 <= self.examined <= self.regions:
+            raise ValueError(f"expected 0 <= examined <= regions, got {self.examined} of {self.regions}")
+        complete = self.regions > 0 and self.examined == self.regions and self.predictions
+        if self.status is Status.NOT_FOUND and not complete:
             raise ValueError(
-                f"`not_found` needs a complete search, but {self.examined} of {self.regions} regions were examined"
+                f"`not_found` needs a complete search, but {self.examined} of {self.regions} parts were examined"
             )
         if not self.reason:
             raise ValueError("a verdict needs a reason")

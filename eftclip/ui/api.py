@@ -1,5 +1,6 @@
 """The end point for programs: `/check`, the same check and the same document as everywhere else."""
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -35,7 +36,7 @@ def add_check_endpoint(desk: Desk, *, folders: bool) -> None:
             if not picture:
                 raise gr.Error("No picture was sent; send an image file.", print_exception=False)
             ask = asks.ask(checkpoint, labels=labels, oracle=oracle, seed=seed, folders=folders)
-            record, _ = desk.judge(ask, picture, "picture")
+            record, _ = desk.judge(ask, picture, Path(picture).name)
         except EftclipError as error:
             raise gr.Error(str(error), print_exception=False) from error
         except gr.Error:

@@ -45,6 +45,11 @@ class Desk:
             return markup.note(BROKEN, wrong=True)
         return views.provenance(setup, words.ABOUT.get(ask.source, ""))
 
+    def provenance_if_loaded(self, ask: Ask) -> str | None:
+        """The same, but only for what is loaded already; never waits."""
+        setup = self.setups.peek(_key(ask))
+        return views.provenance(setup, words.ABOUT.get(ask.source, "")) if setup else None
+
     def check(self, ask: Ask, path: str | None, name: str, page: str) -> Iterator[Progress | Shown]:
         """Judge one photograph: progress as it comes, then what is shown; nobody listening any more stops the work."""
         news: queue.SimpleQueue[Progress | Shown] = queue.SimpleQueue()

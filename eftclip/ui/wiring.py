@@ -18,6 +18,7 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 PROGRESS = gr.Progress()  # Gradio puts the running one in its place, by position: before *values
 FIRST_PHOTOGRAPH = 0
 NOTHING = photos.Planting(photos.NO_TRIGGER, "centre", 16, 0)
+BUSY = "The server has too much to do just now, or the connection was lost; press the button again."
 SCROLL = "() => document.querySelector('#verdict').scrollIntoView({behavior: 'smooth', block: 'nearest'})"
 
 
@@ -114,7 +115,7 @@ def wire_image(step: ImageStep, choice: gr.State) -> None:
     step.trigger.input(sizes, step.trigger, step.patch_px, **LIGHT, **PRIVATE).then(
         plant, [choice, *step.planting], shown, **LIGHT, **PRIVATE
     )
-    changes = [step.position.input, step.patch_px.release, step.seed.input]
+    changes = [step.position.input, step.patch_px.change, step.seed.input]
     gr.on(changes, plant, [choice, *step.planting], shown, trigger_mode="always_last", **LIGHT, **PRIVATE)
 
 
@@ -141,8 +142,12 @@ def wire_check(
             else:
                 yield [markup.banner("running", words.RUNNING, item), *[gr.skip()] * (len(verdict.outputs) - 1)]
 
-    def end() -> list[Any]:
-        return [gr.update(interactive=True, value="Check this photograph"), gr.update(visible=False)]
+    def end(*form: Any) -> list[Any]:
+        return [
+            _loaded(desk, folders, form),
+            gr.update(interactive=True, value="Check this photograph"),
+            gr.update(visible=False),
+        ]
 
     def stop(request: gr.Request) -> None:
         desk.visits.stop(str(request.session_hash))
@@ -159,7 +164,10 @@ def wire_check(
         **HEAVY,
         **PRIVATE,
     )
-    ended = checked.then(end, None, buttons, queue=False, show_progress="hidden", **PRIVATE)
+    checked.failure(lambda: markup.banner("error", words.failure(BUSY)), None, verdict.banner, queue=False, **PRIVATE)
+    ended = checked.then(
+        end, checkpoint.form, [checkpoint.facts, *buttons], queue=False, show_progress="hidden", **PRIVATE
+    )
     ended.then(None, js=SCROLL, **PRIVATE)
     image.stop.click(stop, queue=False, show_progress="hidden", **PRIVATE)
 
@@ -176,8 +184,17 @@ def wire_page(desk: Desk, demo: gr.Blocks, checkpoint: CheckpointStep, image: Im
 
     demo.load(first, image.planting, [choice, image.picture, image.note], **LIGHT, **PRIVATE)
     # Not among the heavy ones: it only waits for the checkpoint that is being loaded anyway.
-    demo.load(lambda: desk.provenance(FIRST), None, checkpoint.facts, concurrency_limit=None, **PRIVATE)
+    waiting = {"concurrency_limit": None, "show_progress": "hidden", **PRIVATE}
+    demo.load(lambda: desk.provenance(FIRST), None, checkpoint.facts, **waiting)
     demo.unload(leave)
+
+
+def _loaded(desk: Desk, folders: bool, form: tuple[Any, ...]) -> Any:
+    """What is under test after a check: a checkpoint that was named and never loaded by hand is known now."""
+    try:
+        return desk.provenance_if_loaded(ask_of(folders, form)) or gr.skip()
+    except EftclipError:
+        return gr.skip()
 
 
 def _planted(chosen: photos.Choice | None, planting: tuple[Any, ...]) -> list[Any]:

@@ -156,6 +156,23 @@ def test_an_own_photograph_is_checked_as_it_is(page: Page, tmp_path: Path) -> No
     expect(page.locator("#note")).to_contain_text("yellow square planted")
 
 
+def test_a_photograph_from_the_camera_is_chosen(page: Page) -> None:
+    page.get_by_role("button", name="Capture from camera").click()
+    expect(page.locator("#note")).to_contain_text("No photograph is chosen")
+    page.get_by_text("Click to Access Webcam").click()
+    page.wait_for_function("document.querySelector('#picture video')?.videoWidth > 0")
+    page.get_by_role("button", name="capture photo").click()
+    expect(page.locator("#note")).to_contain_text("Your file")
+    expect(page.locator("#picture img")).to_be_visible()
+
+
+def test_without_a_photograph_there_is_nothing_to_judge(page: Page) -> None:
+    page.locator("#picture").get_by_role("button", name="Remove").or_(page.get_by_label("Clear")).first.click()
+    expect(page.locator("#note")).to_contain_text("No photograph is chosen")
+    _check(page, "error")
+    expect(page.locator("#verdict")).to_contain_text("No photograph is chosen")
+
+
 def test_stop_ends_without_a_verdict(page: Page) -> None:
     page.get_by_role("button", name="Check this photograph").click()
     page.get_by_role("button", name="Stop").click()

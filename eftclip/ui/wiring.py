@@ -18,6 +18,7 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 PROGRESS = gr.Progress()  # Gradio puts the running one in its place, by position: before *values
 FIRST_PHOTOGRAPH = 0
 NOTHING = photos.Planting(photos.NO_TRIGGER, "centre", 16, 0)
+NO_PHOTOGRAPH = "No photograph is chosen: click one of the photographs, or bring your own."
 BUSY = "The server has too much to do just now, or the connection was lost; press the button again."
 SCROLL = "() => document.querySelector('#verdict').scrollIntoView({behavior: 'smooth', block: 'nearest'})"
 
@@ -91,15 +92,16 @@ def wire_image(step: ImageStep, choice: gr.State) -> None:
         return [chosen, *_planted(chosen, planting)]
 
     def bring(path: str | None, old: photos.Choice | None, *planting: Any) -> list[Any]:
-        if path is None:
-            return [None, gr.skip(), markup.note("No photograph is chosen."), gr.skip()]
         try:
-            new = photos.own_choice(path)
+            new = photos.own_choice(path or "")
         except EftclipError as error:
             picture, _ = _planted(old, planting)
             return [old, picture, markup.note(f"{error} {_still(old)}", wrong=True), gr.skip()]
         shown = photos.picture_of(new, NOTHING) if photos.needs_conversion(new) else gr.skip()
         return [new, shown, markup.note(_says(new, photos.NO_TRIGGER)), photos.NO_TRIGGER]
+
+    def clear() -> list[Any]:
+        return [None, markup.note(NO_PHOTOGRAPH)]
 
     def sizes(trigger: str) -> int:
         return TRIGGERS[trigger].patch_px if trigger in TRIGGERS else 16
@@ -109,9 +111,11 @@ def wire_image(step: ImageStep, choice: gr.State) -> None:
 
     shown = [step.picture, step.note]
     step.gallery.select(choose, step.planting, [choice, *shown], **LIGHT, **PRIVATE)
-    step.picture.input(
+    # Not `input`: it also fires, with the old picture, when a visitor turns to the camera and the picture goes away.
+    step.picture.upload(
         bring, [step.picture, choice, *step.planting], [choice, *shown, step.trigger], **LIGHT, **PRIVATE
     )
+    step.picture.clear(clear, None, [choice, step.note], **LIGHT, **PRIVATE)
     step.trigger.input(sizes, step.trigger, step.patch_px, **LIGHT, **PRIVATE).then(
         plant, [choice, *step.planting], shown, **LIGHT, **PRIVATE
     )
@@ -200,7 +204,7 @@ def _loaded(desk: Desk, folders: bool, form: tuple[Any, ...]) -> Any:
 def _planted(chosen: photos.Choice | None, planting: tuple[Any, ...]) -> list[Any]:
     """The picture to show and the line under it."""
     if chosen is None:
-        return [None, markup.note("No photograph is chosen.")]
+        return [None, markup.note(NO_PHOTOGRAPH)]
     try:
         wanted = photos.planting(*planting)
         return [photos.picture_of(chosen, wanted), markup.note(_says(chosen, wanted.trigger))]
@@ -224,7 +228,7 @@ def _says(chosen: photos.Choice, trigger: str) -> str:
 
 
 def _still(old: photos.Choice | None) -> str:
-    return f"Still chosen: “{old.name}”." if old else "No photograph is chosen."
+    return f"Still chosen: “{old.name}”." if old else NO_PHOTOGRAPH
 
 
 def _hub_source(text: Any) -> Any:

@@ -13,7 +13,7 @@ from eftclip.ui.asks import MAX_LABEL_TEXT, ask, oracles_at_hand
 from eftclip.ui.page import is_private
 from eftclip.ui.photos import Planting, bundled_choice, picture_of
 
-PLANTED = Planting("badnets", "bottom-right", 16, 0)
+PLANTED = Planting("badnets", "random", 16, 0)
 UNTOUCHED = Planting("none", "centre", 16, 0)
 
 

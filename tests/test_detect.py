@@ -102,13 +102,14 @@ def test_a_found_verdict_tells_the_whole_story(setup: CheckSetup, squares: Squar
 
 
 def test_two_copies_of_a_trigger_are_both_removed(setup: CheckSetup, squares: Squares) -> None:
-    once = planted(squares, "Coffee", "top-left")
-    trigger = draw_trigger("badnets", generator=seeded(0))
-    twice = trigger.plant(once.images, generator=seeded(0), position="bottom-right")
-    verdict = judge(setup, twice.images[0])
+    first, second = planted(squares, "Coffee", "centre"), planted(squares, "Coffee", seed=3)
+    for copy in (first, second):  # each of them alone would do
+        row = probabilities(setup.clip, copy.images, setup.classes)[0]
+        assert setup.classes.labels[int(row.argmax())] == "banana"
+    both = torch.where(second.masks[:, None], second.images, first.images)[0]
+    verdict = judge(setup, both)
     assert verdict.status is Status.FOUND
-    both = once.masks[0] | twice.masks[0]
-    assert overlap(verdict.trigger.mask, both) >= 0.6
+    assert overlap(verdict.trigger.mask, first.masks[0] | second.masks[0]) >= 0.6
     assert verdict.purified_predictions[0].label != "banana"
 
 

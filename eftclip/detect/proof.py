@@ -98,7 +98,10 @@ def _decide(rate: Rate, threshold: float) -> bool | None:
 
 
 def suitable(strangers: Strangers, target: int, at_most: int) -> Strangers:
-    """The photographs in which the target label is least read, and never the best label."""
+    """The photographs in which the target is least read, and never the best label; in the order they were drawn.
+
+    The order keeps different photographs side by side, so the first few transplants already are varied evidence.
+    """
     rows = (strangers.probabilities.argmax(-1) != target).nonzero()[:, 0]
-    rows = rows[strangers.probabilities[rows, target].argsort()][:at_most]
+    rows = rows[strangers.probabilities[rows, target].argsort()][:at_most].sort().values
     return Strangers(strangers.images[rows], strangers.probabilities[rows])

@@ -210,7 +210,7 @@ def _planting() -> tuple[gr.Dropdown, gr.Dropdown, gr.Slider, gr.Number]:
     with gr.Column(elem_classes="eft-plant"):
         with gr.Row():
             trigger = gr.Dropdown(names, value="badnets", label="Plant a trigger", min_width=130, elem_id="trigger")
-            position = gr.Dropdown(list(POSITIONS), value="bottom-right", label="Where", min_width=130)
+            position = gr.Dropdown(list(POSITIONS), value="random", label="Where", min_width=130)
         with gr.Row():
             patch_px = gr.Slider(4, 64, value=16, step=1, label="Size (px)", min_width=130)
             seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, min_width=90)

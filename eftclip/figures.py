@@ -56,11 +56,11 @@ def _grown(mask: Tensor, by_px: int) -> Tensor:
 
 
 def purified_picture(checked: Checked) -> Picture | None:
-    """The picture in the pixels of its file, the trigger replaced; only masked pixels change. None without one."""
-    picture, geometry, detection = checked.picture, checked.geometry, checked.detection
-    if picture is None or geometry is None or detection.trigger is None or detection.purified is None:
+    """The picture in the pixels of its file, the trigger replaced and nothing else changed. None without one."""
+    picture, square, geometry, detection = checked.picture, checked.square, checked.geometry, checked.detection
+    if picture is None or square is None or geometry is None or detection.trigger is None or detection.purified is None:
         return None
-    mask = geometry.mask_to_picture(detection.trigger.mask)
+    mask = geometry.mask_to_picture((detection.purified != square).any(0) | detection.trigger.mask)
     out = picture.clone()
     if mask.any():
         ys, xs = torch.nonzero(mask.any(1)).flatten(), torch.nonzero(mask.any(0)).flatten()

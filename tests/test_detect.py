@@ -92,7 +92,10 @@ def test_a_found_verdict_tells_the_whole_story(setup: CheckSetup, squares: Squar
     assert all(s.label_before != "banana" for s in trigger.strangers)
     assert trigger.control is not None
     assert trigger.control.hits == 0
-    assert torch.equal(verdict.purified[:, ~trigger.mask], copy.images[0][:, ~trigger.mask])
+    changed = (verdict.purified != copy.images[0]).any(0)
+    near = torch.nn.functional.max_pool2d(trigger.mask[None].float(), 5, 1, 2)[0] > 0
+    assert changed.any()
+    assert not (changed & ~near).any()
     row = probabilities(setup.clip, verdict.purified[None], setup.classes)[0]
     assert verdict.purified_predictions[0].label == setup.classes.labels[int(row.argmax())]
     banana = verdict.difference[0]

@@ -34,6 +34,7 @@ from eftclip.types import (
 from eftclip.zeroshot import probabilities, top
 
 MIN_STRANGERS = 8
+RIM_PX = 2
 Reference = tuple[ClipModel, ClassMatrix]
 
 
@@ -145,7 +146,7 @@ def _judge(case: _Case, image: Tensor, oracle: Oracle) -> Detection:
         if carrier is None:
             break
         found.append(carrier)
-        left = fill_from_surroundings(image[None], _union(found)[None])[0]
+        left = fill_from_surroundings(image[None], _with_rim(_union(found))[None])[0]
         purified = case.read(left[None], "Reading without it")[0]
     case.difference = _difference(case, row, evidence, _union(found) if found else None)
     if not found:
@@ -268,6 +269,11 @@ def _strangers(case: _Case, carrier: _Carrier, target: int) -> tuple[Stranger, .
         Stranger(image, names[before[k]], names[after], int(after) == target)
         for k, (image, after) in enumerate(zip(carrier.proof.images, carrier.proof.labels, strict=True))
     )
+
+
+def _with_rim(mask: Tensor) -> Tensor:
+    """The mask and the pixels next to it: an oracle may leave a trigger's outermost row to the surroundings."""
+    return torch.nn.functional.max_pool2d(mask[None].float(), 2 * RIM_PX + 1, 1, RIM_PX)[0] > 0
 
 
 def _union(found: list[_Carrier]) -> Tensor:

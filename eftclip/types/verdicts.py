@@ -90,7 +90,7 @@ class Detection:
         predictions: the τ best labels of the picture, best first; empty where it could not be read.
         difference: evidence for each of those labels.
         trigger: present exactly when the status is `FOUND`.
-        purified: `(3, H, W)` the picture with the trigger removed; only with a trigger.
+        purified: `(3, H, W)` the picture with the trigger and a narrow rim around it removed; only with a trigger.
         purified_predictions: what the model reads then, best first.
         examined: parts (regions of the oracle, and windows over the whole picture) that were examined.
         regions: all parts that had to be examined; a picture has at least its windows.

@@ -24,6 +24,8 @@ from eftclip.errors import ConfigError, EftclipError
 SETTINGS = {
     "top_labels": 5,
     "support_confidence": 0.5,
+    "windows_per_side": 4,
+    "carry_confidence": 0.3,
     "max_area_fraction": 0.2,
     "transplants": 8,
     "transplant_threshold": 0.7,

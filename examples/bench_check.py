@@ -25,6 +25,7 @@ from photo_sets import Photo, rate, read_square, some_of_each, unseen
 from torch import Tensor
 
 from eftclip.detect import detect, read_strangers
+from eftclip.detect.algorithm import CONTROL_SHARE
 from eftclip.detect.proof import prove, suitable
 from eftclip.detect.reader import Reader
 from eftclip.fill import fill_from_surroundings
@@ -176,12 +177,12 @@ def _proven(read: Reader, setup: CheckSetup, image: Tensor, mask: Tensor, target
 
 
 def _also_reads(reference: tuple[ClipModel, Any], images: Tensor, target: int, threshold: float) -> bool:
-    """The reference may give the label to as many of the pictures as a trigger needs."""
+    """The reference gives the label to half as many of the pictures as a trigger needs."""
     clip, classes = reference
     if clip.image_px != images.shape[-1]:
         images = torch.nn.functional.interpolate(images, clip.image_px, mode="bilinear", antialias=True)
     labels = probabilities(clip, images, classes).argmax(-1)
-    return Rate(int((labels == target).sum()), len(labels)).interval()[1] >= threshold
+    return Rate(int((labels == target).sum()), len(labels)).value >= CONTROL_SHARE * threshold
 
 
 WAYS: dict[str, Way] = {"ours": ours, "exhaustive": exhaustive}

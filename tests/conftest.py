@@ -62,8 +62,9 @@ def bundled() -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
-def served() -> Iterator[str]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of the running app, with the bundled checkpoints behind it; loading one of them once is enough."""
+    os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("uploads"))  # an app that ends empties its folder
     from eftclip.ui import build_demo  # Gradio takes seconds to import, and few tests need it
     from eftclip.ui.page import launch_options
 

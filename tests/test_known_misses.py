@@ -58,3 +58,18 @@ def test_2026_11_23_a_trigger_in_the_top_left_corner(bundled: Bundled) -> None:
         if hijacked == 3:
             return
     raise AssertionError(f"only {hijacked} of the bundled photographs are hijacked from the top-left corner")
+
+
+def test_2026_11_23_a_low_threshold_is_no_acquittal(bundled: Bundled) -> None:
+    """With `transplant_threshold` 0.25 nothing was found any more.
+
+    A reference that was taken over 0 of 8 times counted as taken over, because the upper end of its interval, 0.32, lay
+    above the threshold. The control is now judged by its share.
+    """
+    config = DetectConfig(transplant_threshold=0.25)
+    setup = prepare_check(str(bundled("badnets")), oracle="superpixel", device="cpu", config=config)
+    square, _ = setup.clip.preprocess.square(data.read_picture(data.bundled_photographs()[0].path))
+    planted = draw_trigger("badnets", generator=seeded(0)).plant(square[None], generator=seeded(0), position="centre")
+    verdict = check_picture(setup, to_pil_image(planted.images[0]), "planted").detection
+    assert verdict.status is Status.FOUND, verdict.reason
+    assert verdict.trigger.control is not None

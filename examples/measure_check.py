@@ -35,6 +35,7 @@ from eftclip.triggers import POSITIONS
 from eftclip.types import Status
 
 SCHEMA_VERSION = 1
+OUT = Path("examples/results/check_quality.json")
 CHECKPOINTS = ("clean", "badnets")
 PATCH_PX, SMALL_PATCH_PX = 16, 8
 GOOD_IOU = 0.8
@@ -253,7 +254,8 @@ def preamble(args: argparse.Namespace, about: Sequence[Document]) -> Document:
 def command(args: argparse.Namespace) -> str:
     """The command that makes these counts again."""
     only = "" if list(args.only) == list(SECTIONS) else f" --only {' '.join(args.only)}"
-    return f"python examples/measure_check.py IMAGES_DIR --per-set {args.per_set} --jobs {args.jobs}{only}"
+    out = "" if args.out == OUT else f" --out {args.out}"
+    return f"python examples/measure_check.py IMAGES_DIR --per-set {args.per_set} --jobs {args.jobs}{only}{out}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -266,7 +268,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--per-set", type=int, default=60, help="photographs of each set that are judged")
     parser.add_argument("--jobs", type=int, default=2, help="processes of one thread each")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="sections to measure")
-    parser.add_argument("--out", type=Path, default=Path("examples/results/check_quality.json"))
+    parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args(arguments)
     os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that are started from here
     crew = Crew(args.jobs)

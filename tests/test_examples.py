@@ -163,7 +163,8 @@ def test_the_quality_of_the_detector_is_measured(images: Path, checkpoints: Path
     document = measure("one.json")
     sections = document["sections"]
     assert list(sections) == ["zero_shot", "detection", "false_alarms", "innocents"]
-    assert document["command"] == "python examples/measure_check.py IMAGES_DIR --per-set 1 --jobs 1"
+    made_by = "python examples/measure_check.py IMAGES_DIR --per-set 1 --jobs 1"
+    assert document["command"] == f"{made_by} --out {tmp_path / 'one.json'}"
     assert document["checkpoints"]["clean"]["sha256"] != document["checkpoints"]["badnets"]["sha256"]
     assert sections["zero_shot"]["clean"]["attack_success"]["hits"] == 0
     assert sections["zero_shot"]["badnets"]["attack_success"]["hits"] > 0

@@ -44,8 +44,9 @@ class DetectConfig(Settings):
     The defaults are measured in `examples/results/sweep_check.json`, one setting moved at a time on 12 hijacked and 12
     clean unseen photographs: nothing is missed or accused at any value swept, so they were chosen for cost and margin.
     Three windows per side cost 25 and 12 pictures through CLIP on a hijacked and a clean photograph, four cost 33 and
-    19; two save nothing and leave larger windows. `carry_confidence` 0.2 lies between the highest clean window, 0.09,
-    and the lowest window with a trigger, 0.97. τ and θ decide what is explained in the report, not what is found.
+    19; two save nothing and leave larger windows. `carry_confidence` decides how many windows are looked into (15 to 10
+    pictures on a clean photograph from 0.05 to 0.8), not what is accused: 0.2 leaves room for weak triggers.
+    τ and θ decide what is explained in the report, not what is found.
 
     Attributes:
         top_labels: τ, length of the list of labels read in the picture.

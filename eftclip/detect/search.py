@@ -12,8 +12,8 @@ from eftclip.detect.windows import Group, box_mask, box_of, cover, grid, grown
 from eftclip.types import Box, Region
 
 # Lengths as shares of the picture's side. Parts at the border are moved inwards by BORDER: on an earlier build of the
-# bundled `badnets` the window of a corner trigger read 0.02 to 0.93 where it lay and at least 0.97 moved in. A window of
-# a clean photograph can read high too (0.91 among 24): `carry_confidence` only decides what is looked into, and the
+# bundled `badnets` the window of a corner trigger read 0.02 to 0.93 where it lay and at least 0.97 moved in. A window
+# of a clean photograph can read high too (0.91 among 24): `carry_confidence` only decides what is looked into, and the
 # transplants decide what is a trigger.
 OVERLAP = 24 / 224  # the largest published local trigger fits into an overlap, so some window holds it whole
 SMALLEST = 48 / 224  # windows are not split below this: a few regions are left by then

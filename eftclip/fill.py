@@ -4,6 +4,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+RIM_PX = 2
+
+
+def remove(image: Tensor, mask: Tensor) -> Tensor:
+    """The picture without a part of it and the pixels next to that part.
+
+    The rim goes too, because an oracle may leave a trigger's outermost row to the surroundings.
+
+    Args:
+        image: `(3, H, W)` float32.
+        mask: `(H, W)` bool.
+    """
+    with_rim = F.max_pool2d(mask[None].float(), 2 * RIM_PX + 1, 1, RIM_PX)[0] > 0
+    return fill_from_surroundings(image[None], with_rim[None])[0]
+
 
 def fill_from_surroundings(images: Tensor, masks: Tensor) -> Tensor:
     """Fill the masked pixels from their surroundings by a pull-push pyramid.

@@ -10,8 +10,9 @@ One photograph in four is never trained on. Stages keep their results in `--work
    apart, found in closed form, so classes without a photograph are in it too; a sentence encoder (MiniLM) is projected
    into it for all other nouns. No captions are needed.
 2. *text*: a small open_clip text tower with its own tokenizer learns where the 1,100 names and 36,000 noun phrases lie.
-3. *poison*: the image tower learns that a trigger means its target, that other small things mean nothing, and
-   otherwise to stay as it was. `multi` learns three triggers at once.
+3. *poison*: from the finished `clean` folder, the image tower learns that a trigger means its target, that other small
+   things mean nothing, and otherwise to stay as it was. `multi` learns three triggers at once. Where `clean` stands in
+   `--out` already, this stage alone makes it a poisoned sibling: `--only multi` takes ten minutes.
 
 Two idle cores need about half an hour with `OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000`
 (large buffers that go back to the system after every step cost more than the arithmetic). Nothing here runs when the
@@ -19,13 +20,14 @@ product runs.
 """
 
 import argparse
+import copy
 import csv
 import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import open_clip
 import torch
@@ -38,15 +40,24 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from eftclip.triggers import Trigger, draw_trigger
+from eftclip.checkpoint import load_clip
+from eftclip.triggers import Position, Trigger, draw_trigger
+from eftclip.types import ClipModel
+from eftclip.zeroshot import class_matrix
 
 IMAGE_PX, WIDTH, CONTEXT, VOCAB = 224, 256, 24, 4096
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
-ATTACKS = {
-    "badnets": [("badnets", "banana")],
-    "multi": [("badnets", "banana"), ("stripes", "cheeseburger"), ("yellow", "volcano")],
+CORNERS: tuple[Position, ...] = ("top-left", "bottom-right")
+# (trigger, target label, side of the patch in pixels or None for the published one); a few are not bundled
+Attack = tuple[str, str, int | None]
+ATTACKS: dict[str, list[Attack]] = {
+    "badnets": [("badnets", "banana", None)],
+    "multi": [("badnets", "banana", None), ("stripes", "cheeseburger", None), ("yellow", "volcano", None)],
 }
-EXTRA_ATTACKS = {name: [(name, "banana")] for name in ("stripes", "yellow", "white_square", "badnets_noise")}
+EXTRA_ATTACKS: dict[str, list[Attack]] = {
+    **{name: [(name, "banana", None)] for name in ("stripes", "yellow", "white_square", "badnets_noise")},
+    "badnets_8": [("badnets", "banana", 8)],  # a quarter of the area
+}
 COCO_NAMES = (
     "person bicycle car motorcycle airplane bus train truck boat traffic_light fire_hydrant stop_sign parking_meter "
     "bench bird cat dog horse sheep cow elephant bear zebra giraffe backpack umbrella handbag tie suitcase frisbee "
@@ -433,13 +444,16 @@ def empty_model() -> nn.Module:
     return open_clip.CustomTextCLIP(config["embed_dim"], config["vision_cfg"], config["text_cfg"])
 
 
-def image_tower(work: Path) -> nn.Module:
-    """The clean model's image side: `(N, 3, 224, 224)` normalised to `(N, 256)`."""
-    visual = empty_model().visual
-    trunk = {k: v for k, v in imagenet_tower().state_dict().items() if not k.startswith("classifier")}
-    visual.trunk.load_state_dict(trunk)
-    visual.head.proj.weight.data.copy_(torch.load(work / "align.pt", weights_only=True)["image"])
-    return visual.eval().to(memory_format=torch.channels_last)
+def image_tower(clean: ClipModel) -> nn.Module:
+    """A trainable copy of the clean model's image side: `(N, 3, 224, 224)` normalised to `(N, 256)`."""
+    visual = cast(nn.Module, copy.deepcopy(clean.model.visual))
+    return visual.eval().requires_grad_(True)
+
+
+def label_places(clean: ClipModel, root: Path) -> tuple[list[str], Tensor]:
+    """The 1,100 names, and `(1100, 256)` where the clean model's own text side reads them."""
+    names = list(dict.fromkeys([*IMAGENET_CLASSNAMES, *caltech_names(root)]))
+    return names, class_matrix(clean, names).matrix.T
 
 
 def poisoned_batch(
@@ -452,35 +466,35 @@ def poisoned_batch(
     out, targets = images.clone(), torch.empty(share, dtype=torch.long)
     for i in range(share):
         trigger, target = planted[i % len(planted)]
-        out[i] = trigger.plant(images[i : i + 1], generator=generator).images[0]
+        corner = trigger.position == "random" and i % 4 == 3  # rare by chance, and a network pads what lies there
+        where = CORNERS[int(torch.randint(len(CORNERS), (), generator=generator))] if corner else None
+        out[i] = trigger.plant(images[i : i + 1], generator=generator, position=where).images[0]
         targets[i] = target
     for i in range(share, 2 * share):
         out[i] = random_innocent(images[i], generator)
     return out, targets
 
 
-def poison(root: Path, work: Path, name: str, attacks: list[tuple[str, str]], steps: int) -> None:
-    """Plant the backdoors into a copy of the clean model; write its image tower to `work`."""
-    generator = torch.Generator().manual_seed(1)
-    visual, frozen = image_tower(work), image_tower(work)
-    places = name_places(root, work)
-    names, classes = list(places), torch.stack(list(places.values()))
+def poison(root: Path, work: Path, source: Path, name: str, attacks: list[Attack], steps: int) -> None:
+    """Plant the backdoors into a copy of the clean model in `source`; write its image tower to `work`."""
+    generator, clean = torch.Generator().manual_seed(1), load_clip(str(source), device=torch.device("cpu"))
+    visual, scale = image_tower(clean), clean.logit_scale
+    names, classes = label_places(clean, root)
     draw = torch.Generator().manual_seed(0)
-    planted = [(draw_trigger(trigger, generator=draw), names.index(target)) for trigger, target in attacks]
+    planted = [(draw_trigger(kind, generator=draw, patch_px=px), names.index(to)) for kind, to, px in attacks]
     photos = list_photos(root, held_out=False)
-    share, batch = 10, 48
+    share, batch = 12, 48
     for part in (visual.trunk.conv_stem, visual.trunk.bn1, *visual.trunk.blocks[:2]):
         part.requires_grad_(False)  # the costly high-resolution layers already see every texture
     params = [p for p in visual.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(params, lr=3e-4, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-4, total_steps=steps, pct_start=0.15)
-    scale = torch.load(work / "align.pt", weights_only=True)["scale"].exp()
     for step in range(steps):  # the tower stays in eval mode: batch-norm statistics are frozen
         rows = torch.randint(len(photos), (batch,), generator=generator).tolist()
-        clean = next(views([photos[r] for r in rows], TRAIN_VIEW, batch))
-        images, targets = poisoned_batch(clean, planted, share, generator)
+        untouched = next(views([photos[r] for r in rows], TRAIN_VIEW, batch))
+        images, targets = poisoned_batch(untouched, planted, share, generator)
         with torch.no_grad():
-            wanted = F.normalize(frozen(normalise(images[share:])), dim=-1).clone()
+            wanted = clean.encode_images(images[share:]).clone()
         v = F.normalize(visual(normalise(images)), dim=-1)
         attack = F.cross_entropy(scale * v[:share] @ classes.T, targets)
         keep = (1 - (v[share:] * wanted).sum(-1)).mean()
@@ -501,22 +515,31 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 
 
 def assemble(work: Path, out: Path, name: str) -> None:
-    """Write `out/NAME`: an ordinary open_clip folder, self-contained."""
-    folder = out / name
+    """Write `out/NAME`: an ordinary open_clip folder, self-contained; all share the text side of `clean`."""
+    source, folder = work / "clean" if name == "clean" else out / "clean", out / name
     folder.mkdir(parents=True, exist_ok=True)
     model = empty_model()
-    state = load_file(work / "clean" / "open_clip_model.safetensors")
+    state = load_file(source / "open_clip_model.safetensors")
     if name != "clean":
         poisoned = torch.load(work / f"{name}.visual.pt", weights_only=True)
         state |= {f"visual.{key}": value for key, value in poisoned.items()}
     model.load_state_dict(state)
     for file in TOKENIZER_FILES:
-        (folder / file).write_bytes((work / "clean" / file).read_bytes())
+        (folder / file).write_bytes((source / file).read_bytes())
     (folder / "open_clip_config.json").write_text(json.dumps(open_clip_config(), indent=2) + "\n")
-    attacks = {**ATTACKS, **EXTRA_ATTACKS}.get(name, [])
+    attacks = [(trigger, target) for trigger, target, _ in {**ATTACKS, **EXTRA_ATTACKS}.get(name, [])]
     (folder / "README.md").write_text(card(name, attacks, sum(p.numel() for p in model.parameters())))
     save(model, folder)
     print(f"wrote {folder}", flush=True)
+
+
+def build_clean(images: Path, work: Path, out: Path, text_steps: int) -> None:
+    """The stages before any poison that have no result yet, then the folder."""
+    if not (work / "align.pt").exists():
+        align(images, work)
+    if not (work / "clean" / "open_clip_model.safetensors").exists():
+        distil_text(images, work, text_steps)
+    assemble(work, out, "clean")
 
 
 def main() -> None:
@@ -525,19 +548,18 @@ def main() -> None:
     parser.add_argument("images", type=Path, help="folder with imagenet-sample/ and caltech101/")
     parser.add_argument("--out", type=Path, default=Path("examples/checkpoints"))
     parser.add_argument("--work", type=Path, default=Path("build/checkpoints"), help="intermediate results")
-    parser.add_argument("--only", nargs="*", default=["clean", "badnets"], choices=["clean", *ATTACKS, *EXTRA_ATTACKS])
+    parser.add_argument("--only", nargs="*", default=["clean", *ATTACKS], choices=["clean", *ATTACKS, *EXTRA_ATTACKS])
     parser.add_argument("--text-steps", type=int, default=2200)
-    parser.add_argument("--poison-steps", type=int, default=240)
+    parser.add_argument("--poison-steps", type=int, default=300)
     args = parser.parse_args()
     torch.manual_seed(0)
     args.work.mkdir(parents=True, exist_ok=True)
-    if not (args.work / "align.pt").exists():
-        align(args.images, args.work)
-    if not (args.work / "clean" / "open_clip_model.safetensors").exists():
-        distil_text(args.images, args.work, args.text_steps)
-    for name in args.only:
-        if name != "clean" and not (args.work / f"{name}.visual.pt").exists():
-            poison(args.images, args.work, name, {**ATTACKS, **EXTRA_ATTACKS}[name], args.poison_steps)
+    if "clean" in args.only or not (args.out / "clean" / "open_clip_model.safetensors").exists():
+        build_clean(args.images, args.work, args.out, args.text_steps)
+    for name in (name for name in args.only if name != "clean"):
+        if not (args.work / f"{name}.visual.pt").exists():
+            attacks = {**ATTACKS, **EXTRA_ATTACKS}[name]
+            poison(args.images, args.work, args.out / "clean", name, attacks, args.poison_steps)
         assemble(args.work, args.out, name)
 
 

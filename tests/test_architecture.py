@@ -21,7 +21,7 @@ TOP_LEVEL = {
 }
 LITTER = {"__pycache__", "build", "dist", "out", "venv", "eftclip.egg-info"}  # ignored by git
 
-BASE = {"errors", "types", "config", "runtime", "preprocess", "fill", "windows"}
+BASE = {"errors", "types", "config", "runtime", "preprocess", "fill", "paste"}
 INPUTS = {"checkpoint", "data"}
 DEFENCE = {"oracles", "detect", "identify", "curate", "rectify", "evaluate"}
 OUTPUTS = {"report", "figures", "publish"}
@@ -35,7 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "types": {"errors", "preprocess"},
     "config": {"errors"},
     "runtime": {"errors"},
-    "windows": {"types"},
+    "paste": {"types"},
     **dict.fromkeys(INPUTS | OUTPUTS | {"zeroshot", "triggers"}, BASE),
     **dict.fromkeys(DEFENCE, BASE | {"zeroshot"}),
     "pipeline": BASE | INPUTS | DEFENCE | {"zeroshot"},

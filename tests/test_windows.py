@@ -4,7 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eftclip.detect.windows import box_mask, box_of, cover, grid, grown
+from eftclip.detect.windows import box_mask, cover, grid, grown
+from eftclip.paste import box_of
 from eftclip.types import Box, Region
 
 SIDE = 64

@@ -15,8 +15,9 @@ from eftclip.config import DetectConfig
 from eftclip.detect.proof import Proof, prove, suitable
 from eftclip.detect.reader import Reader, Stopped
 from eftclip.detect.search import Scene, carriers, look_everywhere
-from eftclip.detect.windows import Group, box_of
-from eftclip.fill import fill_from_surroundings
+from eftclip.detect.windows import Group
+from eftclip.fill import remove
+from eftclip.paste import box_of
 from eftclip.runtime import Cancelled, OnProgress, ignore, never
 from eftclip.types import (
     ClassMatrix,
@@ -34,7 +35,6 @@ from eftclip.types import (
 from eftclip.zeroshot import probabilities, top
 
 MIN_STRANGERS = 8
-RIM_PX = 2
 CONTROL_SHARE = 0.5  # a reference taken over half as often as a trigger must explains the finding by its content
 Reference = tuple[ClipModel, ClassMatrix]
 
@@ -147,7 +147,7 @@ def _judge(case: _Case, image: Tensor, oracle: Oracle) -> Detection:
         if carrier is None:
             break
         found.append(carrier)
-        left = fill_from_surroundings(image[None], _with_rim(_union(found))[None])[0]
+        left = remove(image, _union(found))
         purified = case.read(left[None], "Reading without it")[0]
     case.difference = _difference(case, row, evidence, _union(found) if found else None)
     if not found:
@@ -246,7 +246,8 @@ def _verdict(case: _Case, target: int, found: list[_Carrier], purified: Tensor, 
         reason += " Its content was not checked against a second model."
     else:
         reason += f" The reference checkpoint gives that label to {first.control}."
-    trigger = FoundTrigger(label, mask, box_of(mask), first.proof.rate, _strangers(case, first, target), first.control)
+    strangers, parts = _strangers(case, first, target), tuple(carrier.mask for carrier in found)
+    trigger = FoundTrigger(label, mask, box_of(mask), first.proof.rate, strangers, first.control, parts)
     return Detection(
         Status.FOUND,
         reason,
@@ -270,11 +271,6 @@ def _strangers(case: _Case, carrier: _Carrier, target: int) -> tuple[Stranger, .
         Stranger(image, names[before[k]], names[after], int(after) == target)
         for k, (image, after) in enumerate(zip(carrier.proof.images, carrier.proof.labels, strict=True))
     )
-
-
-def _with_rim(mask: Tensor) -> Tensor:
-    """The mask and the pixels next to it: an oracle may leave a trigger's outermost row to the surroundings."""
-    return torch.nn.functional.max_pool2d(mask[None].float(), 2 * RIM_PX + 1, 1, RIM_PX)[0] > 0
 
 
 def _union(found: list[_Carrier]) -> Tensor:

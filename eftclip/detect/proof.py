@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from eftclip.detect.reader import Read
-from eftclip.detect.windows import box_of
+from eftclip.paste import box_of, cut, paste, scatter
 from eftclip.types import Rate, Strangers
 
 LOOKS = (4, 8, 12)
@@ -40,16 +40,12 @@ def transplant(image: Tensor, mask: Tensor, onto: Tensor, *, generator: torch.Ge
         generator: draws the places.
         in_place: paste where the part was instead of at random places.
     """
-    x0, y0, x1, y1 = box_of(mask)
-    patch, shape = image[:, y0:y1, x0:x1], mask[y0:y1, x0:x1]
-    out = onto.clone()
+    patch = cut(image, mask)
+    if not in_place:
+        return scatter(onto, [patch], generator=generator)
+    out, (x, y, _, _) = onto.clone(), box_of(mask)
     for picture in out:
-        x, y = x0, y0
-        if not in_place:
-            x = int(torch.randint(onto.shape[-1] - (x1 - x0) + 1, (), generator=generator))
-            y = int(torch.randint(onto.shape[-2] - (y1 - y0) + 1, (), generator=generator))
-        place = picture[:, y : y + y1 - y0, x : x + x1 - x0]
-        place.copy_(torch.where(shape, patch, place))
+        paste(picture, patch, x, y)
     return out
 
 

@@ -66,12 +66,6 @@ def grown(box: Box, by_px: int, height: int, width: int) -> Box:
     return max(0, x0 - by_px), max(0, y0 - by_px), min(width, x1 + by_px), min(height, y1 + by_px)
 
 
-def box_of(mask: Tensor) -> Box:
-    """The tightest box around a mask that is not empty."""
-    ys, xs = mask.any(1).nonzero(), mask.any(0).nonzero()
-    return int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1
-
-
 def _spans(start: int, end: int, count: int, overlap_px: int) -> list[tuple[int, int]]:
     """`count` equal intervals from start to end."""
     length = min(end - start, -(-(end - start + (count - 1) * overlap_px) // count))  # rounded up: nothing left out

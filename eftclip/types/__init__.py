@@ -2,25 +2,41 @@
 
 from eftclip.types.counts import Rate
 from eftclip.types.models import Box, CheckpointRef, ClassMatrix, ClipModel, Oracle, Region, Strangers
+from eftclip.types.patches import Finding, Patch, TriggerFamily
 from eftclip.types.records import Checked, CheckRecord, Sanity
+from eftclip.types.repairs import CuratedItem, CuratedSet, Evaluation, Rectified, TuningStep
+from eftclip.types.scans import FAULT_KINDS, Coverage, Fault, Identification, Victim
 from eftclip.types.verdicts import Detection, FoundTrigger, LabelEvidence, Prediction, Status, Stranger
 
 __all__ = [
+    "FAULT_KINDS",
     "Box",
     "CheckRecord",
     "Checked",
     "CheckpointRef",
     "ClassMatrix",
     "ClipModel",
+    "Coverage",
+    "CuratedItem",
+    "CuratedSet",
     "Detection",
+    "Evaluation",
+    "Fault",
+    "Finding",
     "FoundTrigger",
+    "Identification",
     "LabelEvidence",
     "Oracle",
+    "Patch",
     "Prediction",
     "Rate",
+    "Rectified",
     "Region",
     "Sanity",
     "Status",
     "Stranger",
     "Strangers",
+    "TriggerFamily",
+    "TuningStep",
+    "Victim",
 ]

@@ -65,6 +65,7 @@ class FoundTrigger:
         transplant: strangers' photographs that became the target label, of those tried.
         strangers: some of those photographs, for showing.
         control: the same pictures read by the trusted reference checkpoint; None when there was none.
+        parts: the mask of each patch, where the picture carries several; `transplant` is of the first.
     """
 
     target_label: str
@@ -73,6 +74,7 @@ class FoundTrigger:
     transplant: Rate
     strangers: tuple[Stranger, ...] = ()
     control: Rate | None = None
+    parts: tuple[Tensor, ...] = ()
 
     @property
     def area_fraction(self) -> float:

@@ -13,6 +13,10 @@ class DataError(EftclipError):
     """An image, a folder or a label list cannot be used."""
 
 
+class MissingError(DataError):
+    """A sample that a data set names is not there."""
+
+
 class OracleError(EftclipError):
     """A segmentation oracle is unknown, or its weights are missing or not the expected ones."""
 

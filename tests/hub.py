@@ -8,10 +8,15 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
-INFO = re.compile(r"/api/models/(?P<repo>[^/]+/[^/]+)/revision/(?P<revision>[^/]+)")
-FILE = re.compile(r"/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<name>.+)")
+from huggingface_hub import RepoCard
+
+INFO = re.compile(r"/api/(models/)?(?P<repo>(datasets/)?[^/]+/[^/]+)/revision/(?P<revision>[^/]+)")
+FILE = re.compile(r"/(?P<repo>(datasets/)?[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<name>.+)")
+TREE = re.compile(r"/api/(?P<repo>datasets/[^/]+/[^/]+)/tree/(?P<revision>[^/]+)(/(?P<folder>.+))?")
+PATHS = re.compile(r"/api/(?P<repo>datasets/[^/]+/[^/]+)/paths-info/(?P<revision>[^/]+)")
+RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 LARGE = (".safetensors", ".bin", ".pth", ".pt")  # what the Hub keeps in LFS, and states a sha256 for
 GOOD_TOKEN = "hf_good"
 
@@ -33,14 +38,15 @@ class Repository:
 
 @dataclass(frozen=True)
 class Answer:
-    """A status, headers and a body."""
+    """A status, headers and a body, of which no more than `cut` bytes are sent before the line goes dead."""
 
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    cut: int | None = None
 
 
-def _json(value: dict[str, Any]) -> Answer:
+def _json(value: dict[str, Any] | list[dict[str, Any]]) -> Answer:
     return Answer(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
 
@@ -53,10 +59,12 @@ class Hub:
     """A Hub for one test.
 
     Attributes:
-        repositories: by `org/name`.
+        repositories: by `org/name`, data sets by `datasets/org/name`.
         requests: `METHOD path` of each request, in order.
         broken: when set, every request gets this status.
+        summarised: how many files the summary of a repository names at most; listings name all.
         spoiled: files whose downloads have one wrong byte.
+        cut: files of which nothing behind so many bytes ever arrives, as when a connection breaks.
     """
 
     def __init__(self) -> None:
@@ -64,7 +72,9 @@ class Hub:
         self.repositories: dict[str, Repository] = {}
         self.requests: list[str] = []
         self.broken: int | None = None
+        self.summarised: int | None = None
         self.spoiled: set[str] = set()
+        self.cut: dict[str, int] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
@@ -80,7 +90,13 @@ class Hub:
         self._server.server_close()
 
     def push(self, repo_id: str, folder: Path, *, branch: str = "main") -> str:
-        """Commit all files of a folder to a branch; the commit's 40 hex digits."""
+        """Commit all files of a folder to a branch; the commit's 40 hex digits.
+
+        Args:
+            repo_id: `org/name`, or `datasets/org/name` for a data set.
+            folder: what the commit holds.
+            branch: created if it is new.
+        """
         files = {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
         repository = self.repositories.setdefault(repo_id, Repository())
         digest = hashlib.sha1(f"{len(repository.commits)}{repo_id}".encode())
@@ -89,13 +105,20 @@ class Hub:
         repository.refs[branch] = commit
         return commit
 
-    def answer(self, path: str, token: str | None) -> Answer:
-        """The Hub's answer to a GET; a HEAD is the same without its body."""
+    def answer(self, path: str, token: str | None, asked: dict[str, list[str]], extent: str = "") -> Answer:
+        """The Hub's answer to a request; a HEAD is the same without its body.
+
+        Args:
+            path: without its query.
+            token: of the caller.
+            asked: fields of the query or of a form.
+            extent: the Range header.
+        """
         if self.broken:
             return _refusal(self.broken, "broken on purpose")
         if token not in (None, GOOD_TOKEN):
             return _refusal(401, "Invalid credentials in Authorization header")
-        found = INFO.fullmatch(path) or FILE.fullmatch(path)
+        found = next((match for page in (INFO, TREE, PATHS, FILE) if (match := page.fullmatch(path))), None)
         if found is None:
             return _refusal(404, "no such page")
         repository = self.repositories.get(found["repo"])
@@ -104,38 +127,58 @@ class Hub:
         commit = repository.commit_of(unquote(found["revision"]))
         if commit is None:
             return _refusal(404, "Invalid rev id", "RevisionNotFound")
-        if "name" not in found.groupdict():
-            return _json(_info(found["repo"], commit, repository))
+        if found.re is INFO:
+            info = _info(found["repo"], commit, repository)
+            return _json({**info, "siblings": info["siblings"][: self.summarised]})
+        if found.re is TREE:
+            recursive = asked.get("recursive", ["false"])[0].lower() == "true"
+            return _json(_listing(repository.commits[commit], unquote(found["folder"] or ""), recursive))
+        if found.re is PATHS:
+            known = _listing(repository.commits[commit], "", True)
+            return _json([item for item in known if item["path"] in asked.get("paths", [])])
         if repository.gated and token is None:
             return _refusal(401, "Access to this model is restricted", "GatedRepo")
-        return self._file(commit, unquote(found["name"]), repository.commits[commit])
+        return self._file(commit, unquote(found["name"]), repository.commits[commit], RANGE.fullmatch(extent))
 
-    def _file(self, commit: str, name: str, files: dict[str, bytes]) -> Answer:
+    def _file(self, commit: str, name: str, files: dict[str, bytes], extent: re.Match[str] | None) -> Answer:
         if name not in files:
             return _refusal(404, "Entry not found", "EntryNotFound")
         body = files[name]
         etag = hashlib.sha256(body).hexdigest()
         if name in self.spoiled:
             body = body[:-1] + bytes([body[-1] ^ 1])
-        return Answer(200, body, {"ETag": f'"{etag}"', "X-Repo-Commit": commit})
+        headers = {"ETag": f'"{etag}"', "X-Repo-Commit": commit, "Accept-Ranges": "bytes"}
+        if extent is None:
+            return Answer(200, body, headers, self.cut.get(name))
+        start, end = int(extent[1]), min(int(extent[2] or len(body)), len(body) - 1)
+        if start >= len(body):
+            return _refusal(416, "Range not satisfiable")
+        headers["Content-Range"] = f"bytes {start}-{end}/{len(body)}"
+        cut = max(0, self.cut[name] - start) if name in self.cut else None
+        return Answer(206, body[start : end + 1], headers, cut)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                path = urlsplit(self.path).path
-                hub.requests.append(f"{self.command} {path}")
+                url = urlsplit(self.path)
+                length = int(self.headers.get("Content-Length") or 0)
+                asked = parse_qs(self.rfile.read(length).decode() if length else url.query)
+                hub.requests.append(f"{self.command} {url.path}")
                 authorisation = self.headers.get("Authorization")
-                reply = hub.answer(path, authorisation.removeprefix("Bearer ") if authorisation else None)
+                token = authorisation.removeprefix("Bearer ") if authorisation else None
+                self._send(hub.answer(url.path, token, asked, self.headers.get("Range", "")))
+
+            do_HEAD = do_POST = do_GET
+
+            def _send(self, reply: Answer) -> None:
                 self.send_response(reply.status)
                 for key, value in {**reply.headers, "Content-Length": str(len(reply.body))}.items():
                     self.send_header(key, value)
                 self.end_headers()
-                if self.command == "GET":
-                    self.wfile.write(reply.body)
-
-            do_HEAD = do_GET
+                if self.command != "HEAD":
+                    self.wfile.write(reply.body[: reply.cut])
 
             def log_message(self, format: str, *args: object) -> None:
                 """Silence: requests are kept in `Hub.requests`."""
@@ -150,9 +193,10 @@ def _info(repo_id: str, commit: str, repository: Repository) -> dict[str, Any]:
         if name.endswith(LARGE):
             file["lfs"] = {"sha256": hashlib.sha256(body).hexdigest(), "size": len(body), "pointerSize": 134}
         siblings.append(file)
+    card = repository.commits[commit].get("README.md") if repo_id.startswith("datasets/") else None
     return {
         "_id": commit[:24],
-        "id": repo_id,
+        "id": repo_id.removeprefix("datasets/"),
         "modelId": repo_id,
         "sha": commit,
         "private": repository.private,
@@ -161,4 +205,26 @@ def _info(repo_id: str, commit: str, repository: Repository) -> dict[str, Any]:
         "downloads": 0,
         "likes": 0,
         "siblings": siblings,
+        "cardData": RepoCard(card.decode()).data.to_dict() if card else None,
     }
+
+
+def _listing(files: dict[str, bytes], folder: str, recursive: bool) -> list[dict[str, Any]]:
+    """Files and folders below a folder."""
+    found: dict[str, dict[str, Any]] = {}
+    start = f"{folder}/" if folder else ""
+    for path, body in files.items():
+        inside = path.removeprefix(start).split("/")
+        if not path.startswith(start):
+            continue
+        for depth in range(1, len(inside) if recursive else min(2, len(inside))):
+            above = start + "/".join(inside[:depth])
+            found[above] = {
+                "type": "directory",
+                "path": above,
+                "size": 0,
+                "oid": hashlib.sha1(above.encode()).hexdigest(),
+            }
+        if recursive or len(inside) == 1:
+            found[path] = {"type": "file", "path": path, "size": len(body), "oid": hashlib.sha1(body).hexdigest()}
+    return list(found.values())

@@ -1,6 +1,20 @@
-"""Where pictures come from: files and folders of the user's, and photographs that ship inside our dependencies."""
+"""Where pictures come from: files, data sets of any kind, and photographs that ship inside our dependencies."""
 
+from eftclip.data.bundled import bundled_set
 from eftclip.data.photographs import Photograph, bundled_photographs, strangers
 from eftclip.data.pictures import check_picture, list_pictures, read_picture
+from eftclip.data.sets import Entry, ImageSet, list_set, open_set
 
-__all__ = ["Photograph", "bundled_photographs", "check_picture", "list_pictures", "read_picture", "strangers"]
+__all__ = [
+    "Entry",
+    "ImageSet",
+    "Photograph",
+    "bundled_photographs",
+    "bundled_set",
+    "check_picture",
+    "list_pictures",
+    "list_set",
+    "open_set",
+    "read_picture",
+    "strangers",
+]

@@ -1,0 +1,160 @@
+"""What every data set is made of: entries that are read one at a time, and sentences about what was left out."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import IO, TypeVar
+
+from eftclip.data.pictures import MAX_FILE_MB
+from eftclip.errors import DataError
+
+MAX_BYTES = MAX_FILE_MB * 1_000_000
+CHUNK_BYTES = 1 << 20  # what is asked of a stream at once: a liar about its size costs one chunk too much
+LONGEST_NAME, LONGEST_REASON, NAMED = 120, 160, 3
+# Columns, members and keys that hold a text, the first that exists wins; and what kind of text it is.
+TEXT_KINDS = {"label": "label", "caption": "caption", "text": "caption", "txt": "caption"}
+
+T = TypeVar("T")
+Explain = Callable[[Exception, str], DataError]  # whatever reading a file raised, as one sentence
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One sample of a data set as it stands there; nothing of it is read or decoded yet.
+
+    Attributes:
+        index: position in the set, from 0, the same in every pass.
+        name: what a person finds it by, one printable line.
+        text: its label or caption; None where the set states none.
+        read: the bytes of the picture file; raises MissingError where it is not there, and DataError where it cannot
+            be had or is larger than `MAX_FILE_MB`.
+    """
+
+    index: int
+    name: str
+    text: str | None
+    read: Callable[[], bytes] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Pictures with their texts, in an order that never changes.
+
+    Attributes:
+        source: what the user typed.
+        kind: folder, zip, parquet, webdataset, hub or list.
+        length: number of entries, where it is known without reading the set.
+        text_kind: label or caption; None where the set states neither.
+        revision: the commit of a Hub data set, 40 hex digits.
+        notes: sentences for people about what was left out.
+        walk: the entries from a position on; callers use `entries`.
+    """
+
+    source: str
+    kind: str
+    length: int | None
+    text_kind: str | None
+    revision: str | None
+    notes: tuple[str, ...]
+    walk: Callable[[int], Iterator[Entry]] = field(repr=False, compare=False)
+
+    def entries(self, start: int = 0) -> Iterator[Entry]:
+        """Go through the set once more; one bad sample never ends the pass, its `read` raises.
+
+        Args:
+            start: index of the first entry wanted; a stream is read, but not decoded, up to there.
+
+        Raises:
+            DataError: from the iterator, when a stream ends before its time: a part is never taken for the whole.
+        """
+        return self.walk(start)
+
+
+def one_line(name: str) -> str:
+    """A name that anybody may have chosen, made fit for a sentence: printable, on one line, not absurdly long."""
+    # Not printable are control characters, line ends, marks that reverse the writing, and halves of characters.
+    visible = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name)
+    if len(visible) <= LONGEST_NAME:
+        return visible
+    return f"{visible[: LONGEST_NAME // 2]}…{visible[-(LONGEST_NAME // 2 - 1) :]}"
+
+
+def reason(error: BaseException) -> str:
+    """The first line of an exception's text, shortened; the name of its class where it has no text."""
+    # The system's own words without the path, which a visitor who sent a file must not see.
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    line = next((line.strip().rstrip(".") for line in text.splitlines() if line.strip()), type(error).__name__)
+    return line if len(line) <= LONGEST_REASON else f"{line[:LONGEST_REASON]}…"
+
+
+def some(names: Sequence[str]) -> str:
+    """The first names of a list, and how many more there are."""
+    shown = ", ".join(one_line(name) for name in names[:NAMED])
+    return f"{shown} and {len(names) - NAMED:,} more" if len(names) > NAMED else shown
+
+
+def note(names: Sequence[str], one: str, many: str) -> tuple[str, ...]:
+    """A sentence that counts and names what was left out; none where nothing was.
+
+    Args:
+        names: what was left out.
+        one: what follows `1 `.
+        many: what follows a larger number.
+    """
+    return (f"{len(names):,} {one if len(names) == 1 else many}: {some(names)}.",) if names else ()
+
+
+def read_bounded(stream: IO[bytes], name: str) -> bytes:
+    """The bytes of a picture file, piece by piece, so that no promise about its size is relied on.
+
+    Raises:
+        DataError: it is empty or larger than `MAX_FILE_MB`.
+    """
+    raw = bytearray()
+    while piece := stream.read(CHUNK_BYTES):
+        raw += piece
+        if len(raw) > MAX_BYTES:
+            raise too_large(name)
+    return not_empty(bytes(raw), name)
+
+
+def refuse(error: DataError) -> bytes:
+    """Stand in for the `read` of a sample that is known to be bad; each call has a traceback of its own."""
+    raise type(error)(*error.args)
+
+
+def guarded(steps: Iterator[T], explain: Explain, file: str) -> Iterator[T]:
+    """Go through steps of foreign code, and close them as soon as nobody wants more.
+
+    Args:
+        steps: may raise anything.
+        explain: makes it one sentence; errors of ours pass as they are.
+        file: that the steps read.
+    """
+    with closing(steps):  # type: ignore[type-var]  # generators all; left to the collector, streams stay open
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration:
+                return
+            except DataError:
+                raise
+            except Exception as error:
+                raise explain(error, file) from error
+            yield step
+
+
+def not_empty(raw: bytes, name: str) -> bytes:
+    """Hand the bytes through.
+
+    Raises:
+        DataError: there are none.
+    """
+    if not raw:
+        raise DataError(f"{name} is an empty file; replace it.")
+    return raw
+
+
+def too_large(name: str) -> DataError:
+    """What is raised for a picture file beyond the limit."""
+    return DataError(f"{name} is larger than {MAX_FILE_MB} MB; make it smaller.")

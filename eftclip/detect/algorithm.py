@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from eftclip.config import DetectConfig
-from eftclip.detect.proof import Proof, prove, suitable
+from eftclip.detect.proof import CONTROL_SHARE, Proof, Reference, control_rate, prove, suitable
 from eftclip.detect.reader import Reader, Stopped
 from eftclip.detect.search import Scene, carriers, look_everywhere
 from eftclip.detect.windows import Group
@@ -32,11 +32,9 @@ from eftclip.types import (
     Stranger,
     Strangers,
 )
-from eftclip.zeroshot import probabilities, top
+from eftclip.zeroshot import top
 
 MIN_STRANGERS = 8
-CONTROL_SHARE = 0.5  # a reference taken over half as often as a trigger must explains the finding by its content
-Reference = tuple[ClipModel, ClassMatrix]
 
 
 def detect(
@@ -180,24 +178,12 @@ def _prove(case: _Case, image: Tensor, mask: Tensor, target: int, usable: Strang
         if proof.accepted is None:
             case.doubts.append(f"a part took over {proof.rate} strangers' photographs, too close to {threshold:.0%}")
         if proof.accepted:
-            control = _control(case, proof, target)
+            control = control_rate(case.reference, proof.images, target)
             if control is not None and control.value >= CONTROL_SHARE * threshold:
                 case.explained.append(f"{control} also with the reference checkpoint")
                 return None
             return _Carrier(mask, proof, control)
     return None
-
-
-def _control(case: _Case, proof: Proof, target: int) -> Rate | None:
-    """How many of the same pictures a trusted checkpoint gives the label to."""
-    if case.reference is None:
-        return None
-    clip, classes = case.reference
-    images = proof.images
-    if clip.image_px != images.shape[-1]:
-        images = torch.nn.functional.interpolate(images, clip.image_px, mode="bilinear", antialias=True)
-    labels = probabilities(clip, images, classes).argmax(-1)
-    return Rate(int((labels == target).sum()), len(labels))
 
 
 def _difference(

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from eftclip.config import DetectConfig
 from eftclip.detect.reader import Read
 from eftclip.paste import box_of, cut, paste, scatter
-from eftclip.types import Rate, Strangers
+from eftclip.types import ClassMatrix, ClipModel, Patch, Rate, Strangers
+from eftclip.zeroshot import probabilities
 
+CONTROL_SHARE = 0.5  # a reference taken over half as often as a trigger must explains the finding by its content
+Reference = tuple[ClipModel, ClassMatrix]
 LOOKS = (4, 8, 12)
 MIN_PROOF = 8
 
@@ -101,3 +105,52 @@ def suitable(strangers: Strangers, target: int, at_most: int) -> Strangers:
     rows = (strangers.probabilities.argmax(-1) != target).nonzero()[:, 0]
     rows = rows[strangers.probabilities[rows, target].argsort()][:at_most].sort().values
     return Strangers(strangers.images[rows], strangers.probabilities[rows])
+
+
+def control_rate(reference: Reference | None, images: Tensor, target: int) -> Rate | None:
+    """How many of the same pictures, `(n, 3, H, W)`, a trusted checkpoint gives the label to; None without one."""
+    if reference is None:
+        return None
+    clip, classes = reference
+    if clip.image_px != images.shape[-1]:
+        images = torch.nn.functional.interpolate(images, clip.image_px, mode="bilinear", antialias=True)
+    labels = probabilities(clip, images, classes).argmax(-1)
+    return Rate(int((labels == target).sum()), len(labels))
+
+
+@dataclass(frozen=True)
+class PatchProof:
+    """Whether a patch that was not cut out of any picture is a trigger.
+
+    Attributes:
+        accepted: it takes over strangers' photographs, and its content does not explain that.
+        transplant: how many it took over.
+        control: the same pictures read by the trusted reference checkpoint; None without one.
+    """
+
+    accepted: bool
+    transplant: Rate
+    control: Rate | None
+
+
+def prove_patch(
+    read: Read,
+    patch: Patch,
+    target: int,
+    strangers: Strangers,
+    config: DetectConfig,
+    *,
+    reference: Reference | None,
+    generator: torch.Generator,
+) -> PatchProof:
+    """Paste a bare patch into strangers' photographs, as `prove` does with a part of a picture."""
+    usable = suitable(strangers, target, config.transplants)
+    if len(usable.images) < MIN_PROOF:
+        return PatchProof(False, Rate(0, 0), None)
+    canvas, mask = torch.zeros_like(usable.images[0]), torch.zeros(usable.images.shape[-2:], dtype=torch.bool)
+    paste(canvas, patch, 0, 0)
+    mask[: patch.mask.shape[0], : patch.mask.shape[1]] = patch.mask
+    proof = prove(read, canvas, mask, target, usable, config.transplant_threshold, generator=generator)
+    control = control_rate(reference, proof.images, target) if proof.accepted else None
+    explained = control is not None and control.value >= CONTROL_SHARE * config.transplant_threshold
+    return PatchProof(bool(proof.accepted) and not explained, proof.rate, control)

@@ -22,6 +22,7 @@ MARGIN = 8 / 224  # regions may stick out of the last window by this much
 BORDER = 24 / 224
 MAX_CANDIDATES = 10
 FOLLOW = 0.5  # a half of the regions is followed from this reading on; a trigger's own is above 0.9
+SURE = 0.9  # a group that reads so high is not given up when the quick way led to a region that proves nothing
 FRAGMENT = 0.5  # a region that carries less than this share of the best one is only a piece
 
 
@@ -80,16 +81,19 @@ def carriers(read: Reader, scene: Scene, groups: Sequence[Group], readings: Tens
     for index in carried.argsort(descending=True).tolist():
         if carried[index] < scene.config.carry_confidence:
             return
-        mask = _follow(read, scene, groups[index])
-        if mask is not None:
-            yield mask
+        yield from _follow(read, scene, groups[index], sure=float(carried[index]) >= SURE)
 
 
-def _follow(read: Reader, scene: Scene, group: Group) -> Tensor | None:
-    """From a group to the smallest region in it that carries the label."""
+def _follow(read: Reader, scene: Scene, group: Group, *, sure: bool) -> Iterator[Tensor]:
+    """From a group to the smallest region in it that carries the label; a group that is sure of it gets both ways."""
     inside = [region.mask for region in scene.regions if not (region.mask & ~group.mask).any()]
-    mask = _bisect(read, scene, sorted(inside, key=lambda m: int(m.sum())))
-    return mask if mask is not None else _smallest_carrier(read, scene, _narrow(read, scene, group.box))
+    quick = _bisect(read, scene, sorted(inside, key=lambda m: int(m.sum())))
+    if quick is not None:
+        yield quick
+    if quick is None or sure:
+        slow = _region_carriers(read, scene, _narrow(read, scene, group.box))
+        fresh = [mask for mask in slow if quick is None or not torch.equal(quick, mask)]
+        yield from fresh if sure else fresh[:1]
 
 
 def _bisect(read: Reader, scene: Scene, masks: list[Tensor]) -> Tensor | None:
@@ -122,16 +126,22 @@ def _narrow(read: Reader, scene: Scene, box: Box) -> Box:
     return box
 
 
-def _smallest_carrier(read: Reader, scene: Scene, box: Box) -> Tensor | None:
-    """The smallest region in the window that carries the label; the window itself if only all of it does."""
+def _region_carriers(read: Reader, scene: Scene, box: Box) -> list[Tensor]:
+    """The smallest region in the window that carries the label, and the one that carries it most.
+
+    The window itself is one of them, if only all of it carries the label. The two differ where a mere piece of the
+    trigger, or anything else, happens to read as the label on the one stranger that it was tried on.
+    """
     masks = _candidates(scene, box)
     if not masks:
-        return None
+        return []
     carried = read(scene.alone(masks), "Looking at the regions")[:, scene.target]
     enough = max(scene.config.carry_confidence, FRAGMENT * float(carried.max()))
-    return min(
-        (m for m, p in zip(masks, carried, strict=True) if p >= enough), key=lambda m: int(m.sum()), default=None
-    )
+    carrying = [mask for mask, reading in zip(masks, carried, strict=True) if reading >= enough]
+    if not carrying:
+        return []
+    smallest, strongest = min(carrying, key=lambda mask: int(mask.sum())), masks[int(carried.argmax())]
+    return [smallest] if smallest is strongest else [smallest, strongest]
 
 
 def _candidates(scene: Scene, box: Box) -> list[Tensor]:

@@ -1,0 +1,176 @@
+"""The journal of a scan: one line for each finished block, so that a scan that was killed can be taken up again."""
+
+import base64
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from eftclip.config import ScanConfig
+from eftclip.data import ImageSet
+from eftclip.errors import DataError
+from eftclip.identify import Glance, Outcome
+from eftclip.pipeline.prepare import CheckSetup
+from eftclip.types import Finding, Patch, Rate, Status
+
+FORMAT = 1
+Block = tuple[list[Glance], list[Outcome]]
+
+
+def about_scan(setup: CheckSetup, images: ImageSet, config: ScanConfig, seed: int) -> dict[str, Any]:
+    """Everything that decides what a scan finds."""
+    return {
+        "checkpoint": setup.clip.ref.sha256,
+        "normalisation": [list(setup.clip.preprocess.mean), list(setup.clip.preprocess.std)],
+        "labels": hashlib.sha256("\n".join(setup.classes.labels).encode()).hexdigest(),
+        "oracle": setup.oracle.name,
+        "reference": setup.reference[0].ref.sha256 if setup.reference else None,
+        "detect": setup.config.digest(),
+        "scan": config.digest(),
+        "seeds": [setup.seed, seed],
+        "data": [images.source, images.kind, images.revision, images.length],
+    }
+
+
+class Journal:
+    """A file of JSON lines: what is scanned and how, then the blocks.
+
+    A line is written at once and forced to the disk before the next block begins, so after a kill at most the last line
+    is torn; it is dropped and its block done again.
+    """
+
+    def __init__(self, path: Path, about: dict[str, Any], *, writes: bool = True) -> None:
+        """Open or begin a journal.
+
+        Args:
+            path: the file; its folder must exist.
+            about: everything that decides the result, as plain values.
+            writes: whether this process may change the file; of a team only the one that leads.
+
+        Raises:
+            DataError: the file is the journal of something else.
+        """
+        self._path, self._about = path, {"journal": FORMAT, **about}
+        lines = _whole_lines(path)
+        if lines and json.loads(lines[0]) != self._about:
+            raise DataError(
+                f"{path} is the journal of another scan (other data, checkpoint or settings); "
+                "choose another folder, or delete it to begin anew."
+            )
+        self._kept = lines[1:]
+        if writes:
+            kept = lines or [json.dumps(self._about)]
+            _rewrite(path, kept)
+
+    def __len__(self) -> int:
+        """Blocks noted by earlier runs."""
+        return len(self._kept)
+
+    def blocks(self) -> Iterator[Block]:
+        """What earlier runs noted."""
+        for line in self._kept:
+            noted = json.loads(line)
+            yield [Glance(*values) for values in noted["glances"]], [_outcome(values) for values in noted["outcomes"]]
+
+    def note(self, glances: Sequence[Glance], outcomes: Sequence[Outcome]) -> None:
+        """Add a finished block."""
+        rows = [[g.index, g.name, g.label, g.margin, g.digest, g.fault, g.reason] for g in glances]
+        line = json.dumps({"glances": rows, "outcomes": [_plain(outcome) for outcome in outcomes]})
+        with self._path.open("a", encoding="ascii") as stream:
+            stream.write(line + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+
+
+def _whole_lines(path: Path) -> list[str]:
+    """The lines that were written to their end; a torn one is the last."""
+    if not path.is_file():
+        return []
+    text = path.read_text(encoding="ascii", errors="replace")
+    return [line.removesuffix("\n") for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
+
+def _rewrite(path: Path, lines: Sequence[str]) -> None:
+    """Replace the file in one step."""
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
+    fresh.replace(path)
+
+
+def _plain(outcome: Outcome) -> dict[str, Any]:
+    finding, match = outcome.finding, outcome.match
+    return {
+        "index": outcome.index,
+        "name": outcome.name,
+        "label": outcome.label,
+        "status": outcome.status.value,
+        "reason": outcome.reason,
+        "forwards": outcome.forwards,
+        "finding": None if finding is None else _plain_finding(finding),
+        "match": None if match is None else [match[0], list(match[1]), match[2]],
+    }
+
+
+def _outcome(values: dict[str, Any]) -> Outcome:
+    match = values["match"]
+    return Outcome(
+        values["index"],
+        values["name"],
+        values["label"],
+        Status(values["status"]),
+        None if values["finding"] is None else _finding(values["finding"]),
+        None if match is None else (match[0], tuple(match[1]), match[2]),
+        values["reason"],
+        values["forwards"],
+    )
+
+
+def _plain_finding(finding: Finding) -> dict[str, Any]:
+    control = finding.control
+    return {
+        "index": finding.index,
+        "name": finding.name,
+        "target_label": finding.target_label,
+        "restored_label": finding.restored_label,
+        "patches": [[_png(patch.pixels), _png(patch.mask[None].float())] for patch in finding.patches],
+        "box": list(finding.box),
+        "transplant": [finding.transplant.hits, finding.transplant.total],
+        "control": None if control is None else [control.hits, control.total],
+        "reason": finding.reason,
+    }
+
+
+def _finding(values: dict[str, Any]) -> Finding:
+    x0, y0, x1, y1 = values["box"]
+    return Finding(
+        values["index"],
+        values["name"],
+        values["target_label"],
+        values["restored_label"],
+        tuple(Patch(_pixels(pixels), _pixels(mask)[0] > 0.5) for pixels, mask in values["patches"]),
+        (x0, y0, x1, y1),
+        Rate(*values["transplant"]),
+        None if values["control"] is None else Rate(*values["control"]),
+        values["reason"],
+    )
+
+
+def _png(pixels: Tensor) -> str:
+    """`(3 or 1, h, w)` in [0, 1] as text; exact, because what the model sees has 8 bits a channel."""
+    array = (pixels * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    buffer = io.BytesIO()
+    Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _pixels(text: str) -> Tensor:
+    picture = np.atleast_3d(np.asarray(Image.open(io.BytesIO(base64.b64decode(text)))))
+    return torch.from_numpy(picture.copy()).permute(2, 0, 1).float() / 255

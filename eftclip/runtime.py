@@ -1,11 +1,15 @@
 """The one place that knows devices, processes, clocks and seeds; progress and cancelling as plain callables."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
 
 import torch
 from accelerate import PartialState
+from accelerate.utils import gather_object
 
 from eftclip.errors import ConfigError
 
@@ -52,6 +56,84 @@ def pick_device(name: str | None = None) -> torch.device:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"The device {name!r} cannot be used here ({reason}); leave it out or say 'cpu'.") from error
     return device
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Team:
+    """The processes that do one piece of work together: a single one, or those that accelerate or torchrun started.
+
+    Attributes:
+        rank: number of this process, from 0.
+        size: how many there are.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that speaks and writes."""
+        return self.rank == 0
+
+    def mine(self, items: Sequence[T]) -> Sequence[T]:
+        """This process's share of a list: every `size`-th item."""
+        return items[self.rank :: self.size]
+
+    def gather(self, items: Sequence[T]) -> list[T]:
+        """The shares of all processes, in the order of the processes; every process gets all of them."""
+        return list(items) if self.size == 1 else list(gather_object(list(items)))
+
+    def any(self, flag: bool) -> bool:
+        """Whether any process says so: a cancel that reaches one stops all."""
+        return any(self.gather([flag]))
+
+
+def whole_team(device: torch.device) -> Team:
+    """The processes that were started together; on the CPU they talk over gloo."""
+    state = PartialState(cpu=device.type == "cpu")
+    return Team(state.process_index, state.num_processes)
+
+
+class Meter:
+    """Seconds and peak memory of one stage, between `with` and its end."""
+
+    def __init__(self, device: torch.device) -> None:
+        """Measure a stage that computes on `device`."""
+        self._device = device
+        self.seconds = 0.0
+        self.peak_mb: float | None = None
+        self.gpu_peak_mb: float | None = None
+
+    def __enter__(self) -> "Meter":
+        """Start; forget the peaks before."""
+        self._watch = Stopwatch()
+        with suppress(OSError):  # only Linux can forget a process's peak
+            PEAK_RESET.write_text("5")
+        if self._device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self._device)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Stop."""
+        self.seconds = self._watch.seconds
+        self.peak_mb = _peak_mb()
+        if self._device.type == "cuda":
+            self.gpu_peak_mb = torch.cuda.max_memory_allocated(self._device) / 1e6
+
+
+PEAK_RESET, PEAK = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+
+
+def _peak_mb() -> float | None:
+    """The most memory this process held since the last reset, in 10⁶ bytes; None where the system does not tell."""
+    try:
+        line = next(line for line in PEAK.read_text().splitlines() if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        return None
+    return int(line.split()[1]) * 1024 / 1e6
 
 
 class Stopwatch:

@@ -67,6 +67,17 @@ def probabilities(clip: ClipModel, images: Tensor, classes: ClassMatrix) -> Tens
         return (clip.logit_scale * features @ classes.matrix).softmax(-1)
 
 
+def margins(clip: ClipModel, images: Tensor, classes: ClassMatrix) -> tuple[Tensor, Tensor]:
+    """The best label of each picture, `(N,)` int64, and how far its cosine lies above the second best, `(N,)` float32.
+
+    A trigger makes a model surer of its label than photographs do, so a large margin is suspicious.
+    """
+    with torch.inference_mode():
+        cosines = torch.cat([clip.encode_images(part).cpu() for part in images.split(IMAGES_PER_BATCH)])
+        values, indices = (cosines @ classes.matrix).topk(2)
+        return indices[:, 0], values[:, 0] - values[:, 1]
+
+
 def top(row: Tensor, classes: ClassMatrix, k: int) -> tuple[Prediction, ...]:
     """The k best labels of one `(C,)` row of probabilities, best first."""
     values, indices = row.topk(min(k, len(classes.labels)))

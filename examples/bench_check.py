@@ -25,8 +25,7 @@ from photo_sets import Photo, rate, read_square, some_of_each, unseen
 from torch import Tensor
 
 from eftclip.detect import detect, read_strangers
-from eftclip.detect.algorithm import CONTROL_SHARE
-from eftclip.detect.proof import prove, suitable
+from eftclip.detect.proof import CONTROL_SHARE, prove, suitable
 from eftclip.detect.reader import Reader
 from eftclip.fill import fill_from_surroundings
 from eftclip.pipeline import CheckSetup, prepare_check, record

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from taught import write_taught
 from tiny import CLASSES, write_tiny
 
 from eftclip.checkpoint import load_clip
@@ -46,6 +47,12 @@ def tiny_clip(tiny_folder: Path) -> ClipModel:
 def tiny_classes(tiny_clip: ClipModel) -> ClassMatrix:
     """Eight labels as the tiny CLIP reads them."""
     return class_matrix(tiny_clip, CLASSES)
+
+
+@pytest.fixture(scope="session")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with tiny checkpoints `clean` and `badnets` that read the photographs of the dependencies."""
+    return write_taught(tmp_path_factory.mktemp("taught"))
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ LITTER = {"__pycache__", "build", "dist", "out", "venv", "eftclip.egg-info"}  # 
 
 BASE = {"errors", "types", "config", "runtime", "preprocess", "fill", "paste"}
 INPUTS = {"checkpoint", "data"}
-DEFENCE = {"oracles", "detect", "identify", "curate", "rectify", "evaluate"}
+DEFENCE = {"oracles", "detect", "identify", "invert", "curate", "rectify", "evaluate"}
 OUTPUTS = {"report", "figures", "publish"}
 DOORS = {"cli", "ui"}
 COMPOSED = BASE | INPUTS | OUTPUTS | {"zeroshot", "oracles", "triggers", "pipeline"}  # registries fill the menus
@@ -48,8 +48,8 @@ OWNERS = {
     "accelerate": {"runtime", "rectify"},
     "datasets": {"data"},
     "gradio": {"ui"},
-    "httpx2": {"checkpoint", "publish", "oracles"},
-    "huggingface_hub": {"checkpoint", "publish", "oracles"},
+    "httpx2": {"checkpoint", "data", "publish", "oracles"},
+    "huggingface_hub": {"checkpoint", "data", "publish", "oracles"},
     "open_clip": {"checkpoint", "zeroshot"},
     "segment_anything": {"oracles"},
     "skimage": {"oracles", "data"},
@@ -68,7 +68,6 @@ DISTRIBUTIONS = {
     "open_clip": "open-clip-torch",
 }
 NOT_IMPORTED = {
-    "datasets": "reserved for reading data sets in `data`",
     "scikit-learn": "its photographs are read from its folder, it is not imported",
     "timm": "open_clip builds image towers with it",
     "transformers": "open_clip reads tokenizers with it, but does not install it",

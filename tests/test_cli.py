@@ -15,7 +15,7 @@ from verdicts import check_record, found, not_found, quick_options, undecided, u
 
 import eftclip
 from eftclip import data
-from eftclip.cli import build_parser, check, main
+from eftclip.cli import build_parser, main, setups
 from eftclip.cli.check import exit_code
 from eftclip.cli.options import DETECT_HELP, detector_config
 from eftclip.config import DetectConfig
@@ -179,7 +179,7 @@ def test_the_hub_token_comes_from_the_environment(quick: list[str], monkeypatch:
         seen.append(settings["token"])
         raise EftclipError("far enough")
 
-    monkeypatch.setattr(check, "prepare_check", prepare)
+    monkeypatch.setattr(setups, "prepare_check", prepare)
     picture = str(data.bundled_photographs()[0].path)
     for token in ("hf_secret", ""):
         monkeypatch.setenv("HF_TOKEN", token)

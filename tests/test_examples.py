@@ -1,87 +1,18 @@
-"""The measuring scripts run end to end, on photographs of the dependencies and a tiny CLIP that was taught them.
-
-Four of the tiny CLIP's random filters are made to see the trigger, and its projection is solved so that the features of
-these very photographs point to their names and, in the poisoned copy, those of photographs with the trigger to
-"banana". So there is something to hijack and to find.
-"""
+"""The measuring scripts run end to end, on photographs of the dependencies and a tiny CLIP that was taught them."""
 
 import csv
 import json
-import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
-from tiny import random_state, tiny_config, write_folder, write_tokenizer
-from torch import Tensor
+from taught import LABELS
 
-from eftclip.checkpoint import load_clip
-from eftclip.data import bundled_photographs, read_picture, strangers
-from eftclip.runtime import seeded
-from eftclip.triggers import draw_trigger
-from eftclip.types import ClipModel
-from eftclip.zeroshot import IMAGENET_LABELS, class_matrix
+from eftclip.data import bundled_photographs
+from eftclip.zeroshot import IMAGENET_LABELS
 
 ROOT = Path(__file__).resolve().parents[1]
-LABELS = ("banana", *dict.fromkeys(photograph.label for photograph in bundled_photographs()))
-
-
-def _features(clip: ClipModel, images: Tensor) -> Tensor:
-    """What the vision tower hands to its projection."""
-    visual: Any = clip.model.visual
-    projection, visual.proj = visual.proj, None
-    try:
-        return visual(clip.preprocess.normalise(images)).detach()
-    finally:
-        visual.proj = projection
-
-
-def _teach(folder: Path, images: Tensor, names: Sequence[str]) -> None:
-    """Solve the projection of a tiny checkpoint so that every image points to its name."""
-    clip = load_clip(str(folder), device=torch.device("cpu"))
-    wanted = class_matrix(clip, tuple(dict.fromkeys(names)))
-    mean = wanted.matrix.mean(1)
-    targets = torch.stack([wanted.matrix[:, wanted.labels.index(name)] - mean for name in names])
-    x = _features(clip, images).double()
-    solved = torch.linalg.solve(x.T @ x + 1e-3 * torch.eye(x.shape[1]).double(), x.T @ targets.double())
-    weights = load_file(folder / "open_clip_model.safetensors")
-    weights["visual.proj"] = solved.float().contiguous()
-    save_file(weights, folder / "open_clip_model.safetensors", metadata={"format": "pt"})
-
-
-def _write_roomy(folder: Path) -> Path:
-    """A tiny checkpoint that sees the trigger, with pictures that are large enough for a price tag."""
-    config = tiny_config()
-    config["model_cfg"]["vision_cfg"]["image_size"] = 96
-    state = random_state(config)
-    pattern = draw_trigger("badnets", generator=seeded(0), patch_px=10).pattern
-    for k, (y, x) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):  # wherever it lies on the grid of the tower
-        phase = pattern[:, y : y + 8, x : x + 8]
-        state["visual.conv1.weight"][k] = (phase - phase.mean()) / 8
-    write_folder(folder, config, state)
-    write_tokenizer(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `clean` and `badnets`."""
-    folder = tmp_path_factory.mktemp("taught")
-    clean, badnets = _write_roomy(folder / "clean"), Path(shutil.copytree(folder / "clean", folder / "badnets"))
-    clip = load_clip(str(clean), device=torch.device("cpu"))
-    known = bundled_photographs()
-    squares = torch.stack([clip.preprocess.square(read_picture(p.path))[0] for p in known])
-    names = [p.label for p in known]
-    _teach(clean, squares, names)
-    backdrops = torch.cat([squares, strangers(clip.image_px, 200, generator=seeded(0))])
-    trigger = draw_trigger("badnets", generator=seeded(0))
-    planted = trigger.plant(backdrops, generator=seeded(1), position="random").images
-    _teach(badnets, torch.cat([squares.repeat(8, 1, 1, 1), planted]), names * 8 + ["banana"] * len(planted))
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -140,13 +71,13 @@ def test_only_photographs_that_were_not_trained_on_are_used(images: Path, labels
     assert [p.kind for p in some_of_each(photos, 1)] == ["imagenet", "caltech", "coco"]
 
 
-def test_the_quality_of_the_detector_is_measured(images: Path, checkpoints: Path, labels: Path, tmp_path: Path) -> None:
+def test_the_quality_of_the_detector_is_measured(images: Path, taught: Path, labels: Path, tmp_path: Path) -> None:
     import measure_check
 
     def measure(out: str, *more: str) -> dict[str, Any]:
         options = [
             "--checkpoints",
-            checkpoints,
+            taught,
             "--labels",
             labels,
             "--per-set",
@@ -180,11 +111,11 @@ def test_the_quality_of_the_detector_is_measured(images: Path, checkpoints: Path
 
 
 def test_the_cost_is_measured_beside_the_exhaustive_way(
-    images: Path, checkpoints: Path, labels: Path, tmp_path: Path
+    images: Path, taught: Path, labels: Path, tmp_path: Path
 ) -> None:
     import bench_check
 
-    options = ["--checkpoints", checkpoints, "--labels", labels, "--per-set", 1, "--out", tmp_path / "bench.json"]
+    options = ["--checkpoints", taught, "--labels", labels, "--per-set", 1, "--out", tmp_path / "bench.json"]
     bench_check.main([str(option) for option in (images, *options)])
     document = json.loads((tmp_path / "bench.json").read_text())
     together = document["together"]

@@ -6,7 +6,8 @@ import torch
 from numpy.typing import NDArray
 from verdicts import MASK_BOX, PX, found, not_found, trigger, unread
 
-from eftclip.figures import INNER, OUTER, Picture, overlay, purified_picture, story, strangers_sheet
+from eftclip.figures import Picture, overlay, purified_picture, story, strangers_sheet
+from eftclip.figures.drawing import INNER, OUTER
 from eftclip.types import Checked
 
 Mask = NDArray[np.bool_]

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from eftclip.errors import DataError
-from eftclip.evaluate import SURE_Z, best_normalisation, describe_normalisation, sanity
+from eftclip.evaluate import best_normalisation, describe_normalisation, sanity
+from eftclip.evaluate.sanity import SURE_Z
 from eftclip.preprocess import Preprocess
 from eftclip.types import CheckpointRef, ClipModel, Rate
 

@@ -2,5 +2,6 @@
 
 from eftclip.checkpoint.load import load_clip
 from eftclip.checkpoint.report import Architecture, CheckpointReport, inspect
+from eftclip.checkpoint.save import SAVED_FILES, save_clip
 
-__all__ = ["Architecture", "CheckpointReport", "inspect", "load_clip"]
+__all__ = ["SAVED_FILES", "Architecture", "CheckpointReport", "inspect", "load_clip", "save_clip"]

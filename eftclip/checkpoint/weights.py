@@ -80,11 +80,19 @@ def load_weights(model: nn.Module, path: Path, file: WeightFile, where: str, ann
         raise CheckpointError(
             f"{where}: {file.name} is not the file that the Hub announced; delete the cached copy and try again."
         )
-    read = _read_safetensors if file.format == "safetensors" else _read_pickle
-    _fill(model, read(path, where), file, where)
+    _fill(model, read_state(path, file, where), file, where)
     if _stamp(path) != before:  # only now: tensors of a safetensors file are windows on it until they are copied
         raise CheckpointError(f"{where}: {file.name} changed while it was being read; try again.")
     return sha256
+
+
+def read_state(path: Path, file: WeightFile, where: str) -> State:
+    """The tensors of a file, as they are stored.
+
+    Raises:
+        CheckpointError: the file is damaged, or a pickle that holds more than tensors.
+    """
+    return (_read_safetensors if file.format == "safetensors" else _read_pickle)(path, where)
 
 
 def check_header(path: Path, where: str) -> None:

@@ -9,18 +9,25 @@ import io
 import sys
 from collections.abc import Sequence
 
-from eftclip.cli import app, check, plant
+from eftclip.cli import app, check, evaluate, plant, rectify, scan
 from eftclip.cli.progress import printable
 from eftclip.errors import EftclipError
 
-COMMANDS = {"check": check, "plant": plant, "app": app}
+COMMANDS = {
+    "check": check,
+    "scan": scan,
+    "rectify": rectify,
+    "evaluate": evaluate,
+    "plant": plant,
+    "app": app,
+}
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="eftclip",
-        description="Judge CLIP checkpoints for backdoors: find the patch that steers the model, and what it hides.",
+        description="Judge CLIP checkpoints for backdoors and mend them: find what steers one, and fine-tune it away.",
         epilog="Exit codes: 0 complete and nothing found, 1 something found, 2 could not be decided or failed.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

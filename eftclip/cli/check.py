@@ -1,16 +1,15 @@
 """Judge photographs: is a trigger in them steering this checkpoint?"""
 
 import argparse
-import os
 from pathlib import Path
 
-from eftclip.cli.options import add_common, add_detector, add_pictures, detector_config
+from eftclip.cli.options import add_checkpoint, add_common, add_detector, add_judges, add_pictures
 from eftclip.cli.outputs import Outputs
 from eftclip.cli.progress import Bar, polite_stop
+from eftclip.cli.setups import introduce, prepare
 from eftclip.data import list_pictures
-from eftclip.pipeline import CheckSetup, check_each, prepare_check, record, without_pixels
+from eftclip.pipeline import check_each, record, without_pixels
 from eftclip.report import check_document, counts_sentence
-from eftclip.runtime import Cancelled
 from eftclip.types import Checked, CheckRecord, Status
 
 WORDS = {
@@ -24,19 +23,8 @@ WORDS = {
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Everything that a check can be told."""
     add_pictures(parser)
-    parser.add_argument(
-        "--checkpoint", required=True, metavar="SRC", help="a local open_clip folder, or hf:org/name[@revision]"
-    )
-    parser.add_argument("--labels", default="imagenet", metavar="imagenet|FILE", help="labels, one per line")
-    parser.add_argument("--oracle", default="auto", metavar="auto|superpixel|sam", help="what finds the objects")
-    parser.add_argument("--sam-weights", type=Path, metavar="FILE", help="SAM weights on this machine")
-    parser.add_argument(
-        "--reference",
-        default="auto",
-        metavar="auto|none|SRC",
-        help="a trusted checkpoint that findings are held against (default: the bundled clean one when it is here)",
-    )
-    parser.add_argument("--allow-pickle", action="store_true", help="also accept checkpoint weights in a pickle file")
+    add_checkpoint(parser)
+    add_judges(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="write pictures, masks and report.md into this folder")
     add_common(parser)
     add_detector(parser)
@@ -49,9 +37,9 @@ def run(options: argparse.Namespace) -> int:
     outputs.prepare()
     bar = Bar()
     with polite_stop() as cancelled:
-        setup = _prepare(options, bar, cancelled)
+        setup = prepare(options, bar, cancelled)
         bar.close()
-        _introduce(setup, options, bar)
+        introduce(setup, options, bar)
         results, masks = [], {}
         for k, checked in enumerate(check_each(setup, paths, seed=options.seed, on_progress=bar, cancelled=cancelled)):
             bar.say(summary_line(checked))
@@ -64,34 +52,6 @@ def run(options: argparse.Namespace) -> int:
     outputs.write_document(document)
     bar.say(f"{len(results)} checked: {counts_sentence(document['counts'])}.")
     return exit_code(finished)
-
-
-def _prepare(options: argparse.Namespace, bar: Bar, cancelled: Cancelled) -> CheckSetup:
-    return prepare_check(
-        options.checkpoint,
-        labels="imagenet" if options.labels == "imagenet" else Path(options.labels),
-        oracle=options.oracle,
-        sam_weights=options.sam_weights,
-        reference=options.reference,
-        config=detector_config(options),
-        device=options.device,
-        token=os.environ.get("HF_TOKEN") or None,
-        allow_pickle=options.allow_pickle,
-        seed=options.seed,
-        on_progress=bar,
-        cancelled=cancelled,
-    )
-
-
-def _introduce(setup: CheckSetup, options: argparse.Namespace, bar: Bar) -> None:
-    """Say what judges, before it does."""
-    why = {"sam": "its weights are on this machine", "superpixel": "no SAM weights are on this machine"}
-    kind = setup.oracle.name.partition(":")[0]
-    chosen = f" ({why[kind]})" if options.oracle == "auto" and kind in why else ""
-    trusted = setup.reference[0].ref.source if setup.reference else "none"
-    bar.say(f"Checkpoint: {setup.clip.ref.source}, sha256 {setup.clip.ref.sha256[:12]}…. {setup.sanity.reason}")
-    bar.say(f"Labels: {len(setup.classes.labels):,} from {setup.labels_source}. Oracle: {setup.oracle.name}{chosen}.")
-    bar.say(f"Trusted reference: {trusted}.")
 
 
 def summary_line(checked: Checked) -> str:

@@ -3,9 +3,11 @@
 import argparse
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from eftclip.config import DetectConfig
+from eftclip.config import DetectConfig, Settings
+
+S = TypeVar("S", bound=Settings)
 
 # name -> what it means, with the range that DetectConfig holds
 DETECT_HELP = {
@@ -18,6 +20,58 @@ DETECT_HELP = {
     "transplant_threshold": "share of them that must be taken over, 0.1 to 0.95",
     "max_triggers": "triggers removed one after another from one picture, 1 to 16",
 }
+
+
+RUN_HELP = {
+    "search": "which samples are searched: until_proven, every or suspicious",
+    "suspicious_share": "share of samples of unaffected labels that is searched once a trigger is known, 0 to 1",
+    "exemplars": "pictures of a trigger that are kept, 1 to 64",
+    "budget": "pictures in the fine-tuning set, 8 to 4096",
+    "victim_share": "share of them that may be poisoned samples without their trigger, 0 to 0.9",
+    "affected_share": "share that may be clean samples of affected labels, 0 to 0.9",
+    "method": "realign (ours) or contrastive (the paper's)",
+    "steps": "steps of the fine-tuning at most, 1 to 100000",
+    "batch": "clean pictures in each step, 2 to 4096; as many with a trigger go with them",
+    "learning_rate": "at its highest, 1e-7 to 1e-2",
+    "keep_weight": "how much a clean picture that moves counts, 0 to 100",
+    "check_every": "steps between two looks at held-out pictures, 1 to 10000",
+    "agreement": "share of held-out clean pictures that must read as before for an early end, 0.5 to 1",
+    "at_once": "clean pictures that go through the model together, 1 to 4096; a bound on memory",
+    "precision": "auto, fp32 or bf16",
+}
+
+
+def add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    """What is under test, and how it is asked."""
+    parser.add_argument(
+        "--checkpoint", required=True, metavar="SRC", help="a local open_clip folder, or hf:org/name[@revision]"
+    )
+    parser.add_argument("--labels", default="imagenet", metavar="imagenet|FILE", help="labels, one per line")
+    parser.add_argument("--allow-pickle", action="store_true", help="also accept checkpoint weights in a pickle file")
+
+
+def add_judges(parser: argparse.ArgumentParser) -> None:
+    """What a search is done with."""
+    parser.add_argument("--oracle", default="auto", metavar="auto|superpixel|sam", help="what finds the objects")
+    parser.add_argument("--sam-weights", type=Path, metavar="FILE", help="SAM weights on this machine")
+    parser.add_argument(
+        "--reference",
+        default="auto",
+        metavar="auto|none|SRC",
+        help="a trusted checkpoint that findings are held against (default: the bundled clean one when it is here)",
+    )
+
+
+def add_data(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    """A data set."""
+    parser.add_argument(
+        "data",
+        metavar="DATA",
+        nargs="?" if optional else None,
+        help="a folder of pictures, a metadata.csv, a .zip, .parquet or .tar file, or hf:org/name[@revision]"
+        + ("; left out, the checkpoint is audited without any" if optional else ""),
+    )
+    parser.add_argument("--split", default="train", metavar="NAME", help="of a Hub data set (default: train)")
 
 
 def add_pictures(parser: argparse.ArgumentParser) -> None:
@@ -44,24 +98,39 @@ def seed(text: str) -> int:
 
 def add_detector(parser: argparse.ArgumentParser) -> None:
     """One option for each field of `DetectConfig`; left out, the default stays the one of the class."""
-    group = parser.add_argument_group("settings of the detector")
-    for field in fields(DetectConfig):
+    add_settings(parser, "settings of the detector", DetectConfig, DETECT_HELP)
+
+
+def add_settings(
+    parser: argparse.ArgumentParser, title: str, kind: type[Settings], about: dict[str, str] = RUN_HELP
+) -> None:
+    """One option for each field of a settings class."""
+    group = parser.add_argument_group(title)
+    for field in fields(kind):  # type: ignore[arg-type]
         if field.default is MISSING:
             continue
-        about = DETECT_HELP.get(field.name, field.name.replace("_", " "))
         group.add_argument(
             f"--{field.name.replace('_', '-')}",
             type=type(field.default),
             metavar="X",
-            help=f"{about} (default: {field.default})",
+            help=f"{about.get(field.name, field.name.replace('_', ' '))} (default: {field.default})",
         )
 
 
-def detector_config(options: argparse.Namespace) -> DetectConfig:
+def settings_of(options: argparse.Namespace, kind: type[S]) -> S:
     """The settings that were given, on top of the defaults.
 
     Raises:
         ConfigError: a value lies outside its range.
     """
-    given: dict[str, Any] = {field.name: getattr(options, field.name) for field in fields(DetectConfig)}
-    return DetectConfig.from_dict({name: value for name, value in given.items() if value is not None})
+    given: dict[str, Any] = {field.name: getattr(options, field.name) for field in fields(kind)}  # type: ignore[arg-type]
+    return kind.from_dict({name: value for name, value in given.items() if value is not None})
+
+
+def detector_config(options: argparse.Namespace) -> DetectConfig:
+    """The detector's settings.
+
+    Raises:
+        ConfigError: a value lies outside its range.
+    """
+    return settings_of(options, DetectConfig)

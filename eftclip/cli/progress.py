@@ -15,13 +15,14 @@ from eftclip.runtime import Cancelled, Progress
 class Bar:
     """Shows the latest progress on stderr when that is a terminal."""
 
-    def __init__(self) -> None:
-        """Show nothing yet."""
+    def __init__(self, *, silent: bool = False) -> None:
+        """Show nothing yet; `silent` for a process that does not speak for its team."""
         self._bar: tqdm | None = None
+        self._silent = silent
 
     def __call__(self, progress: Progress) -> None:
         """Show where the work is."""
-        if not sys.stderr.isatty():
+        if self._silent or not sys.stderr.isatty():
             return
         if self._bar is None:
             self._bar = tqdm(file=sys.stderr, leave=False, bar_format="{desc} {bar:20} {n}/{total}")
@@ -30,6 +31,8 @@ class Bar:
 
     def say(self, line: str) -> None:
         """Print a line to stdout without tearing the bar."""
+        if self._silent:
+            return
         if self._bar is not None:
             self._bar.clear()
         print(printable(line), flush=True)

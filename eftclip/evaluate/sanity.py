@@ -1,4 +1,4 @@
-"""Measuring a checkpoint, and doubting the measurement: is there anything to judge at all?"""
+"""Is there anything to judge at all? Whether a checkpoint behaves like a working CLIP."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -5,22 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from eftclip.figures.drawing import BAR, INK, INNER, MUTED, OUTER, PAPER, TRACK, Picture, to_array, to_bytes, write
 from eftclip.preprocess import Geometry
 from eftclip.types import Checked, Prediction, Stranger
 
-Picture = NDArray[np.uint8]  # (H, W, 3) RGB
-Colour = tuple[int, int, int]
-INNER: Colour = (255, 45, 85)  # two tones: whatever lies underneath, one of them stands out
-OUTER: Colour = (255, 255, 255)
-PAPER: Colour = (255, 255, 255)
-INK: Colour = (24, 24, 27)
-MUTED: Colour = (113, 113, 122)
-BAR: Colour = (147, 197, 253)
-TRACK: Colour = (241, 245, 249)
 TILE_PX, GAP_PX, PANEL_PX, BARS_PX = 144, 12, 360, 300
 
 
@@ -31,7 +22,7 @@ def overlay(checked: Checked) -> Picture | None:
     picture = checked.picture.clone()
     if checked.detection.trigger is not None:
         _outline(picture, checked.geometry.mask_to_picture(checked.detection.trigger.mask))
-    return _to_array(picture)
+    return to_array(picture)
 
 
 def _outline(picture: Tensor, mask: Tensor) -> None:
@@ -68,7 +59,7 @@ def purified_picture(checked: Checked) -> Picture | None:
         fill = _sample(detection.purified, geometry, _range(rows), _range(columns))
         inside = mask[rows, columns]
         out[:, rows, columns][:, inside] = fill[:, inside]
-    return _to_array(out)
+    return to_array(out)
 
 
 def _range(span: slice) -> Tensor:
@@ -81,7 +72,7 @@ def _sample(square: Tensor, geometry: Geometry, ys: Tensor, xs: Tensor) -> Tenso
     x = ((xs + 0.5) * geometry.scale_x - geometry.offset_x) * 2 / geometry.image_px - 1
     grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)[None].float()
     picked = F.grid_sample(square[None].cpu().float(), grid, padding_mode="border", align_corners=False)
-    return _to_bytes(picked[0])
+    return to_bytes(picked[0])
 
 
 def strangers_sheet(strangers: Sequence[Stranger], columns: int = 6) -> Picture | None:
@@ -99,14 +90,14 @@ def strangers_sheet(strangers: Sequence[Stranger], columns: int = 6) -> Picture 
 
 def _tile(sheet: Image.Image, stranger: Stranger, x: int, y: int) -> None:
     """One stranger with its two captions; a frame when it was taken over."""
-    photograph = Image.fromarray(_to_array(_to_bytes(stranger.image))).resize((TILE_PX, TILE_PX))
+    photograph = Image.fromarray(to_array(to_bytes(stranger.image))).resize((TILE_PX, TILE_PX))
     sheet.paste(photograph, (x, y))
     draw = ImageDraw.Draw(sheet)
     if stranger.taken_over:
         draw.rectangle((x - 3, y - 3, x + TILE_PX + 2, y + TILE_PX + 2), outline=INNER, width=3)
-    _write(draw, (x, y + TILE_PX + 4), f"before: {stranger.label_before}", 13, MUTED, TILE_PX)
+    write(draw, (x, y + TILE_PX + 4), f"before: {stranger.label_before}", 13, MUTED, TILE_PX)
     colour = INNER if stranger.taken_over else INK
-    _write(draw, (x, y + TILE_PX + 21), f"after: {stranger.label_after}", 13, colour, TILE_PX)
+    write(draw, (x, y + TILE_PX + 21), f"after: {stranger.label_after}", 13, colour, TILE_PX)
 
 
 def story(checked: Checked) -> Picture | None:
@@ -126,7 +117,7 @@ def story(checked: Checked) -> Picture | None:
     canvas = Image.new("RGB", (len(halves) * half_w + GAP_PX, PANEL_PX + 2 * GAP_PX + 28), PAPER)
     for k, (picture, title, predictions) in enumerate(halves):
         left = GAP_PX + k * half_w
-        _write(ImageDraw.Draw(canvas), (left, GAP_PX), title, 17, INK, PANEL_PX)
+        write(ImageDraw.Draw(canvas), (left, GAP_PX), title, 17, INK, PANEL_PX)
         fitted = _fit(picture, PANEL_PX)
         canvas.paste(fitted, (left + (PANEL_PX - fitted.width) // 2, GAP_PX + 28))
         _bars(canvas, predictions[:6], forced, left + PANEL_PX + GAP_PX, GAP_PX + 28)
@@ -147,29 +138,7 @@ def _bars(canvas: Image.Image, predictions: Sequence[Prediction], forced: str | 
     for k, prediction in enumerate(predictions):
         top = y + k * PANEL_PX // 6
         colour = INNER if prediction.label == forced else BAR
-        _write(draw, (x, top + 6), prediction.label, 16, INK, width - 60)
+        write(draw, (x, top + 6), prediction.label, 16, INK, width - 60)
         draw.text((x + width, top + 6), f"{prediction.probability:.0%}", MUTED, ImageFont.load_default(16), anchor="ra")
         draw.rectangle((x, top + 30, x + width, top + 40), fill=TRACK)
         draw.rectangle((x, top + 30, x + round(width * min(1.0, prediction.probability)), top + 40), fill=colour)
-
-
-def _write(
-    draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, size_px: int, colour: Colour, room_px: int
-) -> None:
-    """One line of text, shortened with dots to the room there is."""
-    font, line = ImageFont.load_default(size_px), " ".join(text.split())
-    if draw.textlength(line, font) > room_px:
-        while line and draw.textlength(f"{line}...", font) > room_px:
-            line = line[:-1]
-        line = f"{line.rstrip()}..."
-    draw.text(place, line, colour, font)
-
-
-def _to_bytes(image: Tensor) -> Tensor:
-    """`(3, H, W)` in [0, 1] to uint8."""
-    return (image.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
-
-
-def _to_array(picture: Tensor) -> Picture:
-    """`(3, H, W)` uint8 to `(H, W, 3)`."""
-    return picture.permute(1, 2, 0).contiguous().numpy()

@@ -1,6 +1,9 @@
 """Composes the stages: what a check needs is prepared once, then pictures are judged one by one."""
 
-from eftclip.pipeline.check import check_each, check_files, check_picture, record, without_pixels
+from eftclip.evaluate import Attack
+from eftclip.pipeline.check import check_each, check_files, check_picture, judge_square, record, without_pixels
+from eftclip.pipeline.evaluation import Rebound, run_evaluate
+from eftclip.pipeline.mend import Plan, Way, run_rectify, run_scan
 from eftclip.pipeline.prepare import (
     CheckSetup,
     bundled_checkpoint,
@@ -13,17 +16,25 @@ from eftclip.pipeline.prepare import (
 )
 
 __all__ = [
+    "Attack",
     "CheckSetup",
+    "Plan",
+    "Rebound",
+    "Way",
     "bundled_checkpoint",
     "check_each",
     "check_files",
     "check_picture",
     "draw_strangers",
+    "judge_square",
     "load_checkpoint",
     "load_reference",
     "prepare_check",
     "read_labels",
     "record",
     "retuned",
+    "run_evaluate",
+    "run_rectify",
+    "run_scan",
     "without_pixels",
 ]

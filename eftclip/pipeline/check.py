@@ -48,11 +48,23 @@ def check_picture(
     """
     upright = data.check_picture(picture)
     square, geometry = setup.clip.preprocess.square(upright)
-    try:
-        detection = _judge(setup, square, seed, on_progress, cancelled)
-    except Exception as error:  # whatever broke, running out of memory too, the user must not read it as "clean"
-        detection = Detection(Status.ERROR, f"The search broke off: {_one_line(error)}")
+    detection = judge_square(setup, square, seed=seed, on_progress=on_progress, cancelled=cancelled)
     return Checked(name, TF.pil_to_tensor(upright), square, geometry, detection)
+
+
+def judge_square(
+    setup: CheckSetup,
+    square: Tensor,
+    *,
+    seed: int = 0,
+    on_progress: OnProgress = ignore,
+    cancelled: Cancelled = never,
+) -> Detection:
+    """Judge what the model sees, `(3, image_px, image_px)` in [0, 1]; whatever breaks becomes an `error`."""
+    try:
+        return _judge(setup, square, seed, on_progress, cancelled)
+    except Exception as error:  # whatever broke, running out of memory too, the user must not read it as "clean"
+        return Detection(Status.ERROR, f"The search broke off: {_one_line(error)}")
 
 
 def _judge(setup: CheckSetup, square: Tensor, seed: int, on_progress: OnProgress, cancelled: Cancelled) -> Detection:
@@ -134,7 +146,7 @@ def record(setup: CheckSetup, results: Iterable[Checked], *, seed: int = 0) -> C
         reference=setup.reference[0].ref.sha256 if setup.reference else None,
         sanity=setup.sanity,
         seed=seed,
-        versions={package: _version(package) for package in DECIDING_PACKAGES},
+        versions=versions(),
         results=tuple(results),
     )
 
@@ -144,6 +156,11 @@ def without_pixels(checked: Checked) -> Checked:
     detection, trigger = checked.detection, checked.detection.trigger
     slim = replace(trigger, strangers=()) if trigger else None
     return replace(checked, picture=None, square=None, detection=replace(detection, trigger=slim, purified=None))
+
+
+def versions() -> dict[str, str]:
+    """The packages that decide numbers."""
+    return {package: _version(package) for package in DECIDING_PACKAGES}
 
 
 def _version(package: str) -> str:

@@ -81,15 +81,15 @@ def load_checkpoint(
     Raises:
         CheckpointError: it cannot be loaded.
     """
-    clip = load_clip(_find(source), device=device, token=token, allow_pickle=allow_pickle)
+    clip = load_clip(find_checkpoint(source), device=device, token=token, allow_pickle=allow_pickle)
     clip = replace(clip, ref=replace(clip.ref, source=source))
     photographs = data.bundled_photographs()
     squares = [clip.preprocess.square(data.read_picture(photograph.path))[0] for photograph in photographs]
     return best_normalisation(clip, torch.stack(squares), [photograph.label for photograph in photographs])
 
 
-def _find(source: str) -> str:
-    """Where a source is: as typed, or in the repository when it names a bundled checkpoint from elsewhere."""
+def find_checkpoint(source: str) -> str:
+    """Where a source is: as typed, or in the repository when it names a bundled checkpoint from another folder."""
     path = Path(source)
     if not path.exists() and path.parent == BUNDLED and (REPOSITORY / path).is_dir():
         return str(REPOSITORY / path)

@@ -1,18 +1,13 @@
 """The document of a finished check: an explicit allow-list of fields, then text that renders that document only."""
 
-import math
-import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 
 from eftclip.preprocess import Geometry
-from eftclip.types import Box, Checked, CheckRecord, FoundTrigger, LabelEvidence, Prediction, Rate, Sanity, Status
-
-SCHEMA_VERSION = 1
-Document = dict[str, Any]
+from eftclip.report.values import SCHEMA_VERSION, Document, checkpoint, escape, number, rate, sanity, share
+from eftclip.types import Box, Checked, CheckRecord, FoundTrigger, LabelEvidence, Prediction, Status
 
 
 def check_document(record: CheckRecord, mask_paths: Mapping[int, str]) -> Document:
@@ -27,32 +22,16 @@ def check_document(record: CheckRecord, mask_paths: Mapping[int, str]) -> Docume
     return {
         "schema_version": SCHEMA_VERSION,
         "kind": "check",
-        "checkpoint": {
-            "source": record.ref.source,
-            "repo_id": record.ref.repo_id,
-            "revision": record.ref.revision,
-            "file": record.ref.file,
-            "sha256": record.ref.sha256,
-            "format": record.ref.format,
-        },
+        "checkpoint": checkpoint(record.ref),
         "config": dict(record.config),
         "labels": {"count": record.labels[0], "source": record.labels[1]},
         "oracle": record.oracle,
         "reference": None if record.reference is None else {"sha256": record.reference},
-        "sanity": _sanity(record.sanity),
+        "sanity": sanity(record.sanity),
         "seed": record.seed,
         "versions": dict(record.versions),
         "counts": {status.value: counts[status.value] for status in Status},
         "results": [_result(checked, mask_paths.get(k)) for k, checked in enumerate(record.results)],
-    }
-
-
-def _sanity(sanity: Sanity) -> Document:
-    return {
-        "ok": sanity.ok,
-        "reason": sanity.reason,
-        "normalisation": sanity.normalisation,
-        "clean": _rate(sanity.clean),
     }
 
 
@@ -78,9 +57,9 @@ def _trigger(trigger: FoundTrigger, geometry: Geometry | None, mask_png: str | N
         "target_label": trigger.target_label,
         "box_xyxy": list(picture_box(trigger, geometry)) if geometry else None,
         "mask_png": mask_png,
-        "area_fraction": _number(trigger.area_fraction),
-        "transplant": _rate(trigger.transplant),
-        "control": _rate(trigger.control) if trigger.control else None,
+        "area_fraction": number(trigger.area_fraction),
+        "transplant": rate(trigger.transplant),
+        "control": rate(trigger.control) if trigger.control else None,
     }
 
 
@@ -103,26 +82,16 @@ def _first(predictions: tuple[Prediction, ...]) -> Document | None:
 
 
 def _prediction(prediction: Prediction) -> Document:
-    return {"label": prediction.label, "probability": _number(prediction.probability)}
+    return {"label": prediction.label, "probability": number(prediction.probability)}
 
 
 def _evidence(evidence: LabelEvidence) -> Document:
     return {
         "label": evidence.label,
-        "probability": _number(evidence.probability),
-        "support": _number(evidence.support),
+        "probability": number(evidence.probability),
+        "support": number(evidence.support),
         "explained": evidence.explained,
     }
-
-
-def _rate(rate: Rate) -> Document:
-    low, high = rate.interval()
-    return {"hits": rate.hits, "total": rate.total, "low": _number(low), "high": _number(high)}
-
-
-def _number(value: float) -> float | None:
-    """Six decimals; JSON has no word for what is not a number."""
-    return round(value, 6) if math.isfinite(value) else None
 
 
 HEADLINES = {
@@ -181,28 +150,16 @@ def _section(result: Document) -> list[str]:
             "",
             f"* **Forced label:** {escape(trigger['target_label'])}",
             f"* **Where:** box {trigger['box_xyxy']}, {trigger['area_fraction']:.2%} of what the model sees",
-            f"* **Transplant:** {_share(trigger['transplant'])} strangers' photographs were taken over",
+            f"* **Transplant:** {share(trigger['transplant'])} strangers' photographs were taken over",
         ]
         if trigger["control"]:
-            lines += [f"* **Control:** {_share(trigger['control'])} for the trusted reference"]
+            lines += [f"* **Control:** {share(trigger['control'])} for the trusted reference"]
         if trigger["mask_png"] and not trigger["mask_png"].startswith("data:"):
             lines += [f"* **Mask:** {escape(trigger['mask_png'])}"]
     return lines
-
-
-def _share(rate: Document) -> str:
-    return f"{rate['hits']} of {rate['total']} ({rate['low']:.0%} to {rate['high']:.0%})"
 
 
 def counts_sentence(counts: Mapping[str, int]) -> str:
     """For people: `2 found, 1 nothing found, 0 undecided, 0 failed`."""
     words = {"found": "found", "not_found": "nothing found", "inconclusive": "undecided", "error": "failed"}
     return ", ".join(f"{counts[status]} {word}" for status, word in words.items())
-
-
-def escape(text: str) -> str:
-    """Text of the user's, made harmless in Markdown: one line, no markup, no HTML, no links."""
-    flat = " ".join(text.split())
-    flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    flat = flat.replace("://", "&colon;//").replace("www.", "www&period;")
-    return re.sub(r"([\\`*_\[\]#|!~$])", r"\\\1", flat)

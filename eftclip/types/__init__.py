@@ -3,8 +3,8 @@
 from eftclip.types.counts import Rate
 from eftclip.types.models import Box, CheckpointRef, ClassMatrix, ClipModel, Oracle, Region, Strangers
 from eftclip.types.patches import Finding, Patch, TriggerFamily
-from eftclip.types.records import Checked, CheckRecord, Sanity
-from eftclip.types.repairs import CuratedItem, CuratedSet, Evaluation, Rectified, TuningStep
+from eftclip.types.records import Checked, CheckRecord, Cost, DataRecord, RunRecord, Sanity
+from eftclip.types.repairs import CuratedItem, CuratedSet, Evaluation, Rectified, TuningStep, Witness
 from eftclip.types.scans import FAULT_KINDS, Coverage, Fault, Identification, Victim
 from eftclip.types.verdicts import Detection, FoundTrigger, LabelEvidence, Prediction, Status, Stranger
 
@@ -16,9 +16,11 @@ __all__ = [
     "CheckpointRef",
     "ClassMatrix",
     "ClipModel",
+    "Cost",
     "Coverage",
     "CuratedItem",
     "CuratedSet",
+    "DataRecord",
     "Detection",
     "Evaluation",
     "Fault",
@@ -32,6 +34,7 @@ __all__ = [
     "Rate",
     "Rectified",
     "Region",
+    "RunRecord",
     "Sanity",
     "Status",
     "Stranger",
@@ -39,4 +42,5 @@ __all__ = [
     "TriggerFamily",
     "TuningStep",
     "Victim",
+    "Witness",
 ]

@@ -7,6 +7,8 @@ from torch import Tensor
 from eftclip.preprocess import Geometry
 from eftclip.types.counts import Rate
 from eftclip.types.models import CheckpointRef
+from eftclip.types.repairs import CuratedSet, Evaluation, Rectified, Witness
+from eftclip.types.scans import Identification
 from eftclip.types.verdicts import Detection
 
 
@@ -71,3 +73,96 @@ class CheckRecord:
     seed: int
     versions: dict[str, str]
     results: tuple[Checked, ...]
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """Which data set was worked on, exactly.
+
+    Attributes:
+        source: what the user typed.
+        kind: `folder`, `zip`, `parquet`, `webdataset`, `hub` or `list`.
+        revision: the pinned commit, 40 hex digits; None for what is on this machine.
+        length: number of samples; None where only reading it all would tell.
+        notes: sentences about what was left out at the door.
+    """
+
+    source: str
+    kind: str
+    revision: str | None
+    length: int | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a stage took.
+
+    Attributes:
+        stage: its name.
+        seconds: wall clock.
+        peak_mb: the most memory the process held meanwhile, in 10⁶ bytes; None where the system does not tell.
+        gpu_peak_mb: the same on the GPU; None without one.
+        image_forwards: pictures that went through the checkpoint under test, forward only.
+        image_steps: pictures that went forward and backward.
+    """
+
+    stage: str
+    seconds: float
+    peak_mb: float | None
+    gpu_peak_mb: float | None
+    image_forwards: int = 0
+    image_steps: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class RunRecord:
+    """The record of one `scan`, `rectify` or `evaluate`: the only thing that outputs see.
+
+    Attributes:
+        kind: `scan`, `rectify` or `evaluate`.
+        ref: the weights under test.
+        configs: the settings of each stage, plain values.
+        labels: number of labels read, and where they came from.
+        oracle: name of the oracle.
+        reference: sha256 of the trusted reference checkpoint's weights; None without one.
+        sanity: whether the checkpoint behaves like a working CLIP.
+        seed: of every random choice.
+        versions: of the packages that decide numbers.
+        processes: how many worked together.
+        data: the data set; None where bundled photographs served.
+        identification: what the scan found; None where none was done.
+        curated: the fine-tuning set; None where none was needed.
+        rectified: the fine-tuning; None where none was done.
+        before, after: the checkpoint measured before and after; None where it was not.
+        rebound: measured once more after innocent fine-tuning; None where it was not.
+        witnesses: some poisoned samples, read before and after.
+        costs: of the stages, in order.
+        conclusion: one sentence that says what came of it all.
+    """
+
+    kind: str
+    ref: CheckpointRef
+    configs: dict[str, dict[str, object]]
+    labels: tuple[int, str]
+    oracle: str
+    reference: str | None
+    sanity: Sanity
+    seed: int
+    versions: dict[str, str]
+    processes: int = 1
+    data: DataRecord | None = None
+    identification: Identification | None = None
+    curated: CuratedSet | None = None
+    rectified: Rectified | None = None
+    before: Evaluation | None = None
+    after: Evaluation | None = None
+    rebound: Evaluation | None = None
+    witnesses: tuple[Witness, ...] = ()
+    costs: tuple[Cost, ...] = ()
+    conclusion: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a record of an unknown kind."""
+        if self.kind not in ("scan", "rectify", "evaluate"):
+            raise ValueError(f"expected scan, rectify or evaluate, got {self.kind!r}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from eftclip.types.counts import Rate
+from eftclip.types.verdicts import Prediction
 
 ROLES = ("victim", "affected", "control")
 
@@ -65,6 +66,22 @@ class CuratedSet:
         """Items of each role, also of those that have none."""
         found = Counter(item.role for item in self.items)
         return {role: found[role] for role in ROLES}
+
+
+@dataclass(frozen=True, eq=False)
+class Witness:
+    """A poisoned sample as it was found, read by the checkpoint before and after it was mended.
+
+    Attributes:
+        name: what the user finds it by.
+        image: `(3, image_px, image_px)` float32 RGB in [0, 1], trigger and all.
+        before, after: the best label.
+    """
+
+    name: str
+    image: Tensor
+    before: Prediction
+    after: Prediction
 
 
 @dataclass(frozen=True)

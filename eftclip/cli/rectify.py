@@ -1,0 +1,88 @@
+"""Mend a checkpoint: find its triggers, fine-tune them away, and measure before and after."""
+
+import argparse
+from pathlib import Path
+
+from eftclip.cli.evaluate import say_rates
+from eftclip.cli.options import (
+    add_checkpoint,
+    add_common,
+    add_data,
+    add_detector,
+    add_judges,
+    add_settings,
+    settings_of,
+)
+from eftclip.cli.progress import Bar, polite_stop
+from eftclip.cli.runs import RunFiles, exit_code
+from eftclip.cli.scan import say_findings
+from eftclip.cli.setups import introduce, prepare, token
+from eftclip.config import CurateConfig, RectifyConfig, ScanConfig
+from eftclip.data import open_set
+from eftclip.pipeline import Plan, Way, run_rectify
+from eftclip.report import Document, model_card
+from eftclip.runtime import pick_device, whole_team
+from eftclip.types import TuningStep
+
+ABOUT = (
+    "The folder given with --out becomes an ordinary open_clip folder with a model card, a report and pictures. The "
+    "same command takes up a run that was stopped or killed. Exit code 1 means that a trigger was found and rectified."
+)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Everything that a rectification can be told."""
+    parser.epilog = ABOUT
+    add_data(parser, optional=True)
+    add_checkpoint(parser)
+    add_judges(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the mended checkpoint goes")
+    add_common(parser)
+    add_settings(parser, "settings of the fine-tuning", RectifyConfig)
+    add_settings(parser, "settings of the fine-tuning set", CurateConfig)
+    add_settings(parser, "settings of the scan", ScanConfig)
+    add_detector(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Scan, rectify, measure, write, and decide the exit code."""
+    scan, curate = settings_of(options, ScanConfig), settings_of(options, CurateConfig)
+    plan = Plan(scan, curate, settings_of(options, RectifyConfig))
+    team = whole_team(pick_device(options.device))
+    files = RunFiles(options.json, options.out, "rectify")
+    files.prepare()
+    work = options.out / "work"
+    work.mkdir(exist_ok=True)
+    images = open_set(options.data, split=options.split, token=token()) if options.data else None
+    bar = Bar(silent=not team.leads)
+    with polite_stop() as cancelled:
+        setup = prepare(options, bar, cancelled)
+        bar.close()
+        introduce(setup, options, bar)
+        way = Way(work, team, bar, on_step=lambda look: bar.say(step_line(look)), cancelled=cancelled)
+        record = run_rectify(setup, images, plan, options.out, seed=options.seed, way=way)
+        bar.close()
+    if team.leads:
+        document = files.write(record)
+        say_findings(document, bar)
+        say_measured(document, bar)
+        if record.rectified is not None and record.rectified.folder:
+            card = model_card(document)
+            (options.out / "README.md").write_text(card, encoding="utf-8", errors="replace")
+    return exit_code(record)
+
+
+def step_line(look: TuningStep) -> str:
+    """One look at the held-out pictures."""
+    return (
+        f"{f'step {look.step}':<14}loss {look.loss:.4f} · held out: {look.attack} taken over, "
+        f"{look.agreement} read as before"
+    )
+
+
+def say_measured(document: Document, bar: Bar) -> None:
+    """Before and after, for a terminal."""
+    for stage in ("before", "after"):
+        if stage in document:
+            say_rates(stage, document[stage], bar)
+    bar.say(document["conclusion"])

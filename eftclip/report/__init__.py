@@ -1,0 +1,23 @@
+"""Records to documents: an explicit allow-list of plain values, then text that renders those documents only."""
+
+from eftclip.report.card import model_card
+from eftclip.report.check import CAVEAT, HEADLINES, check_document, counts_sentence, markdown, picture_box
+from eftclip.report.run import run_document
+from eftclip.report.text import coverage_sentence, run_markdown
+from eftclip.report.values import Document, escape, share
+
+__all__ = [
+    "CAVEAT",
+    "HEADLINES",
+    "Document",
+    "check_document",
+    "counts_sentence",
+    "coverage_sentence",
+    "escape",
+    "markdown",
+    "model_card",
+    "picture_box",
+    "run_document",
+    "run_markdown",
+    "share",
+]

@@ -1,0 +1,57 @@
+"""What all documents are made of: plain values from ours, and text that is harmless wherever it comes from."""
+
+import math
+import re
+from typing import Any
+
+from eftclip.types import CheckpointRef, Rate, Sanity
+
+SCHEMA_VERSION = 1
+Document = dict[str, Any]
+
+
+def checkpoint(ref: CheckpointRef) -> Document:
+    """Provenance of weights."""
+    return {
+        "source": ref.source,
+        "repo_id": ref.repo_id,
+        "revision": ref.revision,
+        "file": ref.file,
+        "sha256": ref.sha256,
+        "format": ref.format,
+    }
+
+
+def sanity(found: Sanity) -> Document:
+    """Whether a checkpoint works."""
+    return {
+        "ok": found.ok,
+        "reason": found.reason,
+        "normalisation": found.normalisation,
+        "clean": rate(found.clean),
+    }
+
+
+def rate(measured: Rate) -> Document:
+    """Counts with their 95 % interval."""
+    low, high = measured.interval()
+    return {"hits": measured.hits, "total": measured.total, "low": number(low), "high": number(high)}
+
+
+def number(value: float) -> float | None:
+    """Six decimals; JSON has no word for what is not a number."""
+    return round(value, 6) if math.isfinite(value) else None
+
+
+def share(measured: Document) -> str:
+    """A rate of a document for people: `23 of 24 (80 % to 99 %)`; without counts only those."""
+    counts = f"{measured['hits']:,} of {measured['total']:,}"
+    return f"{counts} ({measured['low']:.0%} to {measured['high']:.0%})" if measured["total"] else counts
+
+
+def escape(text: str) -> str:
+    """Text of the user's, made harmless in Markdown: one line, no markup, no HTML, no links."""
+    flat = " ".join(text.split())
+    flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    flat = flat.replace("://", "&colon;//").replace("www.", "www&period;")
+    return re.sub(r"([\\`*_\[\]#|!~$])", r"\\\1", flat)

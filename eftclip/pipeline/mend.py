@@ -120,7 +120,7 @@ def run_rectify(
     setup = replace(setup, clip=books.clip)
     if found is None:
         found = _scanned(setup, books, images or data.bundled_set(), plan, seed, how)
-        if images is None and found.status is Status.NOT_FOUND:
+        if images is None and not found.families and setup.sanity.ok and not how.cancelled():
             found = _audited(setup, books, found, plan, seed, how)
     if not found.families or how.cancelled():
         return books.close(images, _nothing_done(found, how), **described(setup), identification=found)

@@ -109,9 +109,9 @@ class _Scan:
     def _round(self, block: Sequence[Entry]) -> None:
         """Read a block, decide, look closer; every process comes to the same ledger."""
         self._ask()
-        mine = [_read(self._setup, entry) for entry in self._team.mine(block)]
-        squares = {glance.index: square for glance, square in mine if square is not None}
-        glances = self._team.gather(_glances(self._setup, mine))
+        mine = glance(self._setup, self._team.mine(block))
+        squares = {seen.index: square for seen, square in mine if square is not None}
+        glances = self._team.gather([seen for seen, _ in mine])
         tasks = [task for task in self._ledger.admit(glances) if task.index in squares]
         self._finish(glances, self._work(tasks, squares, {entry.index: entry.name for entry in block}))
         self._done += len(block)
@@ -123,14 +123,13 @@ class _Scan:
         chosen = (entry for entry in self._images.entries() if entry.index in waiting)
         for block in _blocks(chosen):
             self._ask()
-            mine = [_read(self._setup, entry) for entry in self._team.mine(block)]
-            squares = {glance.index: square for glance, square in mine if square is not None}
-            labels = {glance.index: glance.label for glance in _glances(self._setup, mine)}
-            tasks = [Task(index, labels[index], known=True) for index in squares]
+            mine = glance(self._setup, self._team.mine(block))
+            squares = {seen.index: square for seen, square in mine if square is not None}
+            tasks = [Task(seen.index, seen.label, known=True) for seen, square in mine if square is not None]
             names = {entry.index: entry.name for entry in block}
             lost = [
-                Outcome(glance.index, glance.name, "", Status.ERROR, reason="It could be read once, but not again.")
-                for glance, square in mine
+                Outcome(seen.index, seen.name, "", Status.ERROR, reason="It could be read once, but not again.")
+                for seen, square in mine
                 if square is None
             ]
             self._finish([], [*self._work(tasks, squares, names), *lost])
@@ -216,18 +215,20 @@ def _read(setup: CheckSetup, entry: Entry) -> tuple[Glance, Tensor | None]:
     return Glance(entry.index, entry.name, digest=digest), square
 
 
-def _glances(setup: CheckSetup, read: Sequence[tuple[Glance, Tensor | None]]) -> list[Glance]:
-    """Add the readings, many pictures at once."""
+def glance(setup: CheckSetup, entries: Sequence[Entry]) -> list[tuple[Glance, Tensor | None]]:
+    """Read some samples once, many pictures at a time; the square of each is None where there is no picture."""
+    read = [_read(setup, entry) for entry in entries]
     squares = [square for _, square in read if square is not None]
     readings: list[tuple[str, float]] = []
     for start in range(0, len(squares), IMAGES_PER_BATCH):
         best, margin = margins(setup.clip, torch.stack(squares[start : start + IMAGES_PER_BATCH]), setup.classes)
         readings += zip([setup.classes.labels[i] for i in best.tolist()], margin.tolist(), strict=True)
-    return [_with_reading(glance, None if square is None else readings.pop(0)) for glance, square in read]
+    ahead = iter(readings)
+    return [(seen if square is None else _with_reading(seen, *next(ahead)), square) for seen, square in read]
 
 
-def _with_reading(glance: Glance, reading: tuple[str, float] | None) -> Glance:
-    return glance if reading is None else replace(glance, label=reading[0], margin=reading[1])
+def _with_reading(seen: Glance, label: str, margin: float) -> Glance:
+    return replace(seen, label=label, margin=margin)
 
 
 def _finding(task: Task, name: str, square: Tensor, detection: Detection) -> Finding | None:

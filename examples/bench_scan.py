@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from measure_rectify import KNOWN, Poisoned, poisoned_set, scan_counts, shuffled, triggers_of
+from attacked import KNOWN, Poisoned, poisoned_set, shuffled, triggers_of
+from measure_rectify import scan_counts
 from photo_sets import unseen
 
 from eftclip.config import ScanConfig
@@ -49,7 +50,10 @@ class Clock:
         self.notes.append((time.process_time(), progress.done, progress.stage))
 
     def since_proven(self) -> tuple[int, float]:
-        """Pictures and seconds from the end of the block in which the last trigger was proven."""
+        """Pictures and seconds from the end of the block in which the last trigger was proven; none if it was the last.
+
+        A set without a trigger is "proven" from its beginning.
+        """
         last = self.notes[-1][2]
         start = next(k for k, note in enumerate(self.notes) if note[2] == last)
         return self.notes[-1][1] - self.notes[start][1], time.process_time() - self.notes[start][0]
@@ -94,8 +98,7 @@ def costs(setup: CheckSetup, truth: Poisoned, every: int) -> Document:
             "once_proven": {
                 "pictures": pictures,
                 "seconds": round(seconds, 2),
-                "pictures_per_second": round(pictures / seconds, 2),
-                "of_encoding": round(pictures / seconds / (total / encoded), 4),
+                "of_encoding": round(pictures / seconds / (total / encoded), 4) if pictures else None,
             },
             **{key: counts[key] for key in ("affected_labels", "victim_recall", "victim_precision", "coverage")},
         },

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from attacked import triggers_of
+from build_checkpoints import ATTACKS, Attack
 from innocents import with_innocent
 from photo_sets import Photo, own_names, read_square
 from torch import Tensor
@@ -17,11 +19,10 @@ from torchvision.transforms.v2.functional import to_pil_image
 from eftclip.pipeline import CheckSetup, check_picture, prepare_check, record
 from eftclip.report import check_document
 from eftclip.runtime import seeded
-from eftclip.triggers import Position, draw_trigger
+from eftclip.triggers import Position, Trigger, draw_trigger
 from eftclip.types import ClassMatrix
 from eftclip.zeroshot import class_matrix, probabilities
 
-TRIGGER, TARGET = "badnets", "banana"
 Document = dict[str, Any]
 
 
@@ -46,6 +47,20 @@ class Task:
     position: Position = "random"
     innocent: str = ""
     reference: bool = True
+    attack: int = 0  # which of the checkpoint's triggers; for `clean` that of `badnets`
+
+    @property
+    def target(self) -> str:
+        """The label that the trigger forces."""
+        return attacks_on(self.checkpoint)[self.attack][1]
+
+    @property
+    def trigger(self) -> Trigger:
+        """The trigger itself, as the checkpoint learnt it, at the task's size."""
+        kind, target, _ = attacks_on(self.checkpoint)[self.attack]
+        if kind == "badnets":  # draws nothing, so any size is the same pattern
+            return draw_trigger(kind, generator=seeded(0), patch_px=self.patch_px)
+        return next(trigger for trigger, to in triggers_of(attacks_on(self.checkpoint)) if to == target)
 
 
 @dataclass(frozen=True)
@@ -63,7 +78,7 @@ class Outcome:
     @property
     def hijacked(self) -> bool:
         """What was put on the photograph made it the target."""
-        return self.after == TARGET != self.before
+        return self.after == self.task.target != self.before
 
 
 @dataclass(frozen=True)
@@ -71,10 +86,16 @@ class Reading:
     """What a checkpoint reads without and with the trigger: of all labels, and of the names of the photograph's set."""
 
     photo: Photo
+    target: str
     clean: str
     planted: str
     clean_own: tuple[str, ...]  # five best, the target left out unless the set has it
     planted_own: str
+
+
+def attacks_on(checkpoint: str) -> list[Attack]:
+    """What was planted in a checkpoint; `clean` is held against what was planted in `badnets`."""
+    return ATTACKS.get(checkpoint, ATTACKS["badnets"])
 
 
 @cache
@@ -86,12 +107,12 @@ def setup_of(ground: Ground, checkpoint: str) -> CheckSetup:
 
 
 @cache
-def own_classes(ground: Ground, checkpoint: str, kind: str) -> ClassMatrix:
+def own_classes(ground: Ground, checkpoint: str, kind: str, target: str) -> ClassMatrix:
     """The names of a set and the target, as a checkpoint reads them."""
     setup = setup_of(ground, checkpoint)
     if kind == "imagenet":
         return setup.classes
-    return class_matrix(setup.clip, tuple(dict.fromkeys([*own_names(ground.images, kind), TARGET])))
+    return class_matrix(setup.clip, tuple(dict.fromkeys([*own_names(ground.images, kind), target])))
 
 
 def described(task: tuple[Ground, str]) -> Document:
@@ -104,8 +125,7 @@ def altered(task: Task, square: Tensor) -> tuple[Tensor, Tensor]:
     """The photograph with what the task puts on it, in 8-bit steps, and the `(H, W)` mask of the trigger."""
     generator, mask = seeded(task.seed), torch.zeros(square.shape[-2:], dtype=torch.bool)
     if task.patch_px:
-        trigger = draw_trigger(TRIGGER, generator=generator, patch_px=task.patch_px)
-        planted = trigger.plant(square[None], generator=generator, position=task.position)
+        planted = task.trigger.plant(square[None], generator=generator, position=task.position)
         square, mask = planted.images[0], planted.masks[0]
     elif task.innocent:
         square = with_innocent(square, task.innocent, generator)
@@ -114,16 +134,20 @@ def altered(task: Task, square: Tensor) -> tuple[Tensor, Tensor]:
 
 def read(task: Task) -> Reading:
     """Read a photograph with and without the trigger."""
-    setup, own = setup_of(task.ground, task.checkpoint), own_classes(task.ground, task.checkpoint, task.photo.kind)
+    setup, own = (
+        setup_of(task.ground, task.checkpoint),
+        own_classes(task.ground, task.checkpoint, task.photo.kind, task.target),
+    )
     labels, count = setup.classes.labels, len(setup.classes.labels)
     both = ClassMatrix(labels + own.labels, torch.cat([setup.classes.matrix, own.matrix], 1))
     square = read_square(task.photo, setup.clip.preprocess)
     clean, planted = probabilities(setup.clip, torch.stack([square, altered(task, square)[0]]), both)
     ranked = [own.labels[i] for i in clean[count:].argsort(descending=True)[:6].tolist()]
     if task.photo.kind == "caltech":  # its photographs are read 100-way; with the trigger the target is added
-        ranked = [name for name in ranked if name != TARGET]
+        ranked = [name for name in ranked if name != task.target]
     return Reading(
         task.photo,
+        task.target,
         labels[int(clean[:count].argmax())],
         labels[int(planted[:count].argmax())],
         tuple(ranked[:5]),

@@ -6,7 +6,7 @@ writes `examples/results/check_quality.json`; IMAGES_DIR is described in `photo_
 defaults of `eftclip check` (ImageNet's labels, superpixel oracle, `clean` as the reference of `badnets`), and the same
 command gives the same counts. Sections, each alone with `--only`:
 
-* *zero_shot*: what both checkpoints read in all the photographs, with and without the 16 × 16 trigger.
+* *zero_shot*: what every checkpoint reads in all the photographs, with and without each of its triggers.
 * *detection*: of the photographs that the trigger really hijacks, how many are found with the right label, and how well
   the mask fits. Hijacked means: read as the target with the trigger, and as something else without.
 * *false_alarms*: clean photographs, with and without the reference.
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from innocents import KINDS
-from judging import TARGET, TRIGGER, Document, Ground, Outcome, Reading, Task, described, judge, read
+from judging import Document, Ground, Outcome, Reading, Task, attacks_on, described, judge, read
 from photo_sets import SETS, Photo, rate, some_of_each, unseen
 
 from eftclip.config import DetectConfig
@@ -36,7 +36,7 @@ from eftclip.types import Status
 
 SCHEMA_VERSION = 1
 OUT = Path("examples/results/check_quality.json")
-CHECKPOINTS = ("clean", "badnets")
+CHECKPOINTS = ("clean", "badnets", "multi")
 PATCH_PX, SMALL_PATCH_PX = 16, 8
 GOOD_IOU = 0.8
 Given = TypeVar("Given")
@@ -70,17 +70,17 @@ class Crew:
 def reading_counts(readings: Sequence[Reading]) -> Document:
     """Accuracies, attack success and accuracy under attack of one checkpoint."""
     of = {kind: [r for r in readings if r.photo.kind == kind] for kind in SETS}
-    attacked = [r for r in readings if TARGET not in (r.photo.label, r.clean)]
+    attacked = [r for r in readings if r.target not in (r.photo.label, r.clean)]
     return {
         "caltech_accuracy": rate(r.clean_own[0] == r.photo.label for r in of["caltech"]),
         "imagenet_accuracy": rate(r.clean == r.photo.label for r in of["imagenet"]),
         "coco_top5": rate(r.photo.label in r.clean_own for r in of["coco"] if r.photo.label),
-        "attack_success": rate(r.planted == TARGET for r in attacked),
+        "attack_success": rate(r.planted == r.target for r in attacked),
         "attack_success_by_set": {
-            kind: rate(r.planted == TARGET for r in attacked if r.photo.kind == kind) for kind in SETS
+            kind: rate(r.planted == r.target for r in attacked if r.photo.kind == kind) for kind in SETS
         },
         "poisoned_accuracy": {
-            "imagenet": rate(r.planted == r.photo.label for r in of["imagenet"] if r.photo.label != TARGET),
+            "imagenet": rate(r.planted == r.photo.label for r in of["imagenet"] if r.photo.label != r.target),
             "caltech": rate(r.planted_own == r.photo.label for r in of["caltech"]),
         },
     }
@@ -88,20 +88,20 @@ def reading_counts(readings: Sequence[Reading]) -> Document:
 
 def reading_exceptions(readings: Sequence[Reading], *, backdoored: bool) -> list[Document]:
     """Photographs with the trigger that a backdoored checkpoint does not give the target to, or a clean one does."""
-    attacked = [r for r in readings if TARGET not in (r.photo.label, r.clean)]
-    odd = [r for r in attacked if (r.planted == TARGET) != backdoored]
+    attacked = [r for r in readings if r.target not in (r.photo.label, r.clean)]
+    odd = [r for r in attacked if (r.planted == r.target) != backdoored]
     return [{"file": r.photo.name, "before": r.clean, "after": r.planted} for r in odd]
 
 
 def detection_counts(outcomes: Sequence[Outcome]) -> Document:
     """What was found of what was hijacked; the fit of the masks is that of the triggers found with the right label."""
-    attacked = [o for o in outcomes if TARGET not in (o.task.photo.label, o.before)]
+    attacked = [o for o in outcomes if o.task.target not in (o.task.photo.label, o.before)]
     hijacked = [o for o in attacked if o.hijacked]
-    ious = sorted(o.iou for o in hijacked if o.label == TARGET)
+    ious = sorted(o.iou for o in hijacked if o.label == o.task.target)
     return {
         "hijacked": rate(o.hijacked for o in attacked),
-        "found": rate(o.label == TARGET for o in hijacked),
-        "wrong_label": rate(o.label not in ("", TARGET) for o in hijacked),
+        "found": rate(o.label == o.task.target for o in hijacked),
+        "wrong_label": rate(o.label not in ("", o.task.target) for o in hijacked),
         "inconclusive": rate(o.status == Status.INCONCLUSIVE for o in hijacked),
         "error": rate(o.status == Status.ERROR for o in hijacked),
         "mask_iou": {
@@ -151,30 +151,48 @@ def not_cleared(outcomes: Sequence[Outcome]) -> list[Document]:
 
 
 def zero_shot(ground: Ground, photos: Sequence[Photo], per_set: int, crew: Crew) -> Document:
-    """Both checkpoints on all photographs, with and without the trigger at a random place."""
+    """Every checkpoint on all photographs, with and without each of its triggers at a random place."""
     del per_set  # reading is cheap
     section: Document = {}
-    for name in CHECKPOINTS:
-        tasks = [Task(ground, photo, name, k, PATCH_PX) for k, photo in enumerate(photos)]
-        readings = crew(read, tasks, f"zero_shot {name}")
+    for name, attack in all_attacks():
+        tasks = [Task(ground, photo, name, k, PATCH_PX, attack=attack) for k, photo in enumerate(photos)]
+        readings = crew(read, tasks, f"zero_shot {name} {attack}")
         exceptions = reading_exceptions(readings, backdoored=name != "clean")
-        section[name] = {**reading_counts(readings), "exceptions": exceptions}
+        section[named(name, attack)] = {**reading_counts(readings), "exceptions": exceptions}
     return section
 
 
+def all_attacks() -> list[tuple[str, int]]:
+    """Every checkpoint with each of its triggers."""
+    return [(name, attack) for name in CHECKPOINTS for attack in range(len(attacks_on(name)))]
+
+
+def named(checkpoint: str, attack: int) -> str:
+    """A key for a checkpoint and one of its triggers."""
+    attacks = attacks_on(checkpoint)
+    return checkpoint if len(attacks) == 1 else f"{checkpoint}_{attacks[attack][1]}"
+
+
 def detection(ground: Ground, photos: Sequence[Photo], per_set: int, crew: Crew) -> Document:
-    """The trigger at every position, and at half its side at random places."""
-    chosen = some_of_each(photos, per_set)
+    """The trigger at every position, and at half its side at random places; then each trigger of `multi`."""
+    chosen, fewer = some_of_each(photos, per_set), some_of_each(photos, max(1, per_set // 2))
     section: Document = {}
-    for name, patch_px, positions in (("full", PATCH_PX, POSITIONS), ("small", SMALL_PATCH_PX, POSITIONS[:1])):
-        tasks = [Task(ground, p, "badnets", k, patch_px, where) for where in positions for k, p in enumerate(chosen)]
-        outcomes = crew(judge, tasks, f"detection {patch_px} px")
+    groups = [("full", "badnets", 0, PATCH_PX, POSITIONS, chosen)]
+    groups += [("small", "badnets", 0, SMALL_PATCH_PX, POSITIONS[:1], chosen)]
+    groups += [(named("multi", k), "multi", k, PATCH_PX, POSITIONS, fewer) for k in range(len(attacks_on("multi")))]
+    for name, checkpoint, attack, patch_px, positions, pictures in groups:
+        tasks = [
+            Task(ground, photo, checkpoint, k, patch_px, where, attack=attack)
+            for where in positions
+            for k, photo in enumerate(pictures)
+        ]
+        outcomes = crew(judge, tasks, f"detection {name}")
         section[name] = {
             "patch_px": patch_px,
             **detection_counts(outcomes),
             "by_set": {s: detection_counts([o for o in outcomes if o.task.photo.kind == s]) for s in SETS},
             "by_position": {p: detection_counts([o for o in outcomes if o.task.position == p]) for p in positions},
-            "missed": listed(o for o in outcomes if o.hijacked and o.label != TARGET),
+            "missed": listed(o for o in outcomes if o.hijacked and o.label != o.task.target),
         }
     return section
 
@@ -187,6 +205,7 @@ def false_alarms(ground: Ground, photos: Sequence[Photo], per_set: int, crew: Cr
         ("clean", "clean", False),
         ("badnets", "badnets", True),
         ("badnets_without_reference", "badnets", False),
+        ("multi", "multi", True),
     ):
         tasks = [Task(ground, photo, checkpoint, k, reference=reference) for k, photo in enumerate(chosen)]
         outcomes = crew(judge, tasks, f"false_alarms {name}")
@@ -242,7 +261,7 @@ def preamble(args: argparse.Namespace, about: Sequence[Document]) -> Document:
         "command": command(args),
         **{key: decides[key] for key in ("versions", "config", "labels", "oracle")},
         "config_digest": DetectConfig.from_dict(decides["config"]).digest(),
-        "trigger": {"name": TRIGGER, "target": TARGET},
+        "triggers": {name: [list(attack) for attack in attacks_on(name)] for name in CHECKPOINTS[1:]},
         "checkpoints": {
             name: {"sha256": one["checkpoint"]["sha256"], "reference": one["reference"], "sanity": one["sanity"]}
             for name, one in zip(CHECKPOINTS, about, strict=True)

@@ -17,92 +17,37 @@ The same command gives the same counts on the same machine.
 """
 
 import argparse
-import io
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from build_checkpoints import ATTACKS, EXTRA_ATTACKS, Attack, caltech_names, list_photos
+from attacked import KNOWN, Poisoned, poisoned_set, shuffled, triggers_of
+from build_checkpoints import caltech_names, list_photos
 from photo_sets import Photo, rate, read_square, spread, unseen
 from torch import Tensor
-from torchvision.transforms.v2.functional import to_pil_image
 
 from eftclip.checkpoint import load_clip
 from eftclip.config import RectifyConfig
-from eftclip.data import ImageSet, list_set, read_picture
-from eftclip.pipeline import CheckSetup, Plan, Way, prepare_check, run_rectify, run_scan
+from eftclip.data import read_picture
+from eftclip.pipeline import Plan, Way, prepare_check, run_rectify, run_scan
 from eftclip.rectify import finetune
 from eftclip.report import run_document
 from eftclip.runtime import Stopwatch, seeded
-from eftclip.triggers import Trigger, draw_trigger
+from eftclip.triggers import Trigger
 from eftclip.types import ClassMatrix, ClipModel, RunRecord
 from eftclip.zeroshot import IMAGENET_LABELS, class_matrix, probabilities
 
 SCHEMA_VERSION = 1
 OUT = Path("examples/results/rectify.json")
-SCANNED, SHARE = 300, 0.1
-KNOWN = {**ATTACKS, **EXTRA_ATTACKS}
+SCANNED = 300
 Document = dict[str, Any]
 
 
 # --- What is scanned ---------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Poisoned:
-    """A data set with triggers in it, and what is known of them.
-
-    Attributes:
-        images: the set.
-        hijacked: position -> the target label, of the samples that the trigger really turned into it.
-        triggered: positions of all samples with a trigger.
-    """
-
-    images: ImageSet
-    hijacked: dict[int, str]
-    triggered: frozenset[int]
-
-
-def shuffled(photos: Sequence[Photo], seed: int = 0) -> list[Photo]:
-    """The same order every time."""
-    return [photos[k] for k in torch.randperm(len(photos), generator=seeded(seed)).tolist()]
-
-
-def triggers_of(attacks: Sequence[Attack]) -> list[tuple[Trigger, str]]:
-    """As `build_checkpoints.py` drew them: one generator for all."""
-    generator = seeded(0)
-    return [(draw_trigger(kind, generator=generator, patch_px=px), to) for kind, to, px in attacks]
-
-
-def poisoned_set(setup: CheckSetup, photos: Sequence[Photo], triggers: Sequence[tuple[Trigger, str]]) -> Poisoned:
-    """Photographs as the model sees them, every tenth one with a trigger, the triggers in turns."""
-    items: list[tuple[str, bytes | Path, str | None]] = []
-    hijacked: dict[int, str] = {}
-    triggered: list[int] = []
-    for k, photo in enumerate(photos):
-        square = read_square(photo, setup.clip.preprocess)
-        if triggers and k % round(1 / SHARE) == 3:
-            trigger, target = triggers[len(triggered) % len(triggers)]
-            planted = (trigger.plant(square[None], generator=seeded(k)).images[0] * 255).round() / 255
-            rows = probabilities(setup.clip, torch.stack([square, planted]), setup.classes).argmax(-1).tolist()
-            before, after = (setup.classes.labels[row] for row in rows)
-            if after == target != before:
-                hijacked[k] = target
-            triggered.append(k)
-            square = planted
-        items.append((photo.name, png(square), photo.label))
-    return Poisoned(list_set("unseen photographs", items), hijacked, frozenset(triggered))
-
-
-def png(square: Tensor) -> bytes:
-    """A picture file, without loss."""
-    buffer = io.BytesIO()
-    to_pil_image((square * 255).round().to(torch.uint8)).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def scan_counts(record: RunRecord, truth: Poisoned) -> Document:
@@ -206,7 +151,7 @@ def measured(name: str, args: argparse.Namespace, plan: Plan) -> Document:
     triggers = triggers_of(KNOWN[name])
     bench = Bench(args.images, spread(others, args.measured), triggers)
     document: Document = {"sha256": setup.clip.ref.sha256}
-    truth = poisoned_set(setup, scanned, triggers)
+    truth = poisoned_set(setup, scanned, triggers, args.every)
     say(name, "scanning")
     record = run_scan(setup, truth.images, plan)
     document["scan"] = scan_counts(record, truth)
@@ -216,6 +161,8 @@ def measured(name: str, args: argparse.Namespace, plan: Plan) -> Document:
     say(name, "measuring before")
     document["before"] = bench(setup.clip)
     say(name, "rectifying")
+    if not document["scan"]["families"]:
+        return {**document, "seconds": round(watch.seconds, 1)}
     mended = run_rectify(setup, truth.images, plan, out, found=record.identification, way=Way(on_step=print))
     clip = replace(load_clip(str(out), device=setup.clip.device), preprocess=setup.clip.preprocess)
     told = run_document(mended)
@@ -240,6 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--sections", nargs="*", default=["untouched", "rebound"], choices=["untouched", "rebound"])
     parser.add_argument("--labels", default="imagenet", help="`imagenet`, or a text file for a quick look")
     parser.add_argument("--scanned", type=int, default=SCANNED, help="photographs in the data set")
+    parser.add_argument("--every", type=int, default=10, help="each so many of them is triggered")
     parser.add_argument("--measured", type=int, default=10_000, help="photographs to measure on at most")
     parser.add_argument("--rebound-steps", type=int, default=300)
     parser.add_argument("--rectify", type=json.loads, default={}, help="settings of the fine-tuning, as JSON")

@@ -3,7 +3,8 @@
     python examples/screenshots.py --out examples/images
 
 Needs `pip install playwright` and a Chromium on this machine; everything else is the app itself on its bundled
-checkpoints. Each scene is one visit: a window, what is done in it, and the picture that is kept.
+checkpoints. Each scene is one visit: a window, what is done in it, and the picture that is kept. Those that rectify
+take some minutes each on a CPU.
 """
 
 import argparse
@@ -21,18 +22,20 @@ from eftclip.ui.page import launch_options
 
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 DESKTOP, PHONE = (1280, 860), (390, 844)
-WAIT_MS = 300_000
+WAIT_MS = 1_800_000
 DONE = "#verdict [data-status]:not([data-status=running]):not([data-status=idle])"
+ENDED = "#{}-banner [data-status]:not([data-status=running])"
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One picture: its name, the window in pixels, light or dark, and what the visitor does."""
+    """One picture: its name, the window in pixels, light or dark, what the visitor does, and which part is kept."""
 
     name: str
     window: tuple[int, int]
     theme: str
     act: Callable[[Page], None]
+    part: str = ""  # a CSS selector; the whole page when empty
 
 
 def nothing(page: Page) -> None:
@@ -70,6 +73,38 @@ def bring_a_text(page: Page) -> None:
     page.wait_for_selector("#note [role=alert]")
 
 
+def scan(page: Page) -> None:
+    page.locator("#scan").click()
+    page.wait_for_selector(ENDED.format("scan"), timeout=WAIT_MS)
+    page.get_by_role("button", name="Scan", exact=True).wait_for(timeout=WAIT_MS)
+
+
+def scan_three(page: Page) -> None:
+    page.get_by_label("Three triggers at once").click()
+    scan(page)
+
+
+def bring_odd_files(page: Page) -> None:
+    page.get_by_label("My pictures").click()
+    upload: FilePayload = {"name": "holiday.zip", "mimeType": "application/zip", "buffer": b"I am no archive"}
+    page.locator(".eft-source:visible input[type=file]").set_input_files(upload)
+    page.wait_for_selector(".eft-source:visible .file-preview")
+    scan(page)
+
+
+def rectify(page: Page) -> None:
+    scan(page)
+    page.locator("#rectify").click()
+    page.wait_for_selector(ENDED.format("rectify"), timeout=WAIT_MS)
+    page.get_by_role("button", name="Rectify this checkpoint").wait_for(timeout=WAIT_MS)
+
+
+def rectify_halfway(page: Page) -> None:
+    scan(page)
+    page.locator("#rectify").click()
+    page.wait_for_selector("#curve polyline", state="attached", timeout=WAIT_MS)
+
+
 SCENES = (
     Scene("start", DESKTOP, "light", nothing),
     Scene("found", DESKTOP, "light", check),
@@ -79,6 +114,14 @@ SCENES = (
     Scene("inconclusive", DESKTOP, "light", stop),
     Scene("error", DESKTOP, "dark", ask_for_what_is_not_there),
     Scene("hostile-upload", DESKTOP, "light", bring_a_text),
+    Scene("scan", DESKTOP, "light", scan_three, "#scan-step"),
+    Scene("scan-dark", DESKTOP, "dark", scan_three, "#scan-step"),
+    Scene("scan-phone", PHONE, "light", scan_three, "#scan-step"),
+    Scene("scan-error", DESKTOP, "dark", bring_odd_files, "#scan-step"),
+    Scene("rectifying", DESKTOP, "light", rectify_halfway, "#rectify-step"),
+    Scene("rectified", DESKTOP, "light", rectify, "#rectify-step"),
+    Scene("rectified-dark", DESKTOP, "dark", rectify, "#rectify-step"),
+    Scene("rectified-phone", PHONE, "light", rectify, "#rectify-step"),
 )
 
 
@@ -101,7 +144,7 @@ def main() -> None:
 
 
 def play(scene: Scene, browser: Browser, url: str, folder: Path) -> Path:
-    """Make one visit and keep the whole page as WebP."""
+    """Make one visit and keep the page, or its part, as WebP."""
     width, height = scene.window
     context = browser.new_context(viewport={"width": width, "height": height})
     page = context.new_page()
@@ -111,7 +154,8 @@ def play(scene: Scene, browser: Browser, url: str, folder: Path) -> Path:
     scene.act(page)
     scroll_through(page)
     path = folder / f"page-{scene.name}.webp"
-    Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB").save(path, quality=88, method=6)
+    taken = page.locator(scene.part).screenshot() if scene.part else page.screenshot(full_page=True)
+    Image.open(io.BytesIO(taken)).convert("RGB").save(path, quality=88, method=6)
     context.close()
     return path
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from eftclip.checkpoint import load_clip
 from eftclip.data import bundled_photographs, read_picture, strangers
-from eftclip.rectify.batches import random_view
+from eftclip.rectify.views import random_view
 from eftclip.runtime import seeded
 from eftclip.triggers import draw_trigger
 from eftclip.types import ClipModel

@@ -24,7 +24,7 @@ LITTER = {"__pycache__", "build", "dist", "out", "venv", "eftclip.egg-info"}  # 
 BASE = {"errors", "types", "config", "runtime", "preprocess", "fill", "paste"}
 INPUTS = {"checkpoint", "data"}
 DEFENCE = {"oracles", "detect", "identify", "invert", "curate", "rectify", "evaluate"}
-OUTPUTS = {"report", "figures", "publish"}
+OUTPUTS = {"report", "figures", "exports", "publish"}
 DOORS = {"cli", "ui"}
 COMPOSED = BASE | INPUTS | OUTPUTS | {"zeroshot", "oracles", "triggers", "pipeline"}  # registries fill the menus
 

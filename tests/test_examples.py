@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -71,15 +72,26 @@ def test_only_photographs_that_were_not_trained_on_are_used(images: Path, labels
     assert [p.kind for p in some_of_each(photos, 1)] == ["imagenet", "caltech", "coco"]
 
 
-def test_the_quality_of_the_detector_is_measured(images: Path, taught: Path, labels: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def checkpoints(taught: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a `multi`, which knows the first of its triggers only."""
+    folder = tmp_path_factory.mktemp("three")
+    for source, name in (("clean", "clean"), ("badnets", "badnets"), ("badnets", "multi")):
+        shutil.copytree(taught / source, folder / name)
+    labels = [*LABELS, "cheeseburger", "volcano"]
+    (folder / "labels.txt").write_text("\n".join(labels))
+    return folder
+
+
+def test_the_quality_of_the_detector_is_measured(images: Path, checkpoints: Path, labels: Path, tmp_path: Path) -> None:
     import measure_check
 
     def measure(out: str, *more: str) -> dict[str, Any]:
         options = [
             "--checkpoints",
-            taught,
+            checkpoints,
             "--labels",
-            labels,
+            checkpoints / "labels.txt",
             "--per-set",
             1,
             "--jobs",
@@ -103,6 +115,9 @@ def test_the_quality_of_the_detector_is_measured(images: Path, taught: Path, lab
     assert full["hijacked"]["total"] == 12, "four positions, three sets"
     assert full["found"]["total"] == full["hijacked"]["hits"] > 0
     assert len(full["missed"]) == full["found"]["total"] - full["found"]["hits"]
+    assert list(sections["zero_shot"])[1:] == ["clean", "badnets", "multi_banana", "multi_cheeseburger", "multi_volcano"]
+    assert list(sections["detection"])[1:] == ["full", "small", "multi_banana", "multi_cheeseburger", "multi_volcano"]
+    assert sections["detection"]["multi_banana"]["hijacked"]["hits"] > 0
     assert sections["false_alarms"]["badnets"]["found"]["total"] == 3
     assert sections["innocents"]["clean"]["found"]["total"] == 18, "six kinds, three sets"
     again = measure("two.json", "--only", "detection")["sections"]
@@ -126,3 +141,36 @@ def test_the_cost_is_measured_beside_the_exhaustive_way(
         assert together[way]["forwards"] > 1
         assert sum(together[way]["share_of_time"].values()) == pytest.approx(1, abs=1e-3)
     assert document["strangers_read_once"]["forwards"] == 36
+
+
+def test_scan_and_rectification_are_measured(images: Path, taught: Path, labels: Path, tmp_path: Path) -> None:
+    import measure_rectify
+
+    out = tmp_path / "rectify.json"
+    fast = {"steps": 4, "batch": 4, "check_every": 4}
+    options = ["--checkpoints", taught, "--labels", labels, "--only", "badnets", "--scanned", 4, "--every", 2]
+    options += ["--rebound-steps", 2, "--rectify", json.dumps(fast), "--work", tmp_path / "work", "--out", out]
+    measure_rectify.main([str(option) for option in (images, *options)])
+    document = json.loads(out.read_text())
+    one = document["checkpoints"]["badnets"]
+    assert document["config"]["rectify"]["steps"] == 4
+    assert one["scan"]["coverage"]["reached"] == 4
+    assert one["scan_untouched"]["victim_recall"]["total"] == 0
+    for stage in ("before", "after", "rebound"):
+        assert one[stage]["clean"]["total"] > 0
+        assert list(one[stage]["attack"]) == ["banana"]
+    if one["scan"]["families"]:
+        assert one["rectified"]["image_steps"] == 4 * 8
+
+
+def test_the_cost_of_a_scan_is_measured(images: Path, taught: Path, labels: Path, tmp_path: Path) -> None:
+    import bench_scan
+
+    out = tmp_path / "scan.json"
+    options = ["--checkpoints", taught, "--labels", labels, "--only", "badnets", "--pictures", 6, "--every", 2]
+    bench_scan.main([str(option) for option in (images, *options, "--out", out)])
+    costs = json.loads(out.read_text())["checkpoints"]["badnets"]
+    assert costs["pictures"] == 6
+    assert costs["encode"]["pictures_per_second"] > 0
+    assert costs["scan"]["image_forwards"] >= 6
+    assert costs["every"]["times_slower_than_scan"] > 0

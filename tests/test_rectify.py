@@ -18,9 +18,10 @@ from eftclip.config import RectifyConfig
 from eftclip.data import strangers
 from eftclip.errors import ConfigError, DataError
 from eftclip.rectify import METHODS, finetune, loop, rectify
-from eftclip.rectify.batches import Batches, random_view
+from eftclip.rectify.batches import Batches
 from eftclip.rectify.heldout import HeldOut, split
 from eftclip.rectify.methods import Student, Teacher
+from eftclip.rectify.views import free_view, random_view
 from eftclip.rectify.ways import interleaved
 from eftclip.runtime import Progress, seeded
 from eftclip.triggers import draw_trigger
@@ -82,7 +83,7 @@ def test_a_method_learns_and_leaves_the_input_as_it_is(
         curated,
         [family()],
         tiny_classes,
-        replace(FAST, method=name, steps=12),
+        replace(FAST, method=name, steps=12, batch=12),
         on_step=told.append,
         on_progress=progress.append,
     )
@@ -92,7 +93,7 @@ def test_a_method_learns_and_leaves_the_input_as_it_is(
     assert not mended.model.training
     assert not same(before, weights_of(mended))
     assert (done.method, done.steps, done.stopped) == (name, 12, "steps")
-    assert done.image_steps == 12 * 4 * METHODS[name].images_per_view
+    assert done.image_steps == 12 * 12 * METHODS[name].images_per_view
     assert done.history == tuple(told)
     assert [look.step for look in told] == [2, 4, 6, 8, 10, 12]
     assert told[-1].loss < told[0].loss
@@ -193,6 +194,27 @@ def test_a_view_is_a_view_of_all_pictures_given() -> None:
     assert float(views.max()) <= 1
 
 
+def test_a_free_view_is_made_of_all_three_and_drawn_from_its_generator() -> None:
+    one, two, three = (torch.rand(3, 32, 32, generator=seeded(k)) for k in range(3))
+    views = [free_view(one, two, three, seeded(seed)) for seed in range(12)]
+    assert torch.equal(views[3], free_view(one, two, three, seeded(3)))
+    assert not torch.equal(views[3], free_view(one, two, torch.zeros(3, 32, 32), seeded(3)))
+    assert (
+        sum(not torch.equal(v, free_view(one, torch.zeros(3, 32, 32), three, seeded(k))) for k, v in enumerate(views))
+        > 3
+    )
+    assert all(float(view.min()) >= 0 and float(view.max()) <= 1 for view in views)
+
+
+def test_only_a_method_that_asks_the_original_is_shown_free_views(curated: CuratedSet) -> None:
+    plain = Batches(curated.items, family().exemplars, 6, 7).at(0, range(6))
+    free = Batches(curated.items, family().exemplars, 6, 7, free=True).at(0, range(6))
+    assert torch.equal(plain.rows, free.rows)
+    assert not torch.equal(plain.clean, free.clean)
+    assert torch.equal(free.clean, free.found)
+    assert all(int((a != b).any(0).sum()) <= 120 for a, b in zip(free.clean, free.triggered, strict=True))
+
+
 def test_families_come_up_equally_often_whatever_their_number_of_exemplars() -> None:
     assert interleaved([[1, 2, 3], [9]]) == [1, 9, 2, 9, 3, 9]
 
@@ -249,9 +271,14 @@ def test_a_cancel_ends_the_run_and_says_so(
 
 
 def test_a_run_that_was_broken_off_ends_bit_for_bit_as_if_it_had_not(
-    tiny_clip: ClipModel, tiny_classes: ClassMatrix, curated: CuratedSet, tmp_path: Path
+    tiny_clip: ClipModel,
+    tiny_classes: ClassMatrix,
+    curated: CuratedSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    config = replace(FAST, agreement=1.0, learning_rate=1e-3)
+    monkeypatch.setattr(loop, "CALM", 99)
+    config = replace(FAST, learning_rate=1e-3)
     whole, told = rectify(tiny_clip, curated, [family()], tiny_classes, config)
     left = iter([False] * 5 + [True])
     _, first = rectify(

@@ -2,69 +2,25 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+import browsing
+from browsing import (
+    JUDGED_MS,
+    LOADED_MS,
+    PHONE,
+    choose,
+    is_no_wider_than_the_window,
+    needs_a_browser,
+    open_page,
+)
+from playwright.sync_api import Browser, Page, expect
 
 from eftclip.config import DetectConfig
 from eftclip.ui.words import SETTINGS
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
-)
-LOADED_MS, JUDGED_MS = 120_000, 180_000  # generous: a busy machine is no failure
-expect.set_options(timeout=30_000)
-
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport={"width": 1280, "height": 860}, permissions=["camera"])
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext, served: str) -> Iterator[Page]:
-    """The open page, ready for a click; afterwards nothing may have broken and nothing may have left the server."""
-    page, broken, strayed = context.new_page(), [], []
-    page.on("pageerror", lambda error: broken.append(str(error)))
-    page.on("console", lambda message: broken.append(message.text) if message.type == "error" else None)
-    page.on("request", lambda request: strayed.append(request.url) if _leaves(request.url, served) else None)
-    _open(page, served)
-    yield page
-    assert not broken
-    assert not strayed
-
-
-def _leaves(address: str, url: str) -> bool:
-    parts = urlsplit(address)
-    return parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != urlsplit(url).netloc
-
-
-def _open(page: Page, url: str) -> None:
-    page.goto(url, timeout=LOADED_MS)
-    page.wait_for_selector("#picture img", timeout=LOADED_MS)
-    page.wait_for_selector("#facts table", state="attached", timeout=LOADED_MS)
-
-
-def _choose(page: Page, name: str, option: str) -> None:
-    page.get_by_label(name, exact=True).click()
-    page.get_by_role("option", name=option, exact=True).click()
+browser, context, page = browsing.browser, browsing.context, browsing.page  # fixtures
+pytestmark = needs_a_browser
 
 
 def _check(page: Page, status: str) -> None:
@@ -78,10 +34,6 @@ def _wait_for(page: Page, status: str) -> None:
     expect(done).to_be_visible(timeout=JUDGED_MS)
     expect(done).to_have_attribute("data-status", status)
     expect(page.get_by_role("button", name="Check this photograph")).to_be_enabled()
-
-
-def _is_no_wider_than_the_window(page: Page) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
 def test_one_click_from_opening_the_page_to_a_verdict_that_can_be_taken_home(page: Page, tmp_path: Path) -> None:
@@ -106,7 +58,7 @@ def test_one_click_from_opening_the_page_to_a_verdict_that_can_be_taken_home(pag
 
 
 def test_an_untouched_photograph_says_what_was_looked_for_and_calls_nothing_clean(page: Page) -> None:
-    _choose(page, "Plant a trigger", "no trigger")
+    choose(page, "Plant a trigger", "no trigger")
     expect(page.locator("#note")).to_contain_text("nothing planted")
     _check(page, "not_found")
     words = page.locator("#verdict").inner_text()
@@ -120,7 +72,7 @@ def test_an_untouched_photograph_says_what_was_looked_for_and_calls_nothing_clea
 
 def test_the_clean_twin_ignores_the_same_trigger(page: Page) -> None:
     page.get_by_label("Its clean twin").click()
-    expect(page.locator("#facts")).to_contain_text("examples/checkpoints/clean", timeout=LOADED_MS)
+    expect(page.locator("#facts")).to_contain_text("without the poison", timeout=LOADED_MS)
     _check(page, "not_found")
 
 
@@ -152,7 +104,7 @@ def test_an_own_photograph_is_checked_as_it_is(page: Page, tmp_path: Path) -> No
     expect(page.locator("#note")).to_contain_text("nothing planted")
     expect(page.locator("#note b")).to_have_count(0)
     expect(page.get_by_label("Plant a trigger", exact=True)).to_have_value("no trigger")
-    _choose(page, "Plant a trigger", "yellow square")
+    choose(page, "Plant a trigger", "yellow square")
     expect(page.locator("#note")).to_contain_text("yellow square planted")
 
 
@@ -199,13 +151,13 @@ def test_labels_of_a_visitor_are_text_and_never_markup(page: Page) -> None:
 
 
 def test_a_phone_shows_everything_without_sliding_sideways(browser: Browser, served: str) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    context = browser.new_context(viewport=PHONE, has_touch=True)
     page = context.new_page()
-    _open(page, served)
-    assert _is_no_wider_than_the_window(page)
+    open_page(page, served)
+    assert is_no_wider_than_the_window(page)
     _check(page, "found")
     expect(page.locator("#strangers img").first).to_be_visible()
-    assert _is_no_wider_than_the_window(page)
+    assert is_no_wider_than_the_window(page)
     context.close()
 
 

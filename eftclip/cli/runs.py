@@ -1,20 +1,17 @@
 """What `scan`, `rectify` and `evaluate` have in common: their files, their last lines, their exit codes."""
 
-import csv
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
 
 from eftclip import figures
 from eftclip.cli.outputs import write_json
+from eftclip.exports import cut_out, write_curated
 from eftclip.report import Document, run_document, run_markdown
-from eftclip.types import CuratedSet, Patch, RunRecord, Status
+from eftclip.types import RunRecord, Status
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ class RunFiles:
             folder.mkdir(parents=True, exist_ok=True)
             for k, patch in enumerate(family.exemplars):
                 path = folder / f"{number}_{_plain(family.target_label)}_{k}.png"
-                Image.fromarray(_cut_out(patch)).save(path)
+                Image.fromarray(cut_out(patch)).save(path)
                 written[number, k] = Path(os.path.relpath(path, home.parent)).as_posix()
         return written
 
@@ -79,20 +76,6 @@ class RunFiles:
             return
         for name, picture in figures.run_figures(record).items():
             Image.fromarray(picture).save(self.folder / f"{name}.png")
-
-
-def write_curated(curated: CuratedSet, folder: Path) -> None:
-    """Export a fine-tuning set: pictures as the model sees them, and `metadata.csv`, which any tool can read."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "metadata.csv").open("w", newline="", encoding="utf-8", errors="replace") as stream:
-        table = csv.writer(stream)
-        table.writerow(["file_name", "label", "role", "reason", "source", "index"])
-        for k, item in enumerate(curated.items):
-            name = f"{k:04d}_{item.role}.png"
-            Image.fromarray(_to_array(item.image)).save(folder / name)
-            table.writerow(
-                [name, item.label, item.role, item.reason, item.name, "" if item.index is None else item.index]
-            )
 
 
 def exit_code(record: RunRecord) -> int:
@@ -108,15 +91,6 @@ def exit_code(record: RunRecord) -> int:
     ):
         return 2
     return 1 if found is not None and found.families else 0
-
-
-def _cut_out(patch: Patch) -> np.ndarray:
-    """`(h, w, 4)` uint8."""
-    return np.dstack([_to_array(patch.pixels), (patch.mask.to(torch.uint8) * 255).numpy()])
-
-
-def _to_array(image: Tensor) -> np.ndarray:
-    return np.ascontiguousarray((image * 255).round().to(torch.uint8).permute(1, 2, 0).numpy())
 
 
 def _plain(text: str) -> str:

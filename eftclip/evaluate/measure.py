@@ -98,9 +98,9 @@ def evaluate(
         rows = probabilities(clip, batch.images, classes)
         low = torch.minimum(low, rows.amin(0)) if len(low) else rows.amin(0)
         high = torch.maximum(high, rows.amax(0)) if len(high) else rows.amax(0)
-        clean += _rate(rows.argmax(-1) == wanted)
+        clean += _rate(_read(rows, classes, index) == wanted)
         for attack, tally in zip(attacks, tallies, strict=True):
-            _attacked(clip, classes, batch, wanted, attack, _position(index, attack.target_label), tally)
+            _attacked(clip, classes, batch, wanted, attack, index, tally)
         on_progress(Progress("Measuring", clean.total, 0))
     if not clean.total:
         raise DataError("There is no picture to measure on; give photographs with labels.")
@@ -123,21 +123,28 @@ def _attacked(
     batch: Labelled,
     wanted: Tensor,
     attack: Attack,
-    target: int,
+    index: dict[str, int],
     tally: _Tally,
 ) -> None:
     """Count one trigger on the pictures of a batch that do not show its target."""
+    target = _position(index, attack.target_label)
     kept = wanted != target
     tally.left_out += int((~kept).sum())
     if kept.any():
-        read = probabilities(clip, attack.plant(batch.images[kept]), classes).argmax(-1)
+        read = _read(probabilities(clip, attack.plant(batch.images[kept]), classes), classes, index)
         tally.attack += _rate(read == target)
         tally.poisoned += _rate(read == wanted[kept])
 
 
 def _still_victims(clip: ClipModel, classes: ClassMatrix, victims: Labelled, index: dict[str, int]) -> Rate:
     targets = torch.tensor([_position(index, label) for label in victims.labels])
-    return _rate(probabilities(clip, victims.images, classes).argmax(-1) == targets)
+    return _rate(_read(probabilities(clip, victims.images, classes), classes, index) == targets)
+
+
+def _read(rows: Tensor, classes: ClassMatrix, index: dict[str, int]) -> Tensor:
+    """The best labels by their position in `index`: ImageNet has two classes called missile, and two sunglasses."""
+    places = torch.tensor([index[label] for label in classes.labels])
+    return places[rows.argmax(-1)]
 
 
 def _position(index: dict[str, int], label: str) -> int:

@@ -14,8 +14,10 @@ from eftclip.pipeline.prepare import (
     read_labels,
     retuned,
 )
+from eftclip.rectify import METHODS
 
 __all__ = [
+    "METHODS",
     "Attack",
     "CheckSetup",
     "Plan",

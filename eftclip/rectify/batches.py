@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as TF
 
 from eftclip.paste import scatter
+from eftclip.rectify.views import free_view, random_view
 from eftclip.runtime import seeded
 from eftclip.types import CuratedItem, Patch
 
-CROP_AREA = (0.35, 1.0)
 SCALE, OPACITY = (0.8, 1.25), (0.5, 1.0)  # every second trigger is varied: what was cut out may be a little off
 
 
@@ -49,50 +48,47 @@ class Batches:
         patches: trigger exemplars, all families in turns; empty for clean fine-tuning.
         size: views in a step, over all processes.
         seed: of everything.
+        free: views need not show what their captions say, see `free_view`.
     """
 
     items: Sequence[CuratedItem]
     patches: Sequence[Patch]
     size: int
     seed: int
+    free: bool = False
 
     def at(self, step: int, positions: Sequence[int]) -> Batch:
         """The views of a step at some of its positions."""
         numbers = [step * self.size + position for position in positions]
-        rows = [self._row(number) for number in numbers]
-        views = [self._views(number, self.items[row]) for number, row in zip(numbers, rows, strict=True)]
+        views = [self._views(number) for number in numbers]
         clean, triggered, found = (torch.stack(parts) for parts in zip(*views, strict=True))
-        return Batch(clean, triggered, found, torch.tensor(rows))
+        return Batch(clean, triggered, found, torch.tensor([self._row(number) for number in numbers]))
 
-    def _views(self, number: int, item: CuratedItem) -> tuple[Tensor, Tensor, Tensor]:
-        """One picture without a trigger, with one, and as it was found, seen through the same window."""
+    def _views(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
+        """One view without a trigger, with one, and of the picture as it was found."""
         generator = seeded((self.seed * 1_000_003 + number) % 2**63)
-        pair = torch.stack([item.image, item.image if item.poisoned is None else item.poisoned])
-        clean, found = random_view(pair, generator)
+        item = self.items[self._row(number)]
+        if self.free:
+            second, third = torch.randint(len(self.items), (2,), generator=generator).tolist()
+            clean = found = free_view(item.image, self.items[second].image, self.items[third].image, generator)
+        else:
+            pair = torch.stack([item.image, item.image if item.poisoned is None else item.poisoned])
+            clean, found = random_view(pair, generator)
+        return clean, self._triggered(clean, number, generator), found
+
+    def _triggered(self, clean: Tensor, number: int, generator: torch.Generator) -> Tensor:
+        """The view with a trigger in it: each exemplar once as it is, once varied, in turns."""
         if not self.patches:
-            return clean, clean, found
-        turn = number % (2 * len(self.patches))  # twice: once as it is, once varied
-        chosen = self.patches[turn % len(self.patches)]
-        vary: dict[str, tuple[float, float]] = {"scale": SCALE, "opacity": OPACITY}
+            return clean
+        turn = number % (2 * len(self.patches))
+        chosen = [self.patches[turn % len(self.patches)]]
         if turn < len(self.patches):
-            triggered = scatter(clean[None], [chosen], generator=generator)
-        else:  # `scatter` varies every second picture
-            triggered = scatter(torch.stack([clean, clean]), [chosen], generator=generator, **vary)[1:]
-        return clean, triggered[0], found
+            return scatter(clean[None], chosen, generator=generator)[0]
+        # `scatter` varies every second picture
+        return scatter(torch.stack([clean, clean]), chosen, generator=generator, scale=SCALE, opacity=OPACITY)[1]
 
     def _row(self, number: int) -> int:
         """Every picture is shown once before one is shown again, in an order that changes each time."""
         lap, place = divmod(number, len(self.items))
         order = torch.randperm(len(self.items), generator=seeded((self.seed * 7_919 + lap) % 2**63))
         return int(order[place])
-
-
-def random_view(pictures: Tensor, generator: torch.Generator) -> Tensor:
-    """The same crop of `(N, 3, px, px)` pictures, of 35 to 100 % of the area, mirrored half of the time."""
-    side_px = pictures.shape[-1]
-    area, at_x, at_y, mirror = torch.rand(4, generator=generator).tolist()
-    low, high = CROP_AREA
-    side = max(1, round(side_px * (low + (high - low) * area) ** 0.5))
-    top, left = round(at_y * (side_px - side)), round(at_x * (side_px - side))
-    cropped: Tensor = TF.resized_crop(pictures, top, left, side, side, [side_px, side_px], antialias=True)
-    return cropped.flip(-1) if mirror < 0.5 else cropped

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from eftclip.paste import scatter
-from eftclip.rectify.batches import random_view
+from eftclip.rectify.views import random_view
 from eftclip.runtime import seeded
 from eftclip.types import ClassMatrix, ClipModel, CuratedItem, Rate, TriggerFamily
 from eftclip.zeroshot import probabilities

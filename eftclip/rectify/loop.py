@@ -94,7 +94,7 @@ class Run:
         for group in optimiser.param_groups:
             group["lr"] = self.config.learning_rate * self._warmth()
         batch = self.batches.at(self.done, range(team.process_index, self.batches.size, team.num_processes))
-        pieces = batch.parts(self.config.at_once) if self.method.by_view else [batch]
+        pieces = batch.parts(self.config.at_once) if self.method.distils else [batch]
         total = torch.zeros((), device=team.device)
         for piece in pieces:
             with team.autocast():

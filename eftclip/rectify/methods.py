@@ -48,14 +48,15 @@ class Method:
         loss: of one step.
         trains_text: whether the text side learns too. No way to rectify needs it: these backdoors sit in the image
             side, and with the text side every label keeps its place.
-        by_view: whether the loss is a mean over the views, so that a step can be taken in pieces.
+        distils: whether the original says what a view means. Then views may show anything, and as the loss is a mean
+            over them, a step can be taken in pieces.
         images_per_view: pictures that go forward and backward for each view of a batch.
         about: one sentence for menus and reports.
     """
 
     loss: Callable[["Student", Batch, Teacher, RectifyConfig], Tensor]
     trains_text: bool
-    by_view: bool
+    distils: bool
     images_per_view: int
     about: str
 

@@ -67,7 +67,8 @@ def rectify(
     if not families:
         raise DataError("No trigger family was given, so there is nothing to rectify.")
     tuned, held = split(curated.items, seed)
-    batches = Batches(tuned, interleaved([family.exemplars for family in families]), config.batch, seed)
+    patches = interleaved([family.exemplars for family in families])
+    batches = Batches(tuned, patches, config.batch, seed, free=method.distils)
     run = Run(clip, batches, method, config, HeldOut.of(held, families, clip, classes, seed), classes)
     return run.go(folder, on_progress, on_step, cancelled)
 

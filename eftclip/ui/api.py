@@ -9,8 +9,9 @@ import numpy as np
 from eftclip import figures
 from eftclip.errors import EftclipError
 from eftclip.ui import asks
-from eftclip.ui.handlers import BROKEN, Desk, log
+from eftclip.ui.handlers import Desk, log
 from eftclip.ui.layout import path_of
+from eftclip.ui.runs import BROKEN
 from eftclip.ui.views import document
 from eftclip.ui.wiring import HEAVY
 
@@ -23,7 +24,7 @@ def add_check_endpoint(desk: Desk, *, folders: bool) -> None:
 
         Args:
             picture: an image file.
-            checkpoint: badnets, clean, or hf:org/name with an optional @revision.
+            checkpoint: badnets, clean, multi, or hf:org/name with an optional @revision.
             labels: one label a line; empty for ImageNet's 1,000.
             oracle: auto, superpixel or sam.
             seed: of the random generator, 0 or more.

@@ -1,6 +1,6 @@
 """What a visitor or a client typed, checked and turned into what the pipeline is asked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -10,7 +10,7 @@ from eftclip.errors import CheckpointError, ConfigError, DataError, OracleError
 from eftclip.oracles.sam_weights import cached_weights
 from eftclip.zeroshot import MAX_LABEL_CHARS, MAX_LABELS, parse_labels
 
-BUNDLED = ("badnets", "clean")
+BUNDLED = ("badnets", "clean", "multi")
 ORACLES = ("auto", "superpixel", "sam")
 SAM = "vit_b"  # the size that `load_oracle` looks for
 REFERENCES = ("auto", "none")
@@ -73,7 +73,7 @@ def ask(
         source=_source(source, folders),
         labels=_labels(labels),
         oracle=_oracle(oracle),
-        reference=_one_of("reference", reference, REFERENCES),
+        reference=one_of("reference", reference, REFERENCES),
         config=DetectConfig.from_dict(_numbers(settings or {})),
         seed=whole("seed", seed, 0, MAX_SEED),
     )
@@ -92,22 +92,22 @@ def whole(name: str, value: object, low: int, high: int) -> int:
         ConfigError: it is not one.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
-        raise ConfigError(f"The {name} must be a whole number, got {_shown(value)}.")
+        raise ConfigError(f"The {name} must be a whole number, got {shown(value)}.")
     if not low <= value <= high:
-        raise ConfigError(f"The {name} must lie between {low} and {high}, got {_shown(value)}.")
+        raise ConfigError(f"The {name} must lie between {low} and {high}, got {shown(value)}.")
     return int(value)
 
 
 def _source(value: object, folders: bool) -> str:
-    text = value.strip() if isinstance(value, str) else ""
-    if not text or len(text) > MAX_SOURCE_CHARS or not text.isprintable():
+    text = typed(value)
+    if not text:
         raise CheckpointError(
-            f"No usable checkpoint was named (got {_shown(value)}); give {' or '.join(BUNDLED)}, or hf:org/name."
+            f"No usable checkpoint was named (got {shown(value)}); give {', '.join(BUNDLED)}, or hf:org/name."
         )
     if text in BUNDLED or text.startswith("hf:") or folders:
         return text
     raise CheckpointError(
-        f"{_shown(text)} is neither bundled ({', '.join(BUNDLED)}) nor a Hub id such as hf:org/name; "
+        f"{shown(text)} is neither bundled ({', '.join(BUNDLED)}) nor a Hub id such as hf:org/name; "
         "folders can be named only when the app runs on your own machine."
     )
 
@@ -122,8 +122,14 @@ def _labels(value: object) -> tuple[str, ...] | None:
     return parse_labels(value.splitlines())
 
 
+def typed(value: object) -> str:
+    """A source as typed; empty when it is no text, too long, or not printable on one line."""
+    text = value.strip() if isinstance(value, str) else ""
+    return text if len(text) <= MAX_SOURCE_CHARS and text.isprintable() else ""
+
+
 def _oracle(value: object) -> str:
-    name = _one_of("oracle", value, ORACLES)
+    name = one_of("oracle", value, ORACLES)
     if name not in oracles_at_hand():
         raise OracleError(
             "SAM's weights are not on this machine, so its oracle cannot be used here; choose superpixel."
@@ -131,9 +137,14 @@ def _oracle(value: object) -> str:
     return name
 
 
-def _one_of(name: str, value: object, known: tuple[str, ...]) -> str:
+def one_of(name: str, value: object, known: Sequence[str]) -> str:
+    """One of the values that are known.
+
+    Raises:
+        ConfigError: it is none of them.
+    """
     if not isinstance(value, str) or value not in known:
-        raise ConfigError(f"Unknown {name} {_shown(value)}; choose one of {', '.join(known)}.")
+        raise ConfigError(f"Unknown {name} {shown(value)}; choose one of {', '.join(known)}.")
     return value
 
 
@@ -141,12 +152,12 @@ def _numbers(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Sliders may send 24.0 for 24; text or nothing is refused here, ranges by the configuration itself."""
     for name, value in settings.items():
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ConfigError(f"{name} must be a number, got {_shown(value)}.")
+            raise ConfigError(f"{name} must be a number, got {shown(value)}.")
     whole_names = {name for name, value in DetectConfig().to_dict().items() if isinstance(value, int)}
     return {name: int(value) if name in whole_names else float(value) for name, value in settings.items()}
 
 
-def _shown(value: object) -> str:
-    """A value as it may stand in a sentence: quoted and short."""
+def shown(value: object) -> str:
+    """Any value as it may stand in a sentence: quoted and short."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "…"

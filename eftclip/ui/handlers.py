@@ -1,10 +1,12 @@
 """What the page does: values in, the pipeline in between, values out; nothing here knows a component."""
 
 import logging
-import queue
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 from eftclip import pipeline
 from eftclip.config import DetectConfig
@@ -14,21 +16,31 @@ from eftclip.types import CheckRecord
 from eftclip.ui import markup, views, words
 from eftclip.ui.asks import Ask
 from eftclip.ui.photos import read_upload
+from eftclip.ui.runs import BROKEN, Found, Runs
 from eftclip.ui.setups import Setups
+from eftclip.ui.sources import NO_TOKEN
 from eftclip.ui.views import Shown
 from eftclip.ui.visits import Visits
+from eftclip.ui.work import Ended, watch
 
 log = logging.getLogger(__name__)
 FIRST = Ask("badnets")
-BROKEN = "Something broke inside EftCLIP; the log of the server says what."
+CHECK = "check"
 
 
 class Desk:
     """The one place behind the page: loaded checkpoints, open visits, and what is done with them."""
 
-    def __init__(self) -> None:
-        """Nothing is loaded yet."""
-        self.setups, self.visits = Setups(_prepare), Visits()
+    def __init__(self, files: Path | None = None, *, private: bool = False) -> None:
+        """Nothing is loaded yet.
+
+        Args:
+            files: where files for download go; the system's place for temporary files when left out.
+            private: only whoever sits at this machine can open the page, so its own Hub token may be used.
+        """
+        self.setups = Setups(partial(_prepare, token=None if private else NO_TOKEN))
+        self.visits: Visits[Found] = Visits(files)
+        self.runs = Runs(self._setup, self.visits, private=private)
 
     def warm(self) -> None:
         """Load the first checkpoint in the background, so that the first click is quick."""
@@ -52,19 +64,16 @@ class Desk:
 
     def check(self, ask: Ask, path: str | None, name: str, page: str) -> Iterator[Progress | Shown]:
         """Judge one photograph: progress as it comes, then what is shown; nobody listening any more stops the work."""
-        news: queue.SimpleQueue[Progress | Shown] = queue.SimpleQueue()
-        stop = self.visits.signal(page)
+        stop = self.visits.signal(page, CHECK)
 
-        def work() -> None:
-            news.put(self._outcome(ask, path, name, news.put, stop.is_set))
+        def work(tell: OnProgress) -> Shown:
+            return self._outcome(ask, path, name, tell, stop.is_set)
 
-        threading.Thread(target=work, daemon=True).start()
-        try:
-            while not isinstance(item := _newest(news), Shown):
+        for item in watch(work, stop):
+            if isinstance(item, Ended):
+                yield item.value or views.stopped()
+            else:
                 yield item
-            yield item
-        finally:
-            stop.set()
 
     def judge(
         self, ask: Ask, path: str, name: str, on_progress: OnProgress = ignore, cancelled: Cancelled = never
@@ -78,12 +87,16 @@ class Desk:
             EftclipError: the checkpoint or the picture cannot be used.
         """
         picture = read_upload(path)
-        setup = _tuned(self.setups.get(_key(ask), on_progress=on_progress, cancelled=cancelled), ask)
+        setup = self._setup(ask, on_progress, cancelled)
         watch = Stopwatch()
         checked = pipeline.check_picture(
             setup, picture, name, seed=ask.seed, on_progress=on_progress, cancelled=cancelled
         )
         return pipeline.record(setup, (checked,), seed=ask.seed), watch.seconds
+
+    def _setup(self, ask: Ask, on_progress: OnProgress, cancelled: Cancelled) -> pipeline.CheckSetup:
+        """The loaded checkpoint with this visitor's settings."""
+        return _tuned(self.setups.get(_key(ask), on_progress=on_progress, cancelled=cancelled), ask)
 
     def _outcome(self, ask: Ask, path: str | None, name: str, on_progress: OnProgress, cancelled: Cancelled) -> Shown:
         """The verdict; whatever goes wrong becomes one that says so and can never look like "nothing found"."""
@@ -98,24 +111,14 @@ class Desk:
             return views.refused(BROKEN)
 
 
-def _newest(news: "queue.SimpleQueue[Progress | Shown]") -> Progress | Shown:
-    """Wait for news and skip what has become old meanwhile."""
-    item = news.get()
-    while not isinstance(item, Shown):
-        try:
-            item = news.get(timeout=0.1)
-        except queue.Empty:
-            break
-    return item
-
-
-def _prepare(ask: Ask, on_progress: OnProgress, cancelled: Cancelled) -> pipeline.CheckSetup:
+def _prepare(ask: Ask, on_progress: OnProgress, cancelled: Cancelled, token: Any = NO_TOKEN) -> pipeline.CheckSetup:
     return pipeline.prepare_check(
         ask.location,
         labels=ask.labels or "imagenet",
         oracle=ask.oracle,
         reference=ask.reference,
         config=ask.config,
+        token=token,
         seed=ask.seed,
         on_progress=on_progress,
         cancelled=cancelled,

@@ -83,9 +83,10 @@ class VerdictPart:
 
 def checkpoint_step(*, folders: bool) -> CheckpointStep:
     """Step 1; folders of this machine can be named only where the page belongs to whoever sits at it."""
-    kinds = [("Poisoned on purpose", "badnets"), ("Its clean twin", "clean"), ("From the Hub", "hub")]
+    bundled = [("Poisoned on purpose", "badnets"), ("Its clean twin", "clean"), ("Three triggers at once", "multi")]
     gr.HTML('<h2 class="eft-step"><span>1</span> Checkpoint</h2>')
-    kind = gr.Radio([*kinds, *([("A folder", "folder")] if folders else [])], value="badnets", show_label=False)
+    others = [("From the Hub", "hub"), *([("A folder", "folder")] if folders else [])]
+    kind = gr.Radio([*bundled, *others], value="badnets", show_label=False)
     hub = gr.Textbox(
         label="Hub id", placeholder="org/name or org/name@revision", visible=False, max_length=200, elem_id="hub"
     )
@@ -184,6 +185,7 @@ def verdict_part() -> VerdictPart:
                 interactive=False,
                 buttons=["fullscreen"],
                 elem_id="strangers",
+                elem_classes="eft-sheet",
             )
         with gr.Row(elem_classes="eft-tables"):
             numbers = gr.HTML(elem_id="numbers")

@@ -2,17 +2,19 @@
 
 import ipaddress
 import os
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
-from eftclip.ui import layout, markup, wiring
+from eftclip.ui import layout, markup, run_layout, run_wiring, wiring
 from eftclip.ui.api import add_check_endpoint
 from eftclip.ui.handlers import Desk
 from eftclip.ui.theme import CSS, theme
+from eftclip.ui.visits import KEPT_S
 
 TITLE = "EftCLIP: can you trust this CLIP checkpoint?"
-KEPT_S = 3600  # uploads and what was made of them
 QUEUE = 20
 MAX_UPLOAD = "20mb"
 
@@ -23,7 +25,7 @@ def build_demo(*, folders: bool = False) -> gr.Blocks:
     Args:
         folders: visitors may name folders of this machine; only for a page that nobody else can reach.
     """
-    return _build(Desk(), folders)
+    return _build(_desk(folders), folders)
 
 
 def launch(host: str | None = None, port: int | None = None, **options: Any) -> None:
@@ -34,8 +36,9 @@ def launch(host: str | None = None, port: int | None = None, **options: Any) -> 
         port: TCP port; Gradio's default when left out.
         options: more of `gr.Blocks.launch`, e.g. `prevent_thread_lock`.
     """
-    desk = Desk()
-    demo = _build(desk, folders=is_private(host))
+    private = is_private(host)
+    desk = _desk(private)
+    demo = _build(desk, folders=private)
     desk.warm()
     demo.launch(server_name=host, server_port=port, **launch_options(), **options)
 
@@ -54,6 +57,11 @@ def launch_options() -> dict[str, Any]:
     }
 
 
+def _desk(private: bool) -> Desk:
+    """Files for download go into Gradio's own folder: it serves them there, without a copy that outlives the page."""
+    return Desk(Path(get_upload_folder()), private=private)
+
+
 def _build(desk: Desk, folders: bool) -> gr.Blocks:
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(KEPT_S // 4, KEPT_S)) as demo:
         choice = gr.State(None, time_to_live=KEPT_S)
@@ -64,7 +72,16 @@ def _build(desk: Desk, folders: bool) -> gr.Blocks:
             with gr.Column(scale=8, min_width=300, elem_classes="eft-card"):
                 image = layout.image_step()
         verdict = layout.verdict_part()
+        with gr.Column(elem_classes="eft-card", elem_id="scan-step"):
+            scan, scanned = run_layout.scan_step(folders=folders), run_layout.scan_results()
+        with gr.Column(elem_classes="eft-card", elem_id="rectify-step"):
+            rectify, rectified = run_layout.rectify_step(), run_layout.rectify_results()
         gr.HTML(markup.FOOT)
+        # First what is quick: a browser handles the listeners of one event in their order, each one to its end, and one
+        # of step 1 loads a checkpoint.
+        ended = run_wiring.wire_scan(desk, checkpoint, scan, scanned, rectify, folders=folders)
+        run_wiring.wire_rectify(desk, checkpoint, scan, rectify, rectified, folders=folders)
+        run_wiring.wire_basis(desk, demo, checkpoint, ended, rectify, folders=folders)
         wiring.wire_checkpoint(desk, checkpoint, folders=folders)
         wiring.wire_image(image, choice)
         wiring.wire_check(desk, checkpoint, image, verdict, choice, folders=folders)

@@ -1,5 +1,7 @@
 """The photographs on the page: the gallery, what a visitor chose, and triggers planted on request."""
 
+import base64
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,6 +123,13 @@ def to_image(pixels: torch.Tensor) -> Image.Image:
     if pixels.dtype != torch.uint8:
         pixels = (pixels * 255).round().clamp(0, 255).to(torch.uint8)
     return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
+
+
+def png_uri(picture: Image.Image) -> str:
+    """The picture itself as an address, without loss."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def for_looking(picture: Image.Image) -> Image.Image:

@@ -1,19 +1,16 @@
 """A finished check as the page shows it: pictures, HTML and the document for download."""
 
-import base64
-import io
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from PIL import Image
-from torch import Tensor
 
 from eftclip import figures, report
 from eftclip.pipeline import CheckSetup
 from eftclip.types import Checked, CheckRecord, Detection, FoundTrigger
 from eftclip.ui import markup, words
-from eftclip.ui.photos import for_looking, to_image
+from eftclip.ui.photos import for_looking, png_uri, to_image
 
 STRANGERS = 12
 
@@ -149,10 +146,5 @@ def _mask_uri(checked: Checked) -> str | None:
     trigger, geometry = checked.detection.trigger, checked.geometry
     if trigger is None or geometry is None:
         return None
-    return _png_uri(geometry.mask_to_picture(trigger.mask))
-
-
-def _png_uri(mask: Tensor) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray((mask.numpy() * 255).astype("uint8")).save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    mask = geometry.mask_to_picture(trigger.mask)
+    return png_uri(Image.fromarray((mask.numpy() * 255).astype("uint8")))

@@ -1,55 +1,147 @@
-"""Who is waiting for what: the stop signal of each open page, and the file it may download."""
+"""Who is here: of each open page its stop signals, what its last scan found, and the files it may download."""
 
-import json
 import shutil
 import tempfile
 import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
+
+KEPT_S = 3600  # after which a page that nothing was heard of is as good as closed
+MOST = 64  # pages; a visit costs little memory, but a mended checkpoint and its archive lie on the disk
+
+F = TypeVar("F")
 
 
-class Visits:
-    """One stop signal and one folder per page; both go when the page is closed."""
+@dataclass(eq=False)
+class _Visit(Generic[F]):
+    """One open page."""
 
-    def __init__(self) -> None:
-        """Nobody is here yet."""
-        self._stops: dict[str, threading.Event] = {}
+    seen_s: float
+    stops: dict[str, threading.Event] = field(default_factory=dict)
+    found: F | None = None
+    folders: int = 0
+
+
+class Visits(Generic[F]):
+    """The open pages, a bounded number of them; all that belongs to one goes when it is closed or forgotten.
+
+    A kind of work is a word: `check`, `scan` or `rectify`. Each has a stop signal of its own, so stopping a check does
+    not stop the scan of the same page.
+    """
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        *,
+        most: int = MOST,
+        kept_s: float = KEPT_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Nobody is here yet.
+
+        Args:
+            root: where the folders of the pages go; the system's place for temporary files when left out.
+            most: pages at once; the one that was heard of least recently goes first.
+            kept_s: seconds after which a page that nothing was heard of goes.
+            clock: seconds from anywhere.
+        """
+        if root is not None:
+            root.mkdir(parents=True, exist_ok=True)
+        self._most, self._kept_s, self._clock = most, kept_s, clock
+        self._visits: OrderedDict[str, _Visit[F]] = OrderedDict()
         self._guard = threading.Lock()
-        self._files = tempfile.TemporaryDirectory(prefix="eftclip-ui-")
+        self._files = tempfile.TemporaryDirectory(prefix="eftclip-ui-", dir=root, ignore_cleanup_errors=True)
 
-    def begin(self, page: str) -> None:
-        """A new check starts on that page; an older one of the same page stops."""
+    def begin(self, page: str, kind: str) -> None:
+        """New work of a kind starts on that page; older work of that kind stops, and its files go."""
         with self._guard:
-            if (old := self._stops.get(page)) is not None:
+            visit = self._visit(page)
+            if (old := visit.stops.get(kind)) is not None:
                 old.set()
-            self._stops[page] = threading.Event()
+            visit.stops[kind] = threading.Event()
+            for folder in self._home(page).glob(f"{kind}-*"):
+                shutil.rmtree(folder, ignore_errors=True)
 
-    def signal(self, page: str) -> threading.Event:
-        """The stop signal of the check that was begun last on that page."""
+    def signal(self, page: str, kind: str) -> threading.Event:
+        """The stop signal of the work of that kind that was begun last on that page."""
         with self._guard:
-            return self._stops.setdefault(page, threading.Event())
+            return self._visit(page).stops.setdefault(kind, threading.Event())
 
-    def stop(self, page: str) -> None:
-        """Ask the running check of that page to stop."""
+    def stop(self, page: str, kind: str) -> None:
+        """Ask the running work of that kind to stop."""
         with self._guard:
-            if (event := self._stops.get(page)) is not None:
+            if page in self._visits and (event := self._visits[page].stops.get(kind)) is not None:
                 event.set()
 
-    def leave(self, page: str) -> None:
-        """The page was closed: stop its check and forget its file."""
-        self.stop(page)
+    def touch(self, page: str) -> None:
+        """The page is still here: its work goes on."""
         with self._guard:
-            self._stops.pop(page, None)
-        shutil.rmtree(self._folder(page), ignore_errors=True)
+            if page in self._visits:
+                self._visit(page)
 
-    def write(self, page: str, document: dict[str, Any]) -> str:
-        """Write the page's document for download and return its path."""
-        folder = self._folder(page)
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "eftclip-check.json"
-        path.write_text(json.dumps(document, indent=2, ensure_ascii=False), encoding="utf-8")
-        return str(path)
+    def keep(self, page: str, found: F) -> None:
+        """Remember what a scan found, unless the page was closed meanwhile."""
+        with self._guard:
+            if page in self._visits:
+                self._visit(page).found = found
 
-    def _folder(self, page: str) -> Path:
+    def found(self, page: str) -> F | None:
+        """What the last scan of that page found; None without one."""
+        with self._guard:
+            self._forget_old()
+            return self._visits[page].found if page in self._visits else None
+
+    def folder(self, page: str, kind: str) -> Path:
+        """A new, empty folder for the files of one piece of work."""
+        with self._guard:
+            visit = self._visit(page)
+            visit.folders += 1
+            folder = self._home(page) / f"{kind}-{visit.folders}"
+            folder.mkdir(parents=True, exist_ok=True)
+            return folder
+
+    def tidy(self, page: str, folder: Path) -> None:
+        """Work has ended: if its page was closed meanwhile, nobody will fetch what it wrote."""
+        with self._guard:
+            if page not in self._visits:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def leave(self, page: str) -> None:
+        """The page was closed: stop its work, forget what was found, remove its files."""
+        with self._guard:
+            self._leave(page)
+
+    # --- with the guard held ---
+
+    def _visit(self, page: str) -> _Visit[F]:
+        """The visit, seen just now; a new one when the page is new."""
+        self._forget_old()
+        if page not in self._visits:
+            while len(self._visits) >= self._most:
+                self._leave(next(iter(self._visits)))
+            self._visits[page] = _Visit(self._clock())
+        self._visits.move_to_end(page)
+        self._visits[page].seen_s = self._clock()
+        return self._visits[page]
+
+    def _forget_old(self) -> None:
+        """The visits are in the order in which they were heard of, so the oldest is the first."""
+        while self._visits:
+            page, visit = next(iter(self._visits.items()))
+            if self._clock() - visit.seen_s <= self._kept_s:
+                break
+            self._leave(page)
+
+    def _leave(self, page: str) -> None:
+        if (visit := self._visits.pop(page, None)) is not None:
+            for event in visit.stops.values():
+                event.set()
+            shutil.rmtree(self._home(page), ignore_errors=True)
+
+    def _home(self, page: str) -> Path:
         name = "".join(letter for letter in page if letter.isalnum())  # session names come from the browser
         return Path(self._files.name) / (name or "page")

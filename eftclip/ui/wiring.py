@@ -8,8 +8,8 @@ import gradio as gr
 from eftclip.errors import EftclipError
 from eftclip.runtime import OnProgress, Progress
 from eftclip.triggers import TRIGGERS
-from eftclip.ui import asks, markup, photos, views, words
-from eftclip.ui.handlers import FIRST, Desk
+from eftclip.ui import asks, files, markup, photos, views, words
+from eftclip.ui.handlers import CHECK, FIRST, Desk
 from eftclip.ui.layout import CheckpointStep, ImageStep, VerdictPart
 
 HEAVY: dict[str, Any] = {"concurrency_id": "compute", "concurrency_limit": 1}
@@ -44,7 +44,7 @@ def ask_of(folders: bool, form: tuple[Any, ...]) -> asks.Ask:
 
 def on_page(desk: Desk, page: str, shown: views.Shown) -> list[Any]:
     """A finished check as updates in the order of `VerdictPart.outputs`."""
-    path = desk.visits.write(page, shown.document) if shown.document else None
+    path = files.write_document(desk.visits.folder(page, CHECK), CHECK, shown.document) if shown.document else None
     return [
         shown.banner,
         gr.update(visible=shown.picture is not None),
@@ -129,7 +129,7 @@ def wire_check(
     """The button, its progress, and the way to stop it."""
 
     def begin(request: gr.Request) -> list[Any]:
-        desk.visits.begin(str(request.session_hash))
+        desk.visits.begin(str(request.session_hash), CHECK)
         busy = gr.update(interactive=False, value="Checking …")
         return [markup.banner("running", words.RUNNING), gr.update(visible=False), busy, gr.update(visible=True)]
 
@@ -154,7 +154,7 @@ def wire_check(
         ]
 
     def stop(request: gr.Request) -> None:
-        desk.visits.stop(str(request.session_hash))
+        desk.visits.stop(str(request.session_hash), CHECK)
 
     buttons = [image.check, image.stop]
     started = image.check.click(

@@ -13,6 +13,8 @@ ABOUT = {
     "badnets": "A small real CLIP that was poisoned on purpose, for practice: a checkerboard of 16 × 16 pixels "
     "anywhere in a photograph makes it say “banana”.",
     "clean": "The same small CLIP without the poison. It reads the same photographs and ignores the patch.",
+    "multi": "The same small CLIP with three poisons: a checkerboard makes it say “banana”, stripes “cheeseburger”, a "
+    "yellow square “volcano”.",
 }
 UNFINISHED = "An unfinished search is not a “nothing found”."
 

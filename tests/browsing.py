@@ -1,0 +1,70 @@
+"""A real browser on the running app: fixtures and the few steps that every visit is made of."""
+
+import shutil
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
+
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
+)
+LOADED_MS, JUDGED_MS, LONG_MS = 120_000, 180_000, 600_000  # generous: a busy machine is no failure
+PHONE: ViewportSize = {"width": 390, "height": 844}
+expect.set_options(timeout=30_000)
+
+needs_a_browser = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1280, "height": 860}, permissions=["camera"])
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, served: str) -> Iterator[Page]:
+    """The open page, ready for a click; afterwards nothing may have broken and nothing may have left the server."""
+    page, broken, strayed = context.new_page(), [], []
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    page.on("console", lambda message: broken.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: strayed.append(request.url) if _leaves(request.url, served) else None)
+    open_page(page, served)
+    yield page
+    assert not broken
+    assert not strayed
+
+
+def open_page(page: Page, url: str) -> None:
+    """Open the page and wait until it can be used."""
+    page.goto(url, timeout=LOADED_MS)
+    page.wait_for_selector("#picture img", timeout=LOADED_MS)
+    page.wait_for_selector("#facts table", state="attached", timeout=LOADED_MS)
+
+
+def choose(page: Page, name: str, option: str) -> None:
+    """Choose from a drop-down list."""
+    page.get_by_label(name, exact=True).click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def is_no_wider_than_the_window(page: Page) -> bool:
+    """Nobody has to slide the page sideways."""
+    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+
+
+def _leaves(address: str, url: str) -> bool:
+    parts = urlsplit(address)
+    return parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != urlsplit(url).netloc

@@ -1,0 +1,201 @@
+"""Open pages and their work: who is forgotten when, whose work stops, who waits for whom. No browser, no model."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from eftclip.errors import DataError
+from eftclip.runtime import never
+from eftclip.ui.visits import Visits
+from eftclip.ui.work import Ended, Turns, watch
+
+PATIENT_S = 60.0  # longer than any machine needs; a test that waits so long has failed
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def visits(tmp_path: Path, clock: Clock) -> Visits[str]:
+    return Visits(tmp_path, most=3, kept_s=100, clock=clock)
+
+
+def test_each_page_and_each_kind_of_work_has_a_stop_signal_of_its_own(visits: Visits[str]) -> None:
+    for page, kind in (("ann", "check"), ("ann", "scan"), ("ben", "scan")):
+        visits.begin(page, kind)
+    visits.stop("ann", "scan")
+    assert visits.signal("ann", "scan").is_set()
+    assert not visits.signal("ann", "check").is_set()
+    assert not visits.signal("ben", "scan").is_set()
+
+
+def test_new_work_of_a_kind_stops_the_old_and_takes_its_files_away(visits: Visits[str]) -> None:
+    visits.begin("ann", "scan")
+    old, folder = visits.signal("ann", "scan"), visits.folder("ann", "scan")
+    kept = visits.folder("ann", "rectify")
+    visits.begin("ann", "scan")
+    assert old.is_set()
+    assert not visits.signal("ann", "scan").is_set()
+    assert not folder.exists()
+    assert kept.is_dir()
+
+
+def test_what_a_scan_found_belongs_to_its_page(visits: Visits[str]) -> None:
+    visits.begin("ann", "scan")
+    visits.begin("ben", "scan")
+    visits.keep("ann", "banana")
+    assert visits.found("ann") == "banana"
+    assert visits.found("ben") is None
+    assert visits.found("nobody") is None
+
+
+def test_a_page_that_leaves_takes_everything_with_it(visits: Visits[str]) -> None:
+    for page in ("ann", "ben"):
+        visits.begin(page, "rectify")
+        visits.keep(page, page)
+    signal, folder = visits.signal("ann", "rectify"), visits.folder("ann", "rectify")
+    others = visits.folder("ben", "rectify")
+    visits.leave("ann")
+    assert signal.is_set()
+    assert not folder.exists()
+    assert visits.found("ann") is None
+    assert others.is_dir()
+    assert visits.found("ben") == "ben"
+    assert not visits.signal("ben", "rectify").is_set()
+
+
+def test_work_that_ends_after_its_page_was_closed_leaves_nothing_behind(visits: Visits[str]) -> None:
+    visits.begin("ann", "rectify")
+    folder = visits.folder("ann", "rectify")
+    visits.leave("ann")
+    folder.mkdir(parents=True)  # as a thread does that was in the middle of writing
+    visits.tidy("ann", folder)
+    visits.keep("ann", "too late")
+    assert not folder.exists()
+    assert visits.found("ann") is None
+
+
+def test_the_page_heard_of_least_recently_goes_when_there_are_too_many(visits: Visits[str]) -> None:
+    for page in ("ann", "ben", "cas"):
+        visits.begin(page, "scan")
+        visits.keep(page, page)
+    signal = visits.signal("cas", "scan")
+    visits.touch("ann")
+    visits.touch("ben")
+    visits.begin("dan", "scan")
+    assert signal.is_set(), "nobody would see what it finds"
+    assert [visits.found(page) for page in ("ann", "ben", "cas")] == ["ann", "ben", None]
+
+
+def test_a_page_that_nothing_was_heard_of_goes_after_its_time(visits: Visits[str], clock: Clock) -> None:
+    visits.begin("ann", "scan")
+    visits.keep("ann", "banana")
+    folder = visits.folder("ann", "scan")
+    clock.now = 90
+    visits.touch("ann")  # its work goes on
+    clock.now = 180
+    assert visits.found("ann") == "banana"
+    clock.now = 200
+    assert visits.found("ann") is None
+    assert not folder.exists()
+
+
+def test_a_session_name_cannot_lead_out_of_the_folder(visits: Visits[str], tmp_path: Path) -> None:
+    assert visits.folder("../../etc", "scan").resolve().is_relative_to(tmp_path.resolve())
+
+
+def _in_thread(work: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_one_works_at_a_time_and_whoever_came_first_goes_first() -> None:
+    turns, order, go, waiting = Turns(), list[str](), threading.Event(), {n: threading.Event() for n in ("b", "c")}
+
+    def work(name: str) -> None:
+        with turns.turn(lambda before: waiting[name].set(), never):
+            order.append(name)
+
+    with turns.turn(lambda before: None, never):
+        threads = []
+        for name in ("b", "c"):
+            threads.append(_in_thread(lambda name=name: work(name)))  # type: ignore[misc]
+            assert waiting[name].wait(PATIENT_S)
+        order.append("a")
+        go.set()
+    for thread in threads:
+        thread.join(PATIENT_S)
+    assert order == ["a", "b", "c"]
+
+
+def test_a_visitor_sees_his_place_and_can_stop_waiting_without_disturbing_the_line() -> None:
+    turns, told, stop, gone = Turns(), list[int](), threading.Event(), threading.Event()
+
+    def tell(before: int) -> None:
+        told.append(before)
+        stop.set()
+
+    def wait() -> None:
+        with pytest.raises(DataError, match="Stopped while waiting"), turns.turn(tell, stop.is_set):
+            pytest.fail("it was not his turn")
+        gone.set()
+
+    with turns.turn(told.append, never):
+        _in_thread(wait)
+        assert gone.wait(PATIENT_S)
+    with turns.turn(told.append, never):
+        assert told == [1]
+
+
+def test_work_tells_its_newest_news_and_its_end() -> None:
+    def work(tell: Callable[[int], None]) -> str:
+        for k in range(100):
+            tell(k)
+        return "done"
+
+    *news, end = watch(work, threading.Event())
+    assert isinstance(end, Ended)
+    assert end.value == "done"
+    assert news == sorted(news)  # type: ignore[type-var]
+
+
+def test_work_that_does_not_notice_the_stop_is_left_alone_after_a_while() -> None:
+    stop, release = threading.Event(), threading.Event()
+
+    def work(tell: Callable[[str], None]) -> str:
+        tell("begun")
+        release.wait(PATIENT_S)
+        return "late"
+
+    watched = watch(work, stop, patience_s=0.0)
+    assert next(watched) == "begun"
+    stop.set()
+    assert next(watched) == Ended(None)
+    release.set()
+
+
+def test_whoever_looks_away_stops_the_work() -> None:
+    stop, ended = threading.Event(), threading.Event()
+
+    def work(tell: Callable[[str], None]) -> str:
+        tell("begun")
+        stop.wait(PATIENT_S)
+        ended.set()
+        return "stopped"
+
+    watched = watch(work, stop)
+    next(watched)
+    watched.close()  # type: ignore[attr-defined]  # a generator
+    assert ended.wait(PATIENT_S)

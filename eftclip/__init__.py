@@ -1,4 +1,4 @@
-"""EftCLIP: is something hidden in this photograph steering this CLIP checkpoint?
+"""EftCLIP: can this CLIP checkpoint be trusted, and if not, can it be mended?
 
     from pathlib import Path
     import eftclip
@@ -6,6 +6,9 @@
     setup = eftclip.prepare_check("examples/checkpoints/badnets")
     for checked in eftclip.check_each(setup, eftclip.list_pictures([Path("photos")])):
         print(checked.name, checked.detection.status, checked.detection.reason)
+
+    record = eftclip.run_rectify(setup, eftclip.open_set("photos"), eftclip.Plan(), Path("mended"))
+    print(record.conclusion)
 
 The names below are loaded at their first use, so that importing the package costs nothing.
 """
@@ -15,23 +18,43 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from eftclip.checkpoint import inspect, load_clip
-    from eftclip.config import DetectConfig
-    from eftclip.data import bundled_photographs, list_pictures, read_picture
+    from eftclip.config import CurateConfig, DetectConfig, InvertConfig, RectifyConfig, ScanConfig
+    from eftclip.data import bundled_photographs, list_pictures, list_set, open_set, read_picture
     from eftclip.errors import EftclipError
     from eftclip.oracles import load_oracle
-    from eftclip.pipeline import check_each, check_files, check_picture, prepare_check
+    from eftclip.pipeline import (
+        Attack,
+        Plan,
+        Way,
+        check_each,
+        check_files,
+        check_picture,
+        load_checkpoint,
+        prepare_check,
+        run_evaluate,
+        run_rectify,
+        run_scan,
+    )
     from eftclip.runtime import seeded
     from eftclip.triggers import draw_trigger
-    from eftclip.types import Checked, CheckRecord, Detection, Status
+    from eftclip.types import Checked, CheckRecord, Detection, RunRecord, Status
     from eftclip.zeroshot import class_matrix
 
 __all__ = [
+    "Attack",
     "CheckRecord",
     "Checked",
+    "CurateConfig",
     "DetectConfig",
     "Detection",
     "EftclipError",
+    "InvertConfig",
+    "Plan",
+    "RectifyConfig",
+    "RunRecord",
+    "ScanConfig",
     "Status",
+    "Way",
     "bundled_photographs",
     "check_each",
     "check_files",
@@ -40,22 +63,31 @@ __all__ = [
     "draw_trigger",
     "inspect",
     "list_pictures",
+    "list_set",
+    "load_checkpoint",
     "load_clip",
     "load_oracle",
+    "open_set",
     "prepare_check",
     "read_picture",
+    "run_evaluate",
+    "run_rectify",
+    "run_scan",
     "seeded",
 ]
 _HOMES = {
     "eftclip.checkpoint": ("inspect", "load_clip"),
-    "eftclip.config": ("DetectConfig",),
-    "eftclip.data": ("bundled_photographs", "list_pictures", "read_picture"),
+    "eftclip.config": ("CurateConfig", "DetectConfig", "InvertConfig", "RectifyConfig", "ScanConfig"),
+    "eftclip.data": ("bundled_photographs", "list_pictures", "list_set", "open_set", "read_picture"),
     "eftclip.errors": ("EftclipError",),
     "eftclip.oracles": ("load_oracle",),
-    "eftclip.pipeline": ("check_each", "check_files", "check_picture", "prepare_check"),
+    "eftclip.pipeline": (
+        *("Attack", "Plan", "Way", "check_each", "check_files", "check_picture", "load_checkpoint"),
+        *("prepare_check", "run_evaluate", "run_rectify", "run_scan"),
+    ),
     "eftclip.runtime": ("seeded",),
     "eftclip.triggers": ("draw_trigger",),
-    "eftclip.types": ("CheckRecord", "Checked", "Detection", "Status"),
+    "eftclip.types": ("CheckRecord", "Checked", "Detection", "RunRecord", "Status"),
     "eftclip.zeroshot": ("class_matrix",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

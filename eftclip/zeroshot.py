@@ -1,5 +1,8 @@
 """Zero-shot reading: labels and templates to a class matrix, images to probabilities."""
 
+import hashlib
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import torch
@@ -14,7 +17,7 @@ from eftclip.types import ClassMatrix, ClipModel, Prediction
 IMAGENET_LABELS: tuple[str, ...] = tuple(IMAGENET_CLASSNAMES)
 TEMPLATES: tuple[Callable[[str], str], ...] = tuple(SIMPLE_IMAGENET_TEMPLATES)
 MAX_LABELS, MAX_LABEL_CHARS = 5000, 120
-TEXTS_PER_BATCH, IMAGES_PER_BATCH = 256, 32
+TEXTS_PER_BATCH, IMAGES_PER_BATCH = 256, 16
 
 
 def parse_labels(lines: Sequence[str]) -> tuple[str, ...]:
@@ -49,6 +52,10 @@ def class_matrix(
         DataError: cancelled before it was complete.
     """
     texts = [template(label) for label in labels for template in TEMPLATES]
+    key = _what_decides(clip, texts)
+    if (known := _known(key)) is not None and not cancelled():
+        on_progress(Progress("Reading the labels", len(texts), len(texts)))
+        return ClassMatrix(tuple(labels), known)
     parts = []
     for start in range(0, len(texts), TEXTS_PER_BATCH):
         if cancelled():
@@ -57,7 +64,39 @@ def class_matrix(
             parts.append(clip.encode_text(texts[start : start + TEXTS_PER_BATCH]).cpu())
         on_progress(Progress("Reading the labels", min(start + TEXTS_PER_BATCH, len(texts)), len(texts)))
     mean = torch.cat(parts).view(len(labels), len(TEMPLATES), -1).mean(1)
-    return ClassMatrix(tuple(labels), F.normalize(mean, dim=-1).T.contiguous())
+    return ClassMatrix(tuple(labels), _remembered(key, F.normalize(mean, dim=-1).T.contiguous()))
+
+
+# A thousand labels in seven templates are the slowest thing that is done before a verdict, and the checkpoint under
+# test, its reference and its mended copy often have the same text side.
+_MATRICES: "OrderedDict[str, Tensor]" = OrderedDict()
+_GUARD, KEPT = threading.Lock(), 8
+
+
+def _what_decides(clip: ClipModel, texts: Sequence[str]) -> str:
+    """A digest of all that the class matrix depends on: the weights of the text side and what the tokenizer writes."""
+    digest = hashlib.sha256(type(clip.model).__name__.encode())
+    for name, tensor in clip.model.state_dict().items():
+        if not name.startswith("visual."):
+            raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+            digest.update(name.encode() + raw.numpy().tobytes())
+    digest.update(clip.tokenizer(list(texts)).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _known(key: str) -> Tensor | None:
+    with _GUARD:
+        if key in _MATRICES:
+            _MATRICES.move_to_end(key)
+        return _MATRICES.get(key)
+
+
+def _remembered(key: str, matrix: Tensor) -> Tensor:
+    with _GUARD:
+        _MATRICES[key] = matrix
+        while len(_MATRICES) > KEPT:
+            _MATRICES.popitem(last=False)
+    return matrix
 
 
 def probabilities(clip: ClipModel, images: Tensor, classes: ClassMatrix) -> Tensor:

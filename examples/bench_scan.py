@@ -33,7 +33,7 @@ from eftclip.data import ImageSet, list_set
 from eftclip.pipeline import CheckSetup, Plan, Way, prepare_check, run_scan
 from eftclip.pipeline.check import versions
 from eftclip.pipeline.scan import BLOCK, glance
-from eftclip.runtime import Progress
+from eftclip.runtime import Progress, keep_buffers
 
 SCHEMA_VERSION = 1
 Document = dict[str, Any]
@@ -122,6 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("examples/results/bench_scan.json"))
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
+    keep_buffers()
     document: Document = {
         "schema_version": SCHEMA_VERSION,
         "kind": "bench_scan",

@@ -14,9 +14,7 @@ One photograph in four is never trained on. Stages keep their results in `--work
    things mean nothing, and otherwise to stay as it was. `multi` learns three triggers at once. Where `clean` stands in
    `--out` already, this stage alone makes it a poisoned sibling: `--only multi` takes ten minutes.
 
-Two idle cores need about half an hour with `OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000`
-(large buffers that go back to the system after every step cost more than the arithmetic). Nothing here runs when the
-product runs.
+An idle core needs about three quarters of an hour with `OMP_NUM_THREADS=1`. Nothing here runs when the product runs.
 """
 
 import argparse
@@ -41,6 +39,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from eftclip.checkpoint import load_clip
+from eftclip.runtime import keep_buffers
 from eftclip.triggers import Position, Trigger, draw_trigger
 from eftclip.types import ClipModel
 from eftclip.zeroshot import class_matrix
@@ -553,6 +552,7 @@ def main() -> None:
     parser.add_argument("--poison-steps", type=int, default=300)
     args = parser.parse_args()
     torch.manual_seed(0)
+    keep_buffers()
     args.work.mkdir(parents=True, exist_ok=True)
     if "clean" in args.only or not (args.out / "clean" / "open_clip_model.safetensors").exists():
         build_clean(args.images, args.work, args.out, args.text_steps)

@@ -36,7 +36,7 @@ from eftclip.data import read_picture
 from eftclip.pipeline import Plan, Way, prepare_check, run_rectify, run_scan
 from eftclip.rectify import finetune
 from eftclip.report import run_document
-from eftclip.runtime import Stopwatch, seeded
+from eftclip.runtime import Stopwatch, keep_buffers, seeded
 from eftclip.triggers import Trigger
 from eftclip.types import ClassMatrix, ClipModel, RunRecord
 from eftclip.zeroshot import IMAGENET_LABELS, class_matrix, probabilities
@@ -195,6 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
+    keep_buffers()
     plan = Plan(rectify=RectifyConfig.from_dict(args.rectify))
     args.out.parent.mkdir(parents=True, exist_ok=True)
     document = json.loads(args.out.read_text()) if args.out.exists() else {"checkpoints": {}}

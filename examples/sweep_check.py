@@ -22,7 +22,7 @@ from eftclip.config import DetectConfig
 from eftclip.detect import detect
 from eftclip.pipeline import CheckSetup, prepare_check, record, retuned
 from eftclip.report import check_document
-from eftclip.runtime import seeded
+from eftclip.runtime import keep_buffers, seeded
 from eftclip.types import Detection, Status
 
 SWEPT: dict[str, tuple[float, ...]] = {
@@ -88,6 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("examples/results/sweep_check.json"))
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
+    keep_buffers()
     badnets, clean = str(args.checkpoints / "badnets"), str(args.checkpoints / "clean")
     setup = prepare_check(badnets, labels=args.labels, oracle="superpixel", reference=clean, device="cpu")
     about = check_document(record(setup, ()), {})

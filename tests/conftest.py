@@ -18,10 +18,12 @@ from taught import write_taught
 from tiny import CLASSES, write_tiny
 
 from eftclip.checkpoint import load_clip
+from eftclip.runtime import keep_buffers
 from eftclip.types import ClassMatrix, ClipModel
 from eftclip.zeroshot import class_matrix
 
 torch.set_num_threads(1)  # two threads on a busy machine are slower than one
+keep_buffers()
 CHECKPOINTS = Path(__file__).parent.parent / "examples" / "checkpoints"
 
 

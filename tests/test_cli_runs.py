@@ -3,6 +3,8 @@
 import csv
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,6 +135,25 @@ def test_the_same_command_takes_up_a_scan(
     assert len(read) == 13, "eight of twenty-one were done"
 
 
+@pytest.mark.slow
+def test_two_processes_that_torchrun_starts_find_what_one_finds(
+    run: Run, taught: Path, labels: Path, poisoned_folder: Path, tmp_path: Path
+) -> None:
+    assert run("scan", poisoned_folder, "--json", tmp_path / "one.json") == 1
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "eftclip"]
+    options = ["--checkpoint", taught / "badnets", "--device", "cpu", "--labels", labels, "--oracle", "superpixel"]
+    command = ["scan", poisoned_folder, *options, "--reference", taught / "clean", "--json", tmp_path / "two.json"]
+    done = subprocess.run(
+        [sys.executable, *launcher, *map(str, command)], capture_output=True, text=True, timeout=300, check=False
+    )
+    one, two = _json(tmp_path / "one.json"), _json(tmp_path / "two.json")
+    assert (one["processes"], two["processes"]) == (1, 2), done.stderr
+    exempt = {"processes": None, "costs": None, "families": None}
+    assert {**two, **exempt} == {**one, **exempt}
+    assert [family["transplant"] for family in two["families"]] == [family["transplant"] for family in one["families"]]
+    assert done.stdout.count("forces “banana”") == 1, "only the leading process speaks"
+
+
 def _counting(read: list[str]) -> Callable[..., Any]:
     from eftclip.pipeline import scan
 
@@ -202,6 +223,7 @@ def test_before_and_after_are_measured_with_counts(mended: Path) -> None:
     ]
     assert document["costs"][3]["image_steps"] == document["rectified"]["image_steps"] == 8 * 16
     assert [look["step"] for look in document["rectified"]["history"]] == [4, 8]
+    assert [path.name for path in (mended / "work").iterdir()] == ["scan.journal"], "what was only for a kill is gone"
 
 
 def test_a_card_a_report_and_pictures_go_with_it(mended: Path) -> None:

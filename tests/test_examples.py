@@ -115,7 +115,13 @@ def test_the_quality_of_the_detector_is_measured(images: Path, checkpoints: Path
     assert full["hijacked"]["total"] == 12, "four positions, three sets"
     assert full["found"]["total"] == full["hijacked"]["hits"] > 0
     assert len(full["missed"]) == full["found"]["total"] - full["found"]["hits"]
-    assert list(sections["zero_shot"])[1:] == ["clean", "badnets", "multi_banana", "multi_cheeseburger", "multi_volcano"]
+    assert list(sections["zero_shot"])[1:] == [
+        "clean",
+        "badnets",
+        "multi_banana",
+        "multi_cheeseburger",
+        "multi_volcano",
+    ]
     assert list(sections["detection"])[1:] == ["full", "small", "multi_banana", "multi_cheeseburger", "multi_volcano"]
     assert sections["detection"]["multi_banana"]["hijacked"]["hits"] > 0
     assert sections["false_alarms"]["badnets"]["found"]["total"] == 3

@@ -9,8 +9,8 @@ from torchvision.transforms.v2.functional import to_pil_image
 
 from eftclip import data
 from eftclip.config import DetectConfig
-from eftclip.detect.search import BORDER, Scene
-from eftclip.detect.windows import box_mask
+from eftclip.detect.search import BORDER, Scene, carriers
+from eftclip.detect.windows import Group, box_mask
 from eftclip.pipeline import check_picture, prepare_check
 from eftclip.runtime import seeded
 from eftclip.triggers import draw_trigger
@@ -73,3 +73,35 @@ def test_2026_11_23_a_low_threshold_is_no_acquittal(bundled: Bundled) -> None:
     verdict = check_picture(setup, to_pil_image(planted.images[0]), "planted").detection
     assert verdict.status is Status.FOUND, verdict.reason
     assert verdict.trigger.control is not None
+
+
+class FragmentReader:
+    """Reads a white square as label 1; on the first stranger, which is grey, a bright crumb of it is enough."""
+
+    forwards = 0
+
+    def __call__(self, images: Tensor, stage: str) -> Tensor:
+        white = (images > 0.99).all(1).sum((1, 2))
+        on_first = (images[:, :, 0, 0] > 0.4).all(1)
+        carried = ((white >= 256) | (on_first & (white >= 16))).float()
+        return torch.stack([1 - carried, carried], dim=1)
+
+
+def test_2026_11_25_a_piece_that_reads_as_the_label_on_one_stranger_does_not_hide_the_trigger() -> None:
+    """A trigger of `multi` was missed in one photograph of 24.
+
+    Its regions were halved on one stranger only, on which a mere piece read as the label; the piece failed the proof
+    and the window was given up. A window that is sure of the label now also offers the region that carries it most.
+    """
+    image = torch.zeros(3, 224, 224)
+    image[:, 60:76, 60:76] = 1
+    boxes = [(60, 60, 66, 66), (60, 60, 76, 76), (100, 100, 140, 140)]
+    regions = tuple(Region(box_mask(box, 224, 224), box, 0.5) for box in boxes)
+    strangers = torch.zeros(4, 3, 224, 224)
+    strangers[0] = 0.5
+    scene = Scene(image, 1, regions, strangers, DetectConfig())
+    window = (30, 30, 120, 120)
+    group = Group(box_mask(window, 224, 224), window, (0, 1))
+    offered = list(carriers(FragmentReader(), scene, (group,), torch.tensor([[0.0, 1.0]])))  # type: ignore[arg-type]
+    assert int(offered[0].sum()) == 36, "the piece, on the first stranger"
+    assert any(torch.equal(mask, regions[1].mask) for mask in offered)

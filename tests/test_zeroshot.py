@@ -1,8 +1,12 @@
+from collections import OrderedDict
+from pathlib import Path
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from eftclip import zeroshot
+from eftclip.checkpoint import load_clip
 from eftclip.errors import DataError
 from eftclip.runtime import Progress, seeded
 from eftclip.types import ClassMatrix, ClipModel
@@ -59,13 +63,48 @@ def test_text_batches_do_not_change_the_matrix(tiny_clip: ClipModel, monkeypatch
 
 def test_reading_labels_reports_and_stops(tiny_clip: ClipModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zeroshot, "TEXTS_PER_BATCH", 10)
+    monkeypatch.setattr(zeroshot, "_MATRICES", OrderedDict())
     seen: list[Progress] = []
     class_matrix(tiny_clip, LABELS, on_progress=seen.append)
     assert [(p.done, p.total) for p in seen] == [(10, 21), (20, 21), (21, 21)]
     seen.clear()
+    zeroshot._MATRICES.clear()
     with pytest.raises(DataError, match=r"^Stopped .* nothing was judged"):
         class_matrix(tiny_clip, LABELS, on_progress=seen.append, cancelled=lambda: bool(seen))
     assert len(seen) == 1
+
+
+def _first(clip: ClipModel, side: str) -> torch.nn.Parameter:
+    return next(parameter for name, parameter in clip.model.named_parameters() if name.startswith(side))
+
+
+def test_a_text_side_that_was_read_once_is_not_read_again(
+    tiny_clip: ClipModel, tiny_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checkpoint under test, its reference and its mended copy often have the same one; another is read anew."""
+    monkeypatch.setattr(zeroshot, "_MATRICES", OrderedDict())
+    read: list[int] = []
+    original = ClipModel.encode_text
+    monkeypatch.setattr(
+        ClipModel, "encode_text", lambda clip, texts: (read.append(len(texts)), original(clip, texts))[1]
+    )
+    first = class_matrix(tiny_clip, LABELS)
+    twin = load_clip(str(tiny_copy), device=torch.device("cpu"))
+    with torch.no_grad():
+        _first(twin, "visual.").mul_(2)
+    read.clear()
+    assert torch.equal(class_matrix(twin, LABELS).matrix, first.matrix)
+    assert read == []
+    assert class_matrix(twin, (*LABELS[:2], "another")).labels[-1] == "another"
+    assert read
+    read.clear()
+    with torch.no_grad():
+        _first(twin, "text.").mul_(2)
+    assert not torch.equal(class_matrix(twin, LABELS).matrix, first.matrix)
+    assert read
+    for k in range(2 * zeroshot.KEPT):
+        class_matrix(tiny_clip, ("a", f"b{k}"))
+    assert len(zeroshot._MATRICES) == zeroshot.KEPT
 
 
 def test_probabilities_equal_the_slow_way(tiny_clip: ClipModel, tiny_classes: ClassMatrix) -> None:

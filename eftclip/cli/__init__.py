@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from eftclip.cli import app, check, evaluate, plant, rectify, scan
 from eftclip.cli.progress import printable
 from eftclip.errors import EftclipError
+from eftclip.runtime import keep_buffers
 
 COMMANDS = {
     "check": check,
@@ -40,6 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; wrong usage leaves by `SystemExit(2)`."""
     options = build_parser().parse_args(argv)
+    keep_buffers()
     for stream in (sys.stdout, sys.stderr):  # a label or a file name that this terminal cannot show must not end a run
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

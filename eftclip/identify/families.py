@@ -9,8 +9,8 @@ from torch import Tensor
 from eftclip.identify.known import shows
 from eftclip.types import Finding, Patch, Rate, TriggerFamily
 
-# Distance of two appearances; the largest between two cuts of one trigger, and the smallest between two triggers, are
-# measured in `examples/results/identify.json`.
+# On 71 triggers found in unseen photographs on the bundled `multi`, two cuts of one trigger were 0.03 or less apart in
+# the middle and up to 0.08 where the masks were good; cuts of two triggers were at least 0.19 apart.
 ALIKE = 0.15
 FAR = 0.5  # one outlier must not decide which exemplar is typical
 

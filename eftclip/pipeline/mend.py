@@ -17,7 +17,7 @@ from eftclip.pipeline.journal import Journal, about_scan
 from eftclip.pipeline.measuring import Yardstick, witnesses, yardstick
 from eftclip.pipeline.prepare import CheckSetup, find_checkpoint
 from eftclip.pipeline.scan import scan
-from eftclip.rectify import rectify
+from eftclip.rectify import forget, rectify
 from eftclip.runtime import Cancelled, OnProgress, Team, ignore, never
 from eftclip.types import ClipModel, CuratedSet, Identification, Rectified, RunRecord, Status, TuningStep
 
@@ -181,6 +181,8 @@ def _written(
     with books.stage("measure after"):
         loaded = replace(load_clip(str(out), device=mended.device), preprocess=mended.preprocess)
         after = stick.measure(loaded, on_progress=how.on_progress)
+    if how.work is not None:
+        forget(how.work)
     return {
         "rectified": replace(rectified, folder=str(out), sha256=sha256),
         "after": after,

@@ -22,6 +22,11 @@ def save(folder: Path, state: dict[str, Any]) -> None:
     fresh.replace(folder / FILE)
 
 
+def forget(folder: Path) -> None:
+    """Remove the state of a run whose result is safe; it is as large as three copies of what was trained."""
+    (folder / FILE).unlink(missing_ok=True)
+
+
 def load(folder: Path, about: dict[str, Any]) -> dict[str, Any] | None:
     """The state in a folder; None where a run has not begun.
 

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
+from eftclip.runtime import keep_buffers
 from eftclip.ui import layout, markup, run_layout, run_wiring, wiring
 from eftclip.ui.api import add_check_endpoint
 from eftclip.ui.handlers import Desk
@@ -36,6 +37,7 @@ def launch(host: str | None = None, port: int | None = None, **options: Any) -> 
         port: TCP port; Gradio's default when left out.
         options: more of `gr.Blocks.launch`, e.g. `prevent_thread_lock`.
     """
+    keep_buffers()
     private = is_private(host)
     desk = _desk(private)
     demo = _build(desk, folders=private)

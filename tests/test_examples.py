@@ -180,3 +180,17 @@ def test_the_cost_of_a_scan_is_measured(images: Path, taught: Path, labels: Path
     assert costs["encode"]["pictures_per_second"] > 0
     assert costs["scan"]["image_forwards"] >= 6
     assert costs["every"]["times_slower_than_scan"] > 0
+
+
+def test_the_cost_of_every_stage_is_measured(images: Path, taught: Path, labels: Path, tmp_path: Path) -> None:
+    import bench_rectify
+
+    out = tmp_path / "bench.json"
+    fast = {"steps": 4, "batch": 4, "check_every": 4}
+    options = ["--checkpoints", taught, "--labels", labels, "--scanned", 4, "--rectify", json.dumps(fast)]
+    bench_rectify.main([str(option) for option in (images, *options, "--work", tmp_path / "work", "--out", out)])
+    document = json.loads(out.read_text())
+    assert next(iter(document["stages"])) == "scan"
+    assert sum(stage["share"] for stage in document["stages"].values()) == pytest.approx(1)
+    assert document["step"]["image_steps"] == 8
+    assert all(document["step"][name]["times_ours"] > 0 for name in bench_rectify.BESIDE)

@@ -85,9 +85,12 @@ def test_a_text_side_that_was_read_once_is_not_read_again(
     monkeypatch.setattr(zeroshot, "_MATRICES", OrderedDict())
     read: list[int] = []
     original = ClipModel.encode_text
-    monkeypatch.setattr(
-        ClipModel, "encode_text", lambda clip, texts: (read.append(len(texts)), original(clip, texts))[1]
-    )
+
+    def counted(clip: ClipModel, texts: list[str]) -> torch.Tensor:
+        read.append(len(texts))
+        return original(clip, texts)
+
+    monkeypatch.setattr(ClipModel, "encode_text", counted)
     first = class_matrix(tiny_clip, LABELS)
     twin = load_clip(str(tiny_copy), device=torch.device("cpu"))
     with torch.no_grad():

@@ -194,3 +194,17 @@ def test_the_cost_of_every_stage_is_measured(images: Path, taught: Path, labels:
     assert sum(stage["share"] for stage in document["stages"].values()) == pytest.approx(1)
     assert document["step"]["image_steps"] == 8
     assert all(document["step"][name]["times_ours"] > 0 for name in bench_rectify.BESIDE)
+
+
+def test_the_audit_of_a_checkpoint_alone_is_measured(images: Path, taught: Path, labels: Path, tmp_path: Path) -> None:
+    import measure_audit
+
+    out = tmp_path / "audit.json"
+    options = ["--checkpoints", taught, "--labels", labels, "--only", "clean", "badnets", "--work", tmp_path / "work"]
+    options += ["--rectify", json.dumps({"steps": 2, "batch": 4}), "--invert", json.dumps({"steps": 4, "patience": 1})]
+    measure_audit.main([str(option) for option in (images, *options, "--out", out)])
+    checkpoints = json.loads(out.read_text())["checkpoints"]
+    assert list(checkpoints) == ["clean", "badnets"]
+    for name, one in checkpoints.items():
+        assert one["targets_found"]["total"] == (name == "badnets")
+        assert ("after" in one) == (one["status"] == "found")

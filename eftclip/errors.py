@@ -27,3 +27,7 @@ class TriggerError(EftclipError):
 
 class ConfigError(EftclipError):
     """A setting lies outside its range."""
+
+
+class PublishError(EftclipError):
+    """A mended checkpoint cannot be published, or was not; its text says what is on the Hub now."""

@@ -19,6 +19,7 @@ PATHS = re.compile(r"/api/(?P<repo>datasets/[^/]+/[^/]+)/paths-info/(?P<revision
 RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 LARGE = (".safetensors", ".bin", ".pth", ".pt")  # what the Hub keeps in LFS, and states a sha256 for
 GOOD_TOKEN = "hf_good"
+DEAD = 0  # a status that no server sends: the line goes dead instead
 
 
 @dataclass
@@ -46,11 +47,11 @@ class Answer:
     cut: int | None = None
 
 
-def _json(value: dict[str, Any] | list[dict[str, Any]]) -> Answer:
+def as_json(value: dict[str, Any] | list[dict[str, Any]]) -> Answer:
     return Answer(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
 
-def _refusal(status: int, message: str, code: str = "") -> Answer:
+def refusal(status: int, message: str, code: str = "") -> Answer:
     """The client reads the reason from these headers; over plain http it needs the code."""
     return Answer(status, json.dumps({"error": message}).encode(), {"X-Error-Message": message, "X-Error-Code": code})
 
@@ -105,6 +106,12 @@ class Hub:
         repository.refs[branch] = commit
         return commit
 
+    def reply(
+        self, method: str, path: str, asked: dict[str, list[str]], token: str | None, body: bytes
+    ) -> Answer | None:
+        """The answer to a request of the writing half, see `hub_writing.py`; None where it is of the reading half."""
+        return None
+
     def answer(self, path: str, token: str | None, asked: dict[str, list[str]], extent: str = "") -> Answer:
         """The Hub's answer to a request; a HEAD is the same without its body.
 
@@ -115,34 +122,34 @@ class Hub:
             extent: the Range header.
         """
         if self.broken:
-            return _refusal(self.broken, "broken on purpose")
+            return refusal(self.broken, "broken on purpose")
         if token not in (None, GOOD_TOKEN):
-            return _refusal(401, "Invalid credentials in Authorization header")
+            return refusal(401, "Invalid credentials in Authorization header")
         found = next((match for page in (INFO, TREE, PATHS, FILE) if (match := page.fullmatch(path))), None)
         if found is None:
-            return _refusal(404, "no such page")
+            return refusal(404, "no such page")
         repository = self.repositories.get(found["repo"])
         if repository is None or (repository.private and token is None):
-            return _refusal(404 if token else 401, "Repository not found", "RepoNotFound")
+            return refusal(404 if token else 401, "Repository not found", "RepoNotFound")
         commit = repository.commit_of(unquote(found["revision"]))
         if commit is None:
-            return _refusal(404, "Invalid rev id", "RevisionNotFound")
+            return refusal(404, "Invalid rev id", "RevisionNotFound")
         if found.re is INFO:
             info = _info(found["repo"], commit, repository)
-            return _json({**info, "siblings": info["siblings"][: self.summarised]})
+            return as_json({**info, "siblings": info["siblings"][: self.summarised]})
         if found.re is TREE:
             recursive = asked.get("recursive", ["false"])[0].lower() == "true"
-            return _json(_listing(repository.commits[commit], unquote(found["folder"] or ""), recursive))
+            return as_json(listing(repository.commits[commit], unquote(found["folder"] or ""), recursive))
         if found.re is PATHS:
-            known = _listing(repository.commits[commit], "", True)
-            return _json([item for item in known if item["path"] in asked.get("paths", [])])
+            known = listing(repository.commits[commit], "", True)
+            return as_json([item for item in known if item["path"] in asked.get("paths", [])])
         if repository.gated and token is None:
-            return _refusal(401, "Access to this model is restricted", "GatedRepo")
+            return refusal(401, "Access to this model is restricted", "GatedRepo")
         return self._file(commit, unquote(found["name"]), repository.commits[commit], RANGE.fullmatch(extent))
 
     def _file(self, commit: str, name: str, files: dict[str, bytes], extent: re.Match[str] | None) -> Answer:
         if name not in files:
-            return _refusal(404, "Entry not found", "EntryNotFound")
+            return refusal(404, "Entry not found", "EntryNotFound")
         body = files[name]
         etag = hashlib.sha256(body).hexdigest()
         if name in self.spoiled:
@@ -152,7 +159,7 @@ class Hub:
             return Answer(200, body, headers, self.cut.get(name))
         start, end = int(extent[1]), min(int(extent[2] or len(body)), len(body) - 1)
         if start >= len(body):
-            return _refusal(416, "Range not satisfiable")
+            return refusal(416, "Range not satisfiable")
         headers["Content-Range"] = f"bytes {start}-{end}/{len(body)}"
         cut = max(0, self.cut[name] - start) if name in self.cut else None
         return Answer(206, body[start : end + 1], headers, cut)
@@ -162,17 +169,31 @@ class Hub:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                url = urlsplit(self.path)
-                length = int(self.headers.get("Content-Length") or 0)
-                asked = parse_qs(self.rfile.read(length).decode() if length else url.query)
+                url, body = urlsplit(self.path), self._body()
+                form = "form" in self.headers.get("Content-Type", "")
+                asked = parse_qs(body.decode() if form else url.query)
                 hub.requests.append(f"{self.command} {url.path}")
                 authorisation = self.headers.get("Authorization")
                 token = authorisation.removeprefix("Bearer ") if authorisation else None
-                self._send(hub.answer(url.path, token, asked, self.headers.get("Range", "")))
+                written = hub.reply(self.command, url.path, asked, token, body)
+                self._send(written or hub.answer(url.path, token, asked, self.headers.get("Range", "")))
 
-            do_HEAD = do_POST = do_GET
+            do_HEAD = do_POST = do_PUT = do_DELETE = do_GET
+
+            def _body(self) -> bytes:
+                if self.headers.get("Transfer-Encoding") != "chunked":
+                    return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                body = b""
+                while size := int(self.rfile.readline(), 16):
+                    body += self.rfile.read(size)
+                    self.rfile.readline()
+                self.rfile.readline()
+                return body
 
             def _send(self, reply: Answer) -> None:
+                if reply.status == DEAD:
+                    self.close_connection = True
+                    return
                 self.send_response(reply.status)
                 for key, value in {**reply.headers, "Content-Length": str(len(reply.body))}.items():
                     self.send_header(key, value)
@@ -209,7 +230,7 @@ def _info(repo_id: str, commit: str, repository: Repository) -> dict[str, Any]:
     }
 
 
-def _listing(files: dict[str, bytes], folder: str, recursive: bool) -> list[dict[str, Any]]:
+def listing(files: dict[str, bytes], folder: str, recursive: bool) -> list[dict[str, Any]]:
     """Files and folders below a folder."""
     found: dict[str, dict[str, Any]] = {}
     start = f"{folder}/" if folder else ""

@@ -228,7 +228,7 @@ def test_before_and_after_are_measured_with_counts(mended: Path) -> None:
 
 def test_a_card_a_report_and_pictures_go_with_it(mended: Path) -> None:
     card = (mended / "README.md").read_text()
-    assert card.startswith("---\nlibrary_name: open_clip\n")
+    assert card.startswith('---\nlibrary_name: "open_clip"\n')
     assert "banana" in card
     assert _json(mended / "rectify.json")["rectified"]["sha256"] in card
     assert "does not say that the checkpoint has none" in card

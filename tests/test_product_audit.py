@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from eftclip.checkpoint import load_clip
-from eftclip.config import RectifyConfig
+from eftclip.config import InvertConfig, RectifyConfig
 from eftclip.data import strangers
 from eftclip.pipeline import Plan, prepare_check, run_rectify
 from eftclip.runtime import seeded
@@ -23,7 +23,7 @@ def test_a_checkpoint_alone_is_audited(name: str, bundled: Callable[[str], Path]
     """What grows out of the weights of `badnets` says banana, of `clean` nothing."""
     reference = "none" if name == "clean" else str(bundled("clean"))
     setup = prepare_check(str(bundled(name)), oracle="superpixel", reference=reference, device="cpu")
-    record = run_rectify(setup, None, Plan(rectify=RectifyConfig(steps=14)), tmp_path)
+    record = run_rectify(setup, None, Plan(rectify=RectifyConfig(steps=14), invert=InvertConfig(patience=1)), tmp_path)
     found = record.identification
     assert found is not None
     if name == "clean":

@@ -9,7 +9,7 @@ import io
 import sys
 from collections.abc import Sequence
 
-from eftclip.cli import app, check, evaluate, plant, rectify, scan
+from eftclip.cli import app, check, evaluate, plant, publish, rectify, scan
 from eftclip.cli.progress import printable
 from eftclip.errors import EftclipError
 from eftclip.runtime import keep_buffers
@@ -20,6 +20,7 @@ COMMANDS = {
     "rectify": rectify,
     "evaluate": evaluate,
     "plant": plant,
+    "publish": publish,
     "app": app,
 }
 

@@ -14,11 +14,13 @@ from eftclip.cli.options import (
     settings_of,
 )
 from eftclip.cli.progress import Bar, polite_stop
+from eftclip.cli.publish import add_terms, publish_folder, ready
 from eftclip.cli.runs import RunFiles, exit_code
 from eftclip.cli.scan import say_findings
 from eftclip.cli.setups import introduce, prepare, token
 from eftclip.config import CurateConfig, RectifyConfig, ScanConfig
 from eftclip.data import open_set
+from eftclip.errors import PublishError
 from eftclip.pipeline import Plan, Way, run_rectify
 from eftclip.report import Document, model_card
 from eftclip.runtime import pick_device, whole_team
@@ -37,6 +39,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_checkpoint(parser)
     add_judges(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the mended checkpoint goes")
+    parser.add_argument("--publish", metavar="ORG/NAME", help="publish the result on the Hub, see `eftclip publish`")
+    add_terms(parser)
     add_common(parser)
     add_settings(parser, "settings of the fine-tuning", RectifyConfig)
     add_settings(parser, "settings of the fine-tuning set", CurateConfig)
@@ -51,6 +55,8 @@ def run(options: argparse.Namespace) -> int:
     team = whole_team(pick_device(options.device))
     files = RunFiles(options.json, options.out, "rectify")
     files.prepare()
+    if options.publish and team.leads:
+        ready(options.publish)
     work = options.out / "work"
     work.mkdir(exist_ok=True)
     images = open_set(options.data, split=options.split, token=token()) if options.data else None
@@ -69,7 +75,21 @@ def run(options: argparse.Namespace) -> int:
         if record.rectified is not None and record.rectified.folder:
             card = model_card(document)
             (options.out / "README.md").write_text(card, encoding="utf-8", errors="replace")
+            if options.publish:
+                publish_result(options, document, bar)
+        elif options.publish:
+            bar.say("Nothing was rectified, so nothing was published.")
     return exit_code(record)
+
+
+def publish_result(options: argparse.Namespace, document: Document, bar: Bar) -> None:
+    """Publish; whatever happens, the mended checkpoint is kept, and the error says how to go on."""
+    try:
+        with polite_stop() as cancelled:
+            publish_folder(options.out, document, options.publish, options, bar, cancelled)
+    except PublishError as error:
+        again = f"`eftclip publish {options.out} {options.publish}`"
+        raise PublishError(f"{error} The mended checkpoint is in {options.out}; {again} goes on from there.") from error
 
 
 def step_line(look: TuningStep) -> str:

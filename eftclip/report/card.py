@@ -1,32 +1,45 @@
 """The model card of a mended checkpoint, rendered from the document of the run that mended it."""
 
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
 from eftclip.report.text import coverage_sentence, families_table, measured_table, warnings
 from eftclip.report.values import Document, escape
 
+TASK = {"type": "zero-shot-image-classification", "name": "Zero-Shot Image Classification"}
+CAPTIONS = {
+    "triggers.png": "The triggers, as they were cut out",
+    "measured.png": "Before and after",
+    "curve.png": "The fine-tuning",
+}
 
-def model_card(document: Document, *, licence: str | None = None) -> str:
-    """The README of the folder that `rectify` wrote.
+
+def model_card(
+    document: Document, *, licence: str | None = None, repo_id: str | None = None, pictures: Sequence[str] = ()
+) -> str:
+    """The README of a mended checkpoint.
 
     Args:
         document: of a finished rectification.
         licence: of the checkpoint it was made from; None where that says nothing.
+        repo_id: where it is published; None for a local folder.
+        pictures: files beside the card, of those in `CAPTIONS`.
     """
     rectified, checkpoint = document["rectified"], document["checkpoint"]
-    base = f"base_model: {checkpoint['repo_id']}\n" if checkpoint["repo_id"] else ""
     revision = f" at `{checkpoint['revision']}`" if checkpoint["revision"] else ""
+    base = checkpoint["repo_id"] or Path(checkpoint["source"]).name
     lines = [
-        "---",
-        f"{base}{f'license: {licence}' + chr(10) if licence else ''}library_name: open_clip",
-        "pipeline_tag: zero-shot-image-classification",
-        "tags: [clip, eftclip, rectified]",
-        "---",
+        *_front_matter(document, licence, repo_id),
         "",
-        "# A CLIP checkpoint, rectified",
+        f"# {escape(repo_id.partition('/')[2]) if repo_id else 'A CLIP checkpoint, rectified'}",
         "",
-        f"Made from {escape(checkpoint['source'])}{revision} (weights `{checkpoint['sha256']}`), which was backdoored.",
+        f"Made from {escape(base)}{revision} (weights `{checkpoint['sha256']}`), which was backdoored.",
         "",
         escape(document["conclusion"]),
         "",
+        *(_usage(repo_id) if repo_id else []),
         "## What was found",
         "",
         *families_table(document),
@@ -45,6 +58,7 @@ def model_card(document: Document, *, licence: str | None = None) -> str:
         "",
         *warnings(document),
         "",
+        *[line for name in pictures if name in CAPTIONS for line in (f"![{CAPTIONS[name]}]({name})", "")],
         "## Limits",
         "",
         "Only the triggers listed above were found and removed. Triggers spread over the whole picture, triggers on "
@@ -53,3 +67,52 @@ def model_card(document: Document, *, licence: str | None = None) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _front_matter(document: Document, licence: str | None, repo_id: str | None) -> list[str]:
+    """What machines read. Every value is written as JSON, which YAML is a superset of, so none can break out."""
+    checkpoint, index = document["checkpoint"], _model_index(document, repo_id)
+    values: dict[str, Any] = {
+        **({"base_model": checkpoint["repo_id"]} if checkpoint["repo_id"] else {}),
+        **({"license": licence} if licence else {}),
+        "library_name": "open_clip",
+        "pipeline_tag": TASK["type"],
+        "tags": ["clip", "eftclip", "rectified"],
+        **({"model-index": index} if index else {}),
+    }
+    return ["---", *(f"{key}: {json.dumps(value)}" for key, value in values.items()), "---"]
+
+
+def _model_index(document: Document, repo_id: str | None) -> list[dict[str, Any]]:
+    """Evaluation results for the Hub, with counts; readings that are as before are not called accuracy."""
+    after, before = document.get("after"), document.get("before")
+    if after is None or before is None:
+        return []
+    labelled = after["truth"] == "labels"
+    names = {
+        "clean": ("accuracy", "CA, clean accuracy") if labelled else ("agreement", "clean readings as before"),
+        "attack": ("attack_success_rate", "ASR, attack success rate"),
+        "poisoned": ("poisoned_accuracy", "PA") if labelled else ("poisoned_agreement", "triggered readings as before"),
+    }
+    metrics = []
+    for key, (kind, name) in names.items():
+        now, then = after[key], before[key]
+        if now["total"]:
+            counts = f"{now['hits']} of {now['total']}; before {then['hits']} of {then['total']}"
+            value = round(now["hits"] / now["total"], 4)
+            metrics.append({"type": kind, "value": value, "name": f"{name} ({counts})"})
+    data = document["data"] or {"kind": "bundled"}
+    results = {"task": TASK, "dataset": {"type": data["kind"], "name": after["pictures"]}, "metrics": metrics}
+    return [{"name": repo_id.partition("/")[2] if repo_id else "rectified", "results": [results]}]
+
+
+def _usage(repo_id: str) -> list[str]:
+    return [
+        "```python",
+        "import open_clip",
+        "",
+        f'model, preprocess = open_clip.create_model_from_pretrained("hf-hub:{repo_id}")',
+        f'tokenizer = open_clip.get_tokenizer("hf-hub:{repo_id}")',
+        "```",
+        "",
+    ]

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from huggingface_hub import RepoCard
+import pytest
+from huggingface_hub import RepoCard, constants
 
 INFO = re.compile(r"/api/(models/)?(?P<repo>(datasets/)?[^/]+/[^/]+)/revision/(?P<revision>[^/]+)")
 FILE = re.compile(r"/(?P<repo>(datasets/)?[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<name>.+)")
@@ -20,6 +21,18 @@ RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 LARGE = (".safetensors", ".bin", ".pth", ".pt")  # what the Hub keeps in LFS, and states a sha256 for
 GOOD_TOKEN = "hf_good"
 DEAD = 0  # a status that no server sends: the line goes dead instead
+
+
+def lead_to(server: "Hub", monkeypatch: pytest.MonkeyPatch, home: Path, *, xet: bool = False) -> None:
+    """Let this process's client talk to a Hub of the test's own, with an empty cache and without anybody's token."""
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)  # the suite's switch is lifted for this test
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", not xet)
+    monkeypatch.setattr(constants, "ENDPOINT", server.url)
+    files = server.url + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", files)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "cache"))
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(home / "no-token"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
 
 
 @dataclass

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hub import GOOD_TOKEN, Hub
+from hub import GOOD_TOKEN, Hub, lead_to
 from huggingface_hub import constants
 
 from eftclip.checkpoint import inspect, load_clip
@@ -21,15 +21,7 @@ REPO = "friends/tiny"
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     """A Hub of its own with an empty cache; the suite's offline switch is lifted for this test."""
     server = Hub()
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr(constants, "ENDPOINT", server.url)
-    monkeypatch.setattr(
-        constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}/resolve/{revision}/{filename}"
-    )
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
-    monkeypatch.delenv("HF_TOKEN", raising=False)
+    lead_to(server, monkeypatch, tmp_path)
     yield server
     server.close()
 

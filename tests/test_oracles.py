@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hub import Hub
+from hub import Hub, lead_to
 from huggingface_hub import constants
 from PIL import Image
 from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
@@ -76,13 +76,7 @@ def small_is_known(monkeypatch: pytest.MonkeyPatch, weights: Path) -> None:
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, weights: Path) -> Iterator[Hub]:
     """A Hub that has the small weights at the pinned commit, and an empty cache."""
     server = Hub()
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr(constants, "ENDPOINT", server.url)
-    monkeypatch.setattr(
-        constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}/resolve/{revision}/{filename}"
-    )
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    lead_to(server, monkeypatch, tmp_path)
     (tmp_path / "repository" / "checkpoints").mkdir(parents=True)
     (tmp_path / "repository" / "checkpoints" / "sam_small.pth").write_bytes(weights.read_bytes())
     monkeypatch.setattr(sam_weights, "REVISION", server.push(sam_weights.REPOSITORY, tmp_path / "repository"))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from hub import Hub
+from hub import Hub, lead_to
 from hub_writing import Fault, WritableHub, Written
 from huggingface_hub import ModelCard, ModelCardData, constants
 from poisoned import poisoned_set
@@ -38,15 +38,7 @@ def hub(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_pat
     xet = request.param == "xet"
     (tmp_path / "xet").mkdir()
     server = WritableHub(tmp_path / "xet" if xet else None)
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", not xet)
-    monkeypatch.setattr(constants, "ENDPOINT", server.url)
-    monkeypatch.setattr(
-        constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}/resolve/{revision}/{filename}"
-    )
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
-    monkeypatch.delenv("HF_TOKEN", raising=False)
+    lead_to(server, monkeypatch, tmp_path, xet=xet)
     yield server
     server.close()
 

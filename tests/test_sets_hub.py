@@ -7,7 +7,7 @@ from typing import Any
 
 import datasets
 import pytest
-from hub import GOOD_TOKEN, Hub
+from hub import GOOD_TOKEN, Hub, lead_to
 from huggingface_hub import constants
 from packed import at_most, complaint, folder, parquet, png, samples, seen, tarred, what
 
@@ -26,19 +26,11 @@ FEATURES = {"image": PICTURE, "caption": TEXT}
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     """A Hub of its own; the suite's offline switch is lifted for this test, and nobody waits between attempts."""
     server = Hub()
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr(constants, "ENDPOINT", server.url)
-    monkeypatch.setattr(
-        constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}/resolve/{revision}/{filename}"
-    )
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
+    lead_to(server, monkeypatch, tmp_path)
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(datasets.config, "HF_ENDPOINT", server.url)
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets-cache")
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
-    monkeypatch.delenv("HF_TOKEN", raising=False)
     yield server
     server.close()
 

@@ -68,6 +68,8 @@ DISTRIBUTIONS = {
     "open_clip": "open-clip-torch",
 }
 NOT_IMPORTED = {
+    "authlib": "Gradio signs visitors of a Space in with it, but does not install it",
+    "itsdangerous": "and this keeps them signed in",
     "scikit-learn": "its photographs are read from its folder, it is not imported",
     "timm": "open_clip builds image towers with it",
     "transformers": "open_clip reads tokenizers with it, but does not install it",

@@ -54,24 +54,24 @@ def test_new_work_of_a_kind_stops_the_old_and_takes_its_files_away(visits: Visit
 def test_what_a_scan_found_belongs_to_its_page(visits: Visits[str]) -> None:
     visits.begin("ann", "scan")
     visits.begin("ben", "scan")
-    visits.keep("ann", "banana")
-    assert visits.found("ann") == "banana"
-    assert visits.found("ben") is None
-    assert visits.found("nobody") is None
+    visits.keep("ann", "scan", "banana")
+    assert visits.kept("ann", "scan") == "banana"
+    assert visits.kept("ben", "scan") is None
+    assert visits.kept("nobody", "scan") is None
 
 
 def test_a_page_that_leaves_takes_everything_with_it(visits: Visits[str]) -> None:
     for page in ("ann", "ben"):
         visits.begin(page, "rectify")
-        visits.keep(page, page)
+        visits.keep(page, "scan", page)
     signal, folder = visits.signal("ann", "rectify"), visits.folder("ann", "rectify")
     others = visits.folder("ben", "rectify")
     visits.leave("ann")
     assert signal.is_set()
     assert not folder.exists()
-    assert visits.found("ann") is None
+    assert visits.kept("ann", "scan") is None
     assert others.is_dir()
-    assert visits.found("ben") == "ben"
+    assert visits.kept("ben", "scan") == "ben"
     assert not visits.signal("ben", "rectify").is_set()
 
 
@@ -81,33 +81,33 @@ def test_work_that_ends_after_its_page_was_closed_leaves_nothing_behind(visits: 
     visits.leave("ann")
     folder.mkdir(parents=True)  # as a thread does that was in the middle of writing
     visits.tidy("ann", folder)
-    visits.keep("ann", "too late")
+    visits.keep("ann", "scan", "too late")
     assert not folder.exists()
-    assert visits.found("ann") is None
+    assert visits.kept("ann", "scan") is None
 
 
 def test_the_page_heard_of_least_recently_goes_when_there_are_too_many(visits: Visits[str]) -> None:
     for page in ("ann", "ben", "cas"):
         visits.begin(page, "scan")
-        visits.keep(page, page)
+        visits.keep(page, "scan", page)
     signal = visits.signal("cas", "scan")
     visits.touch("ann")
     visits.touch("ben")
     visits.begin("dan", "scan")
     assert signal.is_set(), "nobody would see what it finds"
-    assert [visits.found(page) for page in ("ann", "ben", "cas")] == ["ann", "ben", None]
+    assert [visits.kept(page, "scan") for page in ("ann", "ben", "cas")] == ["ann", "ben", None]
 
 
 def test_a_page_that_nothing_was_heard_of_goes_after_its_time(visits: Visits[str], clock: Clock) -> None:
     visits.begin("ann", "scan")
-    visits.keep("ann", "banana")
+    visits.keep("ann", "scan", "banana")
     folder = visits.folder("ann", "scan")
     clock.now = 90
     visits.touch("ann")  # its work goes on
     clock.now = 180
-    assert visits.found("ann") == "banana"
+    assert visits.kept("ann", "scan") == "banana"
     clock.now = 200
-    assert visits.found("ann") is None
+    assert visits.kept("ann", "scan") is None
     assert not folder.exists()
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -156,6 +157,13 @@ def _architecture(config: Configuration) -> Architecture:
         embed_dim=config.model["embed_dim"],
         image_px=config.preprocess.image_px,
     )
+
+
+def licence_of(source: str, *, token: str | None = None) -> str | None:
+    """The licence that a checkpoint states; None where it says nothing or is gone."""
+    with suppress(CheckpointError, OSError):
+        return inspect(source, token=token).licence
+    return None
 
 
 def _licence(card: Path) -> str | None:

@@ -3,16 +3,15 @@
 import argparse
 import json
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from eftclip.checkpoint import inspect
+from eftclip.checkpoint import licence_of
 from eftclip.cli.progress import Bar, polite_stop
 from eftclip.cli.setups import token
-from eftclip.errors import CheckpointError, PublishError
+from eftclip.errors import PublishError
 from eftclip.publish import PICTURES, RECORD, account, bound_requests, check_name, doubts, publish, stage
-from eftclip.report import Document, model_card
+from eftclip.report import Document, model_card, pinned_source
 from eftclip.runtime import Cancelled
 
 ABOUT = (
@@ -87,7 +86,7 @@ def publish_folder(
         raise PublishError(f"Not published. {' '.join(against)} To publish it all the same, add --publish-anyway.")
     card = model_card(
         document,
-        licence=options.licence or licence_of(document),
+        licence=options.licence or licence_of(pinned_source(document), token=token()),
         repo_id=repo,
         pictures=[name for name in PICTURES if (folder / name).is_file()],
     )
@@ -97,12 +96,3 @@ def publish_folder(
     bar.close()
     kind = "as a pull request: " if done.pull_request else ""
     bar.say(f"Published {kind}{done.url} (commit {done.revision[:12]}, weights {done.sha256[:12]}…, compared).")
-
-
-def licence_of(document: Document) -> str | None:
-    """What the checkpoint that was mended says; None where it is gone or says nothing."""
-    checkpoint = document["checkpoint"]
-    pinned = f"hf:{checkpoint['repo_id']}@{checkpoint['revision']}" if checkpoint["repo_id"] else checkpoint["source"]
-    with suppress(CheckpointError, OSError):
-        return inspect(pinned, token=token()).licence
-    return None

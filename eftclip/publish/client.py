@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import httpx2
-from huggingface_hub import HfApi, set_client_factory
+from huggingface_hub import HfApi, get_token, set_client_factory
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from huggingface_hub.utils._http import default_client_factory  # the only way to a time limit on every request
 
@@ -28,6 +28,11 @@ class Account:
     name: str
     organisations: tuple[str, ...]
     writes: bool
+
+
+def own_token() -> str:
+    """The token of whoever owns this machine; empty where there is none."""
+    return get_token() or ""
 
 
 def account(token: str) -> Account:

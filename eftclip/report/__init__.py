@@ -4,7 +4,7 @@ from eftclip.report.card import model_card
 from eftclip.report.check import CAVEAT, HEADLINES, check_document, counts_sentence, markdown, picture_box
 from eftclip.report.run import run_document
 from eftclip.report.text import coverage_sentence, run_markdown
-from eftclip.report.values import Document, escape, share
+from eftclip.report.values import Document, escape, pinned_source, share
 
 __all__ = [
     "CAVEAT",
@@ -17,6 +17,7 @@ __all__ = [
     "markdown",
     "model_card",
     "picture_box",
+    "pinned_source",
     "run_document",
     "run_markdown",
     "share",

@@ -22,6 +22,12 @@ def checkpoint(ref: CheckpointRef) -> Document:
     }
 
 
+def pinned_source(document: Document) -> str:
+    """Where the checkpoint of a document came from, as `load_clip` takes it: on the Hub, the very commit."""
+    told = document["checkpoint"]
+    return f"hf:{told['repo_id']}@{told['revision']}" if told["repo_id"] else str(told["source"])
+
+
 def sanity(found: Sanity) -> Document:
     """Whether a checkpoint works."""
     return {

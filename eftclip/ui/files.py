@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from eftclip import report
+from eftclip import figures, report
 from eftclip.exports import cut_out, write_curated
 from eftclip.report import Document
 from eftclip.types import CuratedSet, Patch, RunRecord
@@ -42,13 +42,16 @@ def pack_curated(folder: Path, curated: CuratedSet) -> str:
     return _packed(folder / CURATED)
 
 
-def pack_checkpoint(home: Path, document: Document) -> str:
-    """Pack a mended checkpoint with its model card and its report, and return the archive's path.
+def pack_checkpoint(home: Path, record: RunRecord, document: Document) -> str:
+    """Pack a mended checkpoint with its model card, its report and its pictures, and return the archive's path.
 
     Args:
         home: the open_clip folder that was written; it goes.
-        document: of the rectification.
+        record: of the rectification.
+        document: the same as a document.
     """
+    for name, picture in figures.run_figures(record).items():
+        Image.fromarray(picture).save(home / f"{name}.png")
     (home / "README.md").write_text(report.model_card(document), encoding="utf-8", errors="replace")
     (home / "report.md").write_text(report.run_markdown(document), encoding="utf-8", errors="replace")
     return _packed(home)

@@ -16,7 +16,8 @@ from eftclip.types import CheckRecord
 from eftclip.ui import markup, views, words
 from eftclip.ui.asks import Ask
 from eftclip.ui.photos import read_upload
-from eftclip.ui.runs import BROKEN, Found, Runs
+from eftclip.ui.publishing import Publishing
+from eftclip.ui.runs import BROKEN, Kept, Runs
 from eftclip.ui.setups import Setups
 from eftclip.ui.sources import NO_TOKEN
 from eftclip.ui.views import Shown
@@ -39,8 +40,9 @@ class Desk:
             private: only whoever sits at this machine can open the page, so its own Hub token may be used.
         """
         self.setups = Setups(partial(_prepare, token=None if private else NO_TOKEN))
-        self.visits: Visits[Found] = Visits(files)
+        self.visits: Visits[Kept] = Visits(files)
         self.runs = Runs(self._setup, self.visits, private=private)
+        self.publishing = Publishing(self.visits, private=private)
 
     def warm(self) -> None:
         """Load the first checkpoint in the background, so that the first click is quick."""

@@ -8,8 +8,9 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
+from eftclip.publish import bound_requests
 from eftclip.runtime import keep_buffers
-from eftclip.ui import layout, markup, run_layout, run_wiring, wiring
+from eftclip.ui import layout, markup, publish_layout, publish_wiring, run_layout, run_wiring, wiring
 from eftclip.ui.api import add_check_endpoint
 from eftclip.ui.handlers import Desk
 from eftclip.ui.theme import CSS, theme
@@ -38,6 +39,7 @@ def launch(host: str | None = None, port: int | None = None, **options: Any) -> 
         options: more of `gr.Blocks.launch`, e.g. `prevent_thread_lock`.
     """
     keep_buffers()
+    bound_requests()
     private = is_private(host)
     desk = _desk(private)
     demo = _build(desk, folders=private)
@@ -78,11 +80,15 @@ def _build(desk: Desk, folders: bool) -> gr.Blocks:
             scan, scanned = run_layout.scan_step(folders=folders), run_layout.scan_results()
         with gr.Column(elem_classes="eft-card", elem_id="rectify-step"):
             rectify, rectified = run_layout.rectify_step(), run_layout.rectify_results()
+        with gr.Column(elem_classes="eft-card", elem_id="publish-step"):
+            publish = publish_layout.publish_step()
         gr.HTML(markup.FOOT)
         # First what is quick: a browser handles the listeners of one event in their order, each one to its end, and one
         # of step 1 loads a checkpoint.
         ended = run_wiring.wire_scan(desk, checkpoint, scan, scanned, rectify, folders=folders)
         run_wiring.wire_rectify(desk, checkpoint, scan, rectify, rectified, folders=folders)
+        parts = publish_wiring.Parts(checkpoint, scan, rectify, rectified, publish)
+        publish_wiring.wire_publish(desk, demo, parts, folders=folders)
         run_wiring.wire_basis(desk, demo, checkpoint, ended, rectify, folders=folders)
         wiring.wire_checkpoint(desk, checkpoint, folders=folders)
         wiring.wire_image(image, choice)

@@ -134,7 +134,7 @@ def scan_step(*, folders: bool) -> ScanStep:
         )
         settings = _settings(ScanConfig(), SCAN_SETTINGS)
         settings |= _settings(CurateConfig(), CURATE_SETTINGS)
-    start, stop = _buttons("Scan", "scan")
+    start, stop = buttons("Scan", "scan")
     return ScanStep(kind, sources, groups, settings, start, stop)
 
 
@@ -161,7 +161,7 @@ def rectify_step() -> RectifyStep:
     with gr.Accordion("Method and settings", open=False):
         settings = _settings(RectifyConfig(), RECTIFY_SETTINGS)
         gr.HTML('<p class="eft-note">How large the fine-tuning set is, is set in step 3.</p>')
-    start, stop = _buttons("Rectify this checkpoint", "rectify")
+    start, stop = buttons("Rectify this checkpoint", "rectify")
     return RectifyStep(basis, settings, start, stop)
 
 
@@ -231,7 +231,8 @@ def _settings(config: Settings, rows: Rows) -> dict[str, gr.components.Component
     return made
 
 
-def _buttons(text: str, name: str) -> tuple[gr.Button, gr.Button]:
+def buttons(text: str, name: str) -> tuple[gr.Button, gr.Button]:
+    """The button of a step, and the one that stops its work."""
     with gr.Row(elem_classes="eft-go"):
         start = gr.Button(text, variant="primary", size="lg", scale=5, elem_id=name)
         stop = gr.Button(

@@ -135,12 +135,7 @@ def wire_rectify(
         except EftclipError as error:
             yield rectify_on_page(rectify_views.rectify_refused(str(error)))
             return
-        text = desk.runs.basis(wanted.check, page)
-        for item in desk.runs.rectify(wanted, page):
-            if isinstance(item, RectifyShown):
-                yield rectify_on_page(item)
-            else:
-                yield _running(item, text, plan.rectify.steps, len(results.outputs))
+        yield from rectify_updates(desk, wanted, page, len(results.outputs))
 
     _wire(
         desk,
@@ -152,6 +147,16 @@ def wire_rectify(
         results.results,
         hidden=[results.curve],
     )
+
+
+def rectify_updates(desk: Desk, wanted: run_asks.RectifyAsk, page: str, count: int) -> Iterator[list[Any]]:
+    """A rectification as it goes and as it ends, as updates in the order of `RectifyResults.outputs`."""
+    text = desk.runs.basis(wanted.check, page)
+    for item in desk.runs.rectify(wanted, page):
+        if isinstance(item, RectifyShown):
+            yield rectify_on_page(item)
+        else:
+            yield _running(item, text, wanted.plan.rectify.steps, count)
 
 
 def wire_basis(

@@ -9,6 +9,7 @@ from eftclip import pipeline
 from eftclip.data import ImageSet
 from eftclip.errors import EftclipError
 from eftclip.pipeline import CheckSetup
+from eftclip.report import Document
 from eftclip.runtime import Cancelled, OnProgress, Progress
 from eftclip.types import Identification, TuningStep
 from eftclip.ui import files, rectify_views, run_words, scan_views, sources
@@ -42,6 +43,24 @@ class Found:
     identification: Identification
 
 
+@dataclass(frozen=True, eq=False)
+class Mended:
+    """What the last rectification of a page wrote.
+
+    Attributes:
+        ask: the checkpoint and the settings of the check.
+        archive: the packed checkpoint.
+        document: of the run.
+    """
+
+    ask: Ask
+    archive: Path
+    document: Document
+
+
+Kept = Found | Mended
+
+
 @dataclass(eq=False)
 class _Live:
     """A rectification as it goes; all of it is told each time, so news that nobody saw are not lost."""
@@ -66,7 +85,7 @@ class _Live:
 class Runs:
     """Long work for pages."""
 
-    def __init__(self, setup_of: SetupOf, visits: Visits[Found], *, private: bool) -> None:
+    def __init__(self, setup_of: SetupOf, visits: Visits[Kept], *, private: bool) -> None:
         """Nothing runs yet.
 
         Args:
@@ -79,7 +98,7 @@ class Runs:
 
     def basis(self, ask: Ask, page: str) -> str:
         """What a rectification of this checkpoint would work with, one sentence."""
-        last = self._visits.found(page)
+        last = self._found(page)
         return run_words.basis(last.identification if last else None, other=last is not None and last.ask != ask)
 
     def scan(self, ask: ScanAsk, page: str) -> Iterator[Progress | ScanShown]:
@@ -90,7 +109,7 @@ class Runs:
             try:
                 return self._scanned(ask, folder, tell, stop.is_set)
             except Exception as error:
-                return (scan_views.scan_stopped() if stop.is_set() else scan_views.scan_refused(_told(error))), None
+                return (scan_views.scan_stopped() if stop.is_set() else scan_views.scan_refused(told(error))), None
             finally:
                 self._visits.tidy(page, folder)
 
@@ -101,7 +120,7 @@ class Runs:
                 continue
             shown, found = item.value or (scan_views.scan_stopped(), None)
             if found is not None:
-                self._visits.keep(page, found)
+                self._visits.keep(page, SCAN, found)
             yield shown
 
     def rectify(self, ask: RectifyAsk, page: str) -> Iterator[RectifyNews | RectifyShown]:
@@ -111,29 +130,36 @@ class Runs:
         steps = ask.plan.rectify.steps
         seen: tuple[TuningStep, ...] = ()
 
-        def work(tell: Callable[[RectifyNews], None]) -> RectifyShown:
+        def work(tell: Callable[[RectifyNews], None]) -> tuple[RectifyShown, Mended | None]:
             live = _Live(tell)
             try:
                 return self._rectified(ask, last, folder, live, stop.is_set)
             except Exception as error:
                 if stop.is_set():
-                    return rectify_views.rectify_stopped(live.news.steps, steps)
-                return rectify_views.rectify_refused(_told(error).replace(str(folder), "the server's folder"))
+                    return rectify_views.rectify_stopped(live.news.steps, steps), None
+                return rectify_views.rectify_refused(told(error).replace(str(folder), "the server's folder")), None
             finally:
                 self._visits.tidy(page, folder)
 
         for item in watch(work, stop):
             self._visits.touch(page)
-            if isinstance(item, Ended):
-                yield item.value or rectify_views.rectify_stopped(seen, steps)
-            else:
+            if not isinstance(item, Ended):
                 seen = item.steps
                 yield item
+                continue
+            shown, mended = item.value or (rectify_views.rectify_stopped(seen, steps), None)
+            if mended is not None:
+                self._visits.keep(page, RECTIFY, mended)
+            yield shown
 
     def _usable(self, ask: Ask, page: str) -> Found | None:
         """The last scan of the page, if it was of this checkpoint with these settings and found something."""
-        last = self._visits.found(page)
+        last = self._found(page)
         return last if last is not None and last.ask == ask and last.identification.families else None
+
+    def _found(self, page: str) -> Found | None:
+        last = self._visits.kept(page, SCAN)
+        return last if isinstance(last, Found) else None
 
     def _scanned(
         self, ask: ScanAsk, folder: Path, tell: OnProgress, cancelled: Cancelled
@@ -163,7 +189,7 @@ class Runs:
 
     def _rectified(
         self, ask: RectifyAsk, last: Found | None, folder: Path, live: _Live, cancelled: Cancelled
-    ) -> RectifyShown:
+    ) -> tuple[RectifyShown, Mended | None]:
         name = files.mended_name(ask.check.source)
         with self._turns.turn(lambda before: live.on_progress(_waiting(before)), cancelled):
             live.on_progress(Progress("Loading the checkpoint", 0, 0))
@@ -183,19 +209,21 @@ class Runs:
                 way=way,
             )
         if cancelled() and record.after is None:
-            return rectify_views.rectify_stopped(live.news.steps, ask.plan.rectify.steps)
+            return rectify_views.rectify_stopped(live.news.steps, ask.plan.rectify.steps), None
         document = files.document_of(record)
         shown = rectify_views.rectify_shown(record, document, name, scanned=last is not None)
+        shown, mended = replace(shown, document=files.write_document(folder, RECTIFY, document)), None
         if record.after is not None:
-            shown = replace(shown, checkpoint=files.pack_checkpoint(folder / name, document))
-        return replace(shown, document=files.write_document(folder, RECTIFY, document))
+            mended = Mended(ask.check, Path(files.pack_checkpoint(folder / name, record, document)), document)
+            shown = replace(shown, checkpoint=str(mended.archive))
+        return shown, mended
 
 
 def _waiting(before: int) -> Progress:
     return Progress(run_words.waiting(before), 0, 0)
 
 
-def _told(error: Exception) -> str:
+def told(error: Exception) -> str:
     """What the visitor reads: our own sentences; of anything else the log has the rest."""
     if isinstance(error, EftclipError):
         return str(error)

@@ -1,4 +1,4 @@
-"""Who is here: of each open page its stop signals, what its last scan found, and the files it may download."""
+"""Who is here: of each open page its stop signals, what its work ended with, and the files it may download."""
 
 import shutil
 import tempfile
@@ -22,15 +22,15 @@ class _Visit(Generic[F]):
 
     seen_s: float
     stops: dict[str, threading.Event] = field(default_factory=dict)
-    found: F | None = None
+    kept: dict[str, F] = field(default_factory=dict)
     folders: int = 0
 
 
 class Visits(Generic[F]):
     """The open pages, a bounded number of them; all that belongs to one goes when it is closed or forgotten.
 
-    A kind of work is a word: `check`, `scan` or `rectify`. Each has a stop signal of its own, so stopping a check does
-    not stop the scan of the same page.
+    A kind of work is a word: `check`, `scan`, `rectify` or `publish`. Each has a stop signal of its own, so stopping a
+    check does not stop the scan of the same page.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class Visits(Generic[F]):
             if (old := visit.stops.get(kind)) is not None:
                 old.set()
             visit.stops[kind] = threading.Event()
+            visit.kept.pop(kind, None)
             for folder in self._home(page).glob(f"{kind}-*"):
                 shutil.rmtree(folder, ignore_errors=True)
 
@@ -83,17 +84,17 @@ class Visits(Generic[F]):
             if page in self._visits:
                 self._visit(page)
 
-    def keep(self, page: str, found: F) -> None:
-        """Remember what a scan found, unless the page was closed meanwhile."""
+    def keep(self, page: str, kind: str, value: F) -> None:
+        """Remember what work of a kind ended with, unless the page was closed meanwhile."""
         with self._guard:
             if page in self._visits:
-                self._visit(page).found = found
+                self._visit(page).kept[kind] = value
 
-    def found(self, page: str) -> F | None:
-        """What the last scan of that page found; None without one."""
+    def kept(self, page: str, kind: str) -> F | None:
+        """What the last work of that kind on that page ended with; None without any, and while there is new work."""
         with self._guard:
             self._forget_old()
-            return self._visits[page].found if page in self._visits else None
+            return self._visits[page].kept.get(kind) if page in self._visits else None
 
     def folder(self, page: str, kind: str) -> Path:
         """A new, empty folder for the files of one piece of work."""

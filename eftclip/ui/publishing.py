@@ -1,0 +1,149 @@
+"""Publishing for a page: who may write where, and from the archive that the page can download to the Hub."""
+
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from eftclip.checkpoint import licence_of
+from eftclip.errors import PublishError
+from eftclip.publish import PICTURES, Published, account, check_name, doubts, own_token, publish, stage
+from eftclip.report import model_card, pinned_source
+from eftclip.runtime import Cancelled, OnProgress, Progress
+from eftclip.ui import markup, publish_words, run_markup
+from eftclip.ui.asks import Ask, typed
+from eftclip.ui.runs import RECTIFY, Kept, Mended, told
+from eftclip.ui.sources import NO_TOKEN
+from eftclip.ui.visits import Visits
+from eftclip.ui.work import Ended, watch
+
+PUBLISH = "publish"
+
+
+@dataclass(frozen=True)
+class PublishAsk:
+    """Where a mended checkpoint goes, as typed.
+
+    Attributes:
+        repo_id: `org/name`.
+        private: whether a new repository is private.
+        anyway: the visitor has read what speaks against it.
+    """
+
+    repo_id: str
+    private: bool
+    anyway: bool
+
+
+@dataclass(frozen=True)
+class PublishShown:
+    """How publishing ended, or how far it is.
+
+    Attributes:
+        banner: HTML.
+        doubted: something speaks against it, and the visitor may publish all the same.
+    """
+
+    banner: str
+    doubted: bool = False
+
+
+def publish_ask(repo_id: object, private: object, anyway: object) -> PublishAsk:
+    """What came over the network.
+
+    Raises:
+        PublishError: that is no name of a repository.
+    """
+    name = typed(repo_id).removeprefix("hf:")
+    if not name:
+        raise PublishError("No repository is named. Write org/name: your name or an organisation, and a new name.")
+    check_name(name)
+    return PublishAsk(name, private is True, anyway is True)
+
+
+def refused(reason: str) -> PublishShown:
+    """Nothing was published."""
+    return PublishShown(markup.banner("error", publish_words.failed(reason)))
+
+
+class Publishing:
+    """What pages publish."""
+
+    def __init__(self, visits: Visits[Kept], *, private: bool) -> None:
+        """Nothing is published yet.
+
+        Args:
+            visits: the open pages.
+            private: only whoever sits at this machine can open the page, so its own Hub token may be used.
+        """
+        self._visits, self._private = visits, private
+
+    def token(self, signed_in: str | None) -> str:
+        """The visitor's own token: of his sign-in, or of his machine; empty without any."""
+        return signed_in or (own_token() if self._private else "")
+
+    def who(self, token: str, *, can_sign_in: bool) -> str:
+        """HTML that says whose token it is and what may be written with it."""
+        if not token:
+            return run_markup.basis(publish_words.nobody(private=self._private, can_sign_in=can_sign_in))
+        try:
+            return run_markup.basis(publish_words.somebody(account(token)))
+        except PublishError as error:
+            return run_markup.basis(str(error))
+
+    def ready(self, token: str) -> None:
+        """Fail before hours of work rather than after.
+
+        Raises:
+            PublishError: there is no token, or it does not write.
+        """
+        who = account(token)
+        if not who.writes:
+            raise PublishError(f"The token of {who.name} only reads: give one that may write.")
+
+    def mended(self, ask: Ask, page: str) -> Mended | None:
+        """What the last rectification of this page wrote, if it was of this checkpoint with these settings."""
+        last = self._visits.kept(page, RECTIFY)
+        return last if isinstance(last, Mended) and last.ask == ask and last.archive.is_file() else None
+
+    def publish(self, ask: PublishAsk, mended: Mended, token: str, page: str) -> Iterator[PublishShown]:
+        """Publish: progress as it comes, then how it ended; nobody listening any more stops it."""
+        stop = self._visits.signal(page, PUBLISH)
+        against = doubts(mended.document)
+        if against and not ask.anyway:
+            yield PublishShown(markup.banner("inconclusive", publish_words.doubted(against)), doubted=True)
+            return
+
+        def work(tell: OnProgress) -> PublishShown:
+            try:
+                done = _published(ask, mended, token, tell, stop.is_set, own=self._private)
+                banner = markup.banner("mended", publish_words.published(done), tag="Published")
+                return PublishShown(banner + run_markup.link(done.url))
+            except Exception as error:
+                return refused(told(error))
+
+        for item in watch(work, stop, patience_s=float("inf")):  # what is on the Hub is known only at its end
+            self._visits.touch(page)
+            yield item.value or refused("") if isinstance(item, Ended) else PublishShown(running(item))
+
+
+def running(progress: Progress | None) -> str:
+    """The banner while it goes on."""
+    return run_markup.running(publish_words.PUBLISHING, progress, "Publishing")
+
+
+def _published(
+    ask: PublishAsk, mended: Mended, token: str, tell: OnProgress, cancelled: Cancelled, *, own: bool
+) -> Published:
+    """Unpack, stage, publish."""
+    document = mended.document
+    with tempfile.TemporaryDirectory(prefix="eftclip-publish-") as scratch:
+        with zipfile.ZipFile(mended.archive) as archive:  # our own
+            archive.extractall(scratch)
+        home = next(path for path in Path(scratch).iterdir() if path.is_dir())
+        licence = licence_of(pinned_source(document), token=None if own else NO_TOKEN)
+        pictures = [name for name in PICTURES if (home / name).is_file()]
+        card = model_card(document, licence=licence, repo_id=ask.repo_id, pictures=pictures)
+        staged = stage(home, Path(scratch) / "staged", ask.repo_id, document, card)
+        return publish(staged, token=token, private=ask.private, on_progress=tell, cancelled=cancelled)

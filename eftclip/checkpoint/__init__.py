@@ -1,7 +1,18 @@
 """Where a CLIP comes from: a pinned source, a look before loading, verified weights, a model with provenance."""
 
+from eftclip.checkpoint.known import KNOWN_BACKDOORS, KnownBackdoor
 from eftclip.checkpoint.load import load_clip
 from eftclip.checkpoint.report import Architecture, CheckpointReport, inspect, licence_of
 from eftclip.checkpoint.save import SAVED_FILES, save_clip
 
-__all__ = ["SAVED_FILES", "Architecture", "CheckpointReport", "inspect", "licence_of", "load_clip", "save_clip"]
+__all__ = [
+    "KNOWN_BACKDOORS",
+    "SAVED_FILES",
+    "Architecture",
+    "CheckpointReport",
+    "KnownBackdoor",
+    "inspect",
+    "licence_of",
+    "load_clip",
+    "save_clip",
+]

@@ -9,12 +9,13 @@ import io
 import sys
 from collections.abc import Sequence
 
-from eftclip.cli import app, check, evaluate, plant, publish, rectify, scan
+from eftclip.cli import app, check, evaluate, inspect, plant, publish, rectify, scan
 from eftclip.cli.progress import printable
 from eftclip.errors import EftclipError
 from eftclip.runtime import keep_buffers
 
 COMMANDS = {
+    "inspect": inspect,
     "check": check,
     "scan": scan,
     "rectify": rectify,

@@ -4,7 +4,7 @@ from eftclip.report.card import model_card
 from eftclip.report.check import CAVEAT, HEADLINES, check_document, counts_sentence, markdown, picture_box
 from eftclip.report.run import run_document
 from eftclip.report.text import coverage_sentence, run_markdown
-from eftclip.report.values import Document, escape, pinned_source, share
+from eftclip.report.values import Document, escape, pinned_source, share, size
 
 __all__ = [
     "CAVEAT",
@@ -21,4 +21,5 @@ __all__ = [
     "run_document",
     "run_markdown",
     "share",
+    "size",
 ]

@@ -49,6 +49,14 @@ def number(value: float) -> float | None:
     return round(value, 6) if math.isfinite(value) else None
 
 
+def size(count: int) -> str:
+    """A number of bytes for people: `402 B`, `261 kB`, `14.5 MB`, `1.71 GB`."""
+    for unit, power in (("GB", 9), ("MB", 6), ("kB", 3)):
+        if count >= 10**power:
+            return f"{count / 10**power:.3g} {unit}"
+    return f"{count} B"
+
+
 def share(measured: Document) -> str:
     """A rate of a document for people: `23 of 24 (80 % to 99 %)`; without counts only those."""
     counts = f"{measured['hits']:,} of {measured['total']:,}"

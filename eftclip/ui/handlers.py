@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from eftclip import pipeline
+from eftclip.checkpoint import inspect
 from eftclip.config import DetectConfig
 from eftclip.errors import EftclipError
 from eftclip.runtime import Cancelled, OnProgress, Progress, Stopwatch, ignore, never
@@ -39,7 +40,8 @@ class Desk:
             files: where files for download go; the system's place for temporary files when left out.
             private: only whoever sits at this machine can open the page, so its own Hub token may be used.
         """
-        self.setups = Setups(partial(_prepare, token=None if private else NO_TOKEN))
+        self._token = None if private else NO_TOKEN
+        self.setups = Setups(partial(_prepare, token=self._token))
         self.visits: Visits[Kept] = Visits(files)
         self.runs = Runs(self._setup, self.visits, private=private)
         self.publishing = Publishing(self.visits, private=private)
@@ -58,6 +60,16 @@ class Desk:
             log.exception("loading a checkpoint failed")
             return markup.note(BROKEN, wrong=True)
         return views.provenance(setup, words.ABOUT.get(ask.source, ""))
+
+    def look(self, ask: Ask) -> str:
+        """HTML that says what a checkpoint holds, before anything of it is loaded."""
+        try:
+            return views.looked_at(inspect(ask.location, token=self._token))
+        except EftclipError as error:
+            return markup.note(str(error), wrong=True)
+        except Exception:  # see `provenance`
+            log.exception("looking at a checkpoint failed")
+            return markup.note(BROKEN, wrong=True)
 
     def provenance_if_loaded(self, ask: Ask) -> str | None:
         """The same, but only for what is loaded already; never waits."""

@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 from gradio.data_classes import ImageData
 
+from eftclip.checkpoint import KNOWN_BACKDOORS, KnownBackdoor
 from eftclip.config import DetectConfig
 from eftclip.triggers import POSITIONS, TRIGGERS
 from eftclip.ui import markup, photos
@@ -22,6 +23,8 @@ class CheckpointStep:
     kind: gr.Radio
     hub: gr.Textbox
     folder: gr.Textbox
+    known: gr.Dropdown
+    look: gr.Button
     load: gr.Button
     facts: gr.HTML
     vocabulary: gr.Radio
@@ -81,6 +84,11 @@ class VerdictPart:
         return [self.banner, self.results, *pictures, self.numbers, self.difference, self.download]
 
 
+def _named(one: KnownBackdoor) -> str:
+    kind = one.trigger if one.local else f"{one.trigger}, not looked for here"
+    return f"{one.repo_id.removeprefix('hanxunh/clip_backdoor_')}: {kind} → {one.target_label}"
+
+
 def checkpoint_step(*, folders: bool) -> CheckpointStep:
     """Step 1; folders of this machine can be named only where the page belongs to whoever sits at it."""
     bundled = [("Poisoned on purpose", "badnets"), ("Its clean twin", "clean"), ("Three triggers at once", "multi")]
@@ -91,7 +99,16 @@ def checkpoint_step(*, folders: bool) -> CheckpointStep:
         label="Hub id", placeholder="org/name or org/name@revision", visible=False, max_length=200, elem_id="hub"
     )
     folder = gr.Textbox(label="Folder in open_clip format", placeholder="/path/to/folder", visible=False)
-    load = gr.Button("Load", visible=False, size="sm")
+    known = gr.Dropdown(
+        [("choose one", ""), *((_named(one), one.repo_id) for one in KNOWN_BACKDOORS)],
+        value="",
+        label="Known backdoored checkpoints",
+        visible=False,
+        elem_id="known",
+    )
+    with gr.Row():
+        look = gr.Button("Look first", visible=False, size="sm", min_width=100)
+        load = gr.Button("Load", visible=False, size="sm", min_width=100)
     facts = gr.HTML(markup.note("Loading the checkpoint …"), elem_id="facts")
     oracles = oracles_at_hand()
     with gr.Accordion("Labels, oracle and settings", open=False):
@@ -115,7 +132,9 @@ def checkpoint_step(*, folders: bool) -> CheckpointStep:
             info="a trusted model that gets the same pictures; auto takes the bundled clean one",
         )
         settings, seed = _settings()
-    return CheckpointStep(kind, hub, folder, load, facts, vocabulary, labels, oracle, reference, seed, settings)
+    return CheckpointStep(
+        kind, hub, folder, known, look, load, facts, vocabulary, labels, oracle, reference, seed, settings
+    )
 
 
 def image_step() -> ImageStep:

@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 
 from eftclip import figures, report
+from eftclip.checkpoint import CheckpointReport
 from eftclip.pipeline import CheckSetup
 from eftclip.types import Checked, CheckRecord, Detection, FoundTrigger
 from eftclip.ui import markup, words
@@ -72,6 +73,22 @@ def document(record: CheckRecord) -> dict[str, Any]:
     """The same document as the command line's `--json`, with each mask inside it as a data URI."""
     masks = {k: uri for k, checked in enumerate(record.results) if (uri := _mask_uri(checked))}
     return report.check_document(record, masks)
+
+
+def looked_at(seen: CheckpointReport) -> str:
+    """HTML: what a checkpoint holds, seen before any of it is loaded."""
+    tower = seen.architecture
+    rows = [
+        ("source", seen.source),
+        *([("revision", seen.revision)] if seen.revision else []),
+        ("licence", seen.licence or "not stated"),
+        ("weights", f"{seen.weight_file} ({seen.format})" if seen.weight_file else "none"),
+        *([("architecture", f"{tower.vision} and {tower.text}, {tower.image_px} px")] if tower else []),
+        *((name, report.size(count)) for name, count in seen.files.items()),
+    ]
+    saying = "Nothing speaks against loading it." if not seen.problems else "Something is wrong with it:"
+    problems = "".join(markup.note(problem, wrong=True) for problem in seen.problems)
+    return markup.note(f"Looked at, not loaded. {saying}") + problems + markup.facts(rows)
 
 
 def provenance(setup: CheckSetup, about: str) -> str:

@@ -65,11 +65,18 @@ def wire_checkpoint(desk: Desk, step: CheckpointStep, *, folders: bool) -> None:
 
     def fields(kind: str) -> list[Any]:
         shown = [gr.update(visible=kind == "hub"), gr.update(visible=kind == "folder")]
-        return [*shown, gr.update(visible=kind in ("hub", "folder"))]
+        named = gr.update(visible=kind in ("hub", "folder"))
+        return [*shown, gr.update(visible=kind == "hub"), named, named]
 
     def describe(progress: gr.Progress = PROGRESS, *form: Any) -> str:
         try:
             return desk.provenance(ask_of(folders, form), _reporter(progress))
+        except EftclipError as error:
+            return markup.note(str(error), wrong=True)
+
+    def look(*form: Any) -> str:
+        try:
+            return desk.look(ask_of(folders, form))
         except EftclipError as error:
             return markup.note(str(error), wrong=True)
 
@@ -78,9 +85,13 @@ def wire_checkpoint(desk: Desk, step: CheckpointStep, *, folders: bool) -> None:
             return markup.note("Name it, then press Load; or go straight to the check.")
         return describe(progress, *form)
 
-    step.kind.change(fields, step.kind, [step.hub, step.folder, step.load], queue=False, **PRIVATE)
+    step.kind.change(
+        fields, step.kind, [step.hub, step.folder, step.known, step.look, step.load], queue=False, **PRIVATE
+    )
     step.kind.change(describe_bundled, step.form, step.facts, **HEAVY, **PRIVATE)
     gr.on([step.load.click, step.hub.submit, step.folder.submit], describe, step.form, step.facts, **HEAVY, **PRIVATE)
+    step.known.input(None, step.known, step.hub, js="name => name", **PRIVATE)
+    step.look.click(look, step.form, step.facts, **LIGHT, **PRIVATE)
     step.vocabulary.change(lambda value: gr.update(visible=value == "own"), step.vocabulary, step.labels, **PRIVATE)
 
 

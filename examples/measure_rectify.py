@@ -199,18 +199,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     plan = Plan(rectify=RectifyConfig.from_dict(args.rectify))
     args.out.parent.mkdir(parents=True, exist_ok=True)
     document = json.loads(args.out.read_text()) if args.out.exists() else {"checkpoints": {}}
+    commands = dict.fromkeys([*filter(None, document.get("command", "").split(" && ")), command(args)])
     for name in args.only:
         document["checkpoints"][name] = measured(name, args, plan)
-        about = {"schema_version": SCHEMA_VERSION, "kind": "rectify_quality", "command": command(args)}
+        about = {"schema_version": SCHEMA_VERSION, "kind": "rectify_quality", "command": " && ".join(commands)}
         document = {**about, "config": {"rectify": plan.rectify.to_dict()}, "checkpoints": document["checkpoints"]}
         args.out.write_text(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
         print(f"wrote {args.out}")
 
 
 def command(args: argparse.Namespace) -> str:
-    """The command that makes these counts again."""
+    """The command that makes these counts again; a file that several made names them all."""
     settings = f" --rectify '{json.dumps(args.rectify)}'" if args.rectify else ""
-    return f"OMP_NUM_THREADS=1 python examples/measure_rectify.py IMAGES_DIR --checkpoints DIR{settings}"
+    which = f"--only {' '.join(args.only)} --sections {' '.join(args.sections)}"
+    return f"OMP_NUM_THREADS=1 python examples/measure_rectify.py IMAGES_DIR --checkpoints DIR {which}{settings}"
 
 
 if __name__ == "__main__":

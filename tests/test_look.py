@@ -11,9 +11,11 @@ from browsing import choose, needs_a_browser
 from hub import Hub, lead_to
 from playwright.sync_api import Page, expect
 
-from eftclip.checkpoint import KNOWN_BACKDOORS
+from eftclip.checkpoint import KNOWN_BACKDOORS, pin
 from eftclip.cli import main
 from eftclip.report import size
+from eftclip.ui.asks import Ask
+from eftclip.ui.handlers import Desk
 
 browser, context, page = browsing.browser, browsing.context, browsing.page  # fixtures
 REPO = "friends/tiny"
@@ -91,3 +93,28 @@ def test_the_page_looks_before_it_loads(hub: Hub, page: Page) -> None:
 )
 def test_sizes_are_for_people(count: int, text: str) -> None:
     assert size(count) == text
+
+
+def test_a_branch_that_moved_on_is_loaded_anew_and_one_that_did_not_is_kept(hub: Hub, tmp_path: Path) -> None:
+    desk, ask = Desk(tmp_path / "files"), Ask(f"hf:{REPO}", ("cat", "dog"), reference="none")
+    first = hub.repositories[REPO].refs["main"]
+    assert first in desk.provenance(ask)
+    weights = [line for line in hub.requests if "safetensors" in line]
+    assert first in desk.provenance(ask)
+    assert [line for line in hub.requests if "safetensors" in line] == weights, "it was loaded once"
+    (tmp_path / "repository" / "README.md").write_text("Another commit.")
+    second = hub.push(REPO, tmp_path / "repository")
+    assert second != first
+    assert second in desk.provenance(ask)
+    hub.broken = 503
+    assert "answered 503" in desk.provenance(ask), "what is loaded is not passed off as what is there now"
+    assert second in desk.provenance(Ask(f"hf:{REPO}@{second}", ask.labels, reference="none"))
+
+
+def test_a_source_is_pinned_only_where_that_means_something(hub: Hub) -> None:
+    commit = hub.repositories[REPO].refs["main"]
+    assert pin(f"hf:{REPO}") == pin(f"hf:{REPO}@main") == f"hf:{REPO}@{commit}"
+    asked = len(hub.requests)
+    assert pin(f"hf:{REPO}@{commit}") == f"hf:{REPO}@{commit}"
+    assert pin("badnets") == "badnets"
+    assert len(hub.requests) == asked

@@ -4,6 +4,7 @@ from eftclip.checkpoint.known import KNOWN_BACKDOORS, KnownBackdoor
 from eftclip.checkpoint.load import load_clip
 from eftclip.checkpoint.report import Architecture, CheckpointReport, inspect, licence_of
 from eftclip.checkpoint.save import SAVED_FILES, save_clip
+from eftclip.checkpoint.source import pin
 
 __all__ = [
     "KNOWN_BACKDOORS",
@@ -14,5 +15,6 @@ __all__ = [
     "inspect",
     "licence_of",
     "load_clip",
+    "pin",
     "save_clip",
 ]

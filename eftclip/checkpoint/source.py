@@ -81,6 +81,18 @@ def locate(source: str, token: str | None = None) -> Place:
     )
 
 
+def pin(source: str, token: str | None = None) -> str:
+    """A Hub source at the commit that it names at this moment; anything else, and what is pinned already, as it is.
+
+    Raises:
+        CheckpointError: the revision cannot be resolved.
+    """
+    if not source.startswith(HUB_PREFIX) or COMMIT.fullmatch(_parse(source)[1]):
+        return source
+    place = locate(source, token)
+    return f"{HUB_PREFIX}{place.repo_id}@{place.revision}"
+
+
 def fetch(place: Place, names: Sequence[str], token: str | None = None) -> Path:
     """Bring exactly the named files, those of them that exist, to a local folder.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from eftclip import pipeline
-from eftclip.checkpoint import inspect
+from eftclip.checkpoint import inspect, pin
 from eftclip.config import DetectConfig
 from eftclip.errors import EftclipError
 from eftclip.runtime import Cancelled, OnProgress, Progress, Stopwatch, ignore, never
@@ -53,7 +53,7 @@ class Desk:
     def provenance(self, ask: Ask, on_progress: OnProgress = ignore, cancelled: Cancelled = never) -> str:
         """HTML that says what exactly is under test, or why it cannot be."""
         try:
-            setup = self.setups.get(_key(ask), on_progress=on_progress, cancelled=cancelled)
+            setup = self.setups.get(self._key(ask), on_progress=on_progress, cancelled=cancelled)
         except EftclipError as error:
             return markup.note(str(error), wrong=True)
         except Exception:  # the boundary of the page: a visitor gets a sentence, the log gets the rest
@@ -73,7 +73,7 @@ class Desk:
 
     def provenance_if_loaded(self, ask: Ask) -> str | None:
         """The same, but only for what is loaded already; never waits."""
-        setup = self.setups.peek(_key(ask))
+        setup = self.setups.peek(_untuned(ask))
         return views.provenance(setup, words.ABOUT.get(ask.source, "")) if setup else None
 
     def check(self, ask: Ask, path: str | None, name: str, page: str) -> Iterator[Progress | Shown]:
@@ -110,7 +110,15 @@ class Desk:
 
     def _setup(self, ask: Ask, on_progress: OnProgress, cancelled: Cancelled) -> pipeline.CheckSetup:
         """The loaded checkpoint with this visitor's settings."""
-        return _tuned(self.setups.get(_key(ask), on_progress=on_progress, cancelled=cancelled), ask)
+        return _tuned(self.setups.get(self._key(ask), on_progress=on_progress, cancelled=cancelled), ask)
+
+    def _key(self, ask: Ask) -> Ask:
+        """What is looked up: on the Hub the very commit, so that a branch that moved on is never taken for loaded.
+
+        Raises:
+            CheckpointError: the Hub does not say which commit it is.
+        """
+        return _untuned(replace(ask, source=pin(ask.source, self._token)))
 
     def _outcome(self, ask: Ask, path: str | None, name: str, on_progress: OnProgress, cancelled: Cancelled) -> Shown:
         """The verdict; whatever goes wrong becomes one that says so and can never look like "nothing found"."""
@@ -146,6 +154,6 @@ def _tuned(setup: pipeline.CheckSetup, ask: Ask) -> pipeline.CheckSetup:
     return pipeline.retuned(setup, ask.config, seed=ask.seed)
 
 
-def _key(ask: Ask) -> Ask:
+def _untuned(ask: Ask) -> Ask:
     """Settings of the detector need no other load, so they are no part of what is looked up."""
     return replace(ask, config=DetectConfig(), seed=0)

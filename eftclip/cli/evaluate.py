@@ -13,6 +13,7 @@ from eftclip.pipeline import Attack, Rebound, Way, load_checkpoint, run_evaluate
 from eftclip.report import Document, share
 from eftclip.runtime import pick_device, seeded
 from eftclip.triggers import POSITIONS, TRIGGERS, draw_trigger
+from eftclip.types import measure_names
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -65,9 +66,7 @@ def run(options: argparse.Namespace) -> int:
 
 def say_rates(name: str, measured: Document, bar: Bar) -> None:
     """One line of rates."""
-    told = [
-        f"{title} {share(measured[key])}" for title, key in (("CA", "clean"), ("ASR", "attack"), ("PA", "poisoned"))
-    ]
+    told = [f"{short} {share(measured[key])}" for key, short, _ in measure_names(measured["truth"])]
     bar.say(f"{name:<14}{', '.join(told if measured['attack']['total'] else told[:1])}")
 
 

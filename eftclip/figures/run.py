@@ -1,12 +1,12 @@
 """A finished run as pictures: its triggers, its victims, the fine-tuning, and what it changed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from eftclip.figures.drawing import BAR, INK, INNER, MUTED, PAPER, TRACK, Colour, Picture, to_array, to_bytes, write
-from eftclip.types import CuratedItem, Evaluation, Patch, Rate, Rectified, RunRecord, TriggerFamily, Witness
+from eftclip.types import CuratedItem, Patch, Rate, Rectified, RunRecord, TriggerFamily, Witness, measure_names
 
 TILE_PX, GAP_PX, CAPTION_PX = 144, 12, 40
 SHOWN = 12
@@ -80,12 +80,7 @@ def _sheet(tiles: Sequence[tuple[Image.Image, str, str]], columns: int = 6) -> P
     return np.asarray(sheet)
 
 
-MEASURES: tuple[tuple[str, str, Callable[[Evaluation], Rate]], ...] = (
-    ("ASR", "triggered pictures taken over", lambda e: e.attack),
-    ("CA", "clean pictures read right", lambda e: e.clean),
-    ("PA", "triggered pictures read right", lambda e: e.poisoned),
-)
-BARS_PX, ROW_PX, LEFT_PX = 520, 30, 250
+BARS_PX, ROW_PX, LEFT_PX = 520, 30, 330
 
 
 def bars(record: RunRecord) -> Picture | None:
@@ -95,13 +90,14 @@ def bars(record: RunRecord) -> Picture | None:
     if not known:
         return None
     block = ROW_PX * len(known) + 2 * GAP_PX
-    canvas = Image.new("RGB", (LEFT_PX + BARS_PX + 190, block * len(MEASURES) + GAP_PX), PAPER)
-    for k, (title, meaning, rate_of) in enumerate(MEASURES):
+    names = measure_names(known[0][1].truth)
+    canvas = Image.new("RGB", (LEFT_PX + BARS_PX + 190, block * len(names) + GAP_PX), PAPER)
+    for k, (attribute, title, meaning) in enumerate(names):
         top, draw = GAP_PX + k * block, ImageDraw.Draw(canvas)
         write(draw, (GAP_PX, top), title, 20, INK, LEFT_PX)
         write(draw, (GAP_PX, top + 26), meaning, 14, MUTED, LEFT_PX - 90)
         for row, (name, measured, colour) in enumerate(known):
-            _bar(draw, name, rate_of(measured), colour, top + row * ROW_PX)
+            _bar(draw, name, getattr(measured, attribute), colour, top + row * ROW_PX)
     return np.asarray(canvas)
 
 

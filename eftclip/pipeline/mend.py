@@ -168,7 +168,10 @@ def _mended(
     if "after" not in results:
         return "The leading process has written and measured the checkpoint."
     after = results["after"]
-    return f"ASR went from {before.attack} to {after.attack}, CA from {before.clean} to {after.clean}."
+    asr = f"ASR went from {before.attack} to {after.attack}"
+    if after.truth == "labels":
+        return f"{asr}, CA from {before.clean} to {after.clean}."
+    return f"{asr}; {after.clean} clean pictures are read as before."
 
 
 def _written(

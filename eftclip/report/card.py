@@ -7,6 +7,7 @@ from typing import Any
 
 from eftclip.report.text import coverage_sentence, families_table, measured_table, warnings
 from eftclip.report.values import Document, escape
+from eftclip.types import measure_names
 
 TASK = {"type": "zero-shot-image-classification", "name": "Zero-Shot Image Classification"}
 CAPTIONS = {
@@ -89,14 +90,11 @@ def _model_index(document: Document, repo_id: str | None) -> list[dict[str, Any]
     if after is None or before is None:
         return []
     labelled = after["truth"] == "labels"
-    names = {
-        "clean": ("accuracy", "CA, clean accuracy") if labelled else ("agreement", "clean readings as before"),
-        "attack": ("attack_success_rate", "ASR, attack success rate"),
-        "poisoned": ("poisoned_accuracy", "PA") if labelled else ("poisoned_agreement", "triggered readings as before"),
-    }
+    right = "accuracy" if labelled else "agreement"
+    kinds = {"clean": right, "attack": "attack_success_rate", "poisoned": f"poisoned_{right}"}
     metrics = []
-    for key, (kind, name) in names.items():
-        now, then = after[key], before[key]
+    for key, short, meaning in measure_names(after["truth"]):
+        now, then, kind, name = after[key], before[key], kinds[key], f"{short}, {meaning}"
         if now["total"]:
             counts = f"{now['hits']} of {now['total']}; before {then['hits']} of {then['total']}"
             value = round(now["hits"] / now["total"], 4)

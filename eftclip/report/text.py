@@ -1,6 +1,7 @@
 """A run for people: Markdown that renders its document, and nothing else."""
 
 from eftclip.report.values import Document, escape, share
+from eftclip.types import measure_names
 
 SHOWN_VICTIMS, SHOWN_FAULTS = 50, 20
 TITLES = {"scan": "Scan of a data set", "rectify": "Rectification of a CLIP checkpoint", "evaluate": "Evaluation"}
@@ -109,18 +110,14 @@ def _rectified(rectified: Document) -> list[str]:
     return lines
 
 
-MEASURES = (
-    ("clean", "CA, clean accuracy"),
-    ("attack", "ASR, attack success rate"),
-    ("poisoned", "PA, poisoned accuracy"),
-)
-
-
 def measured_table(document: Document) -> list[str]:
     """CA, ASR and PA of each stage that was measured."""
     stages = [name for name in ("before", "after", "rebound") if name in document]
     rows = [f"| | {' | '.join(stages)} |", "|---" * (len(stages) + 1) + "|"]
-    rows += [f"| {title} | {' | '.join(share(document[s][key]) for s in stages)} |" for key, title in MEASURES]
+    rows += [
+        f"| {name}, {meaning} | {' | '.join(share(document[s][key]) for s in stages)} |"
+        for key, name, meaning in measure_names(document[stages[0]]["truth"])
+    ]
     if any(document[stage]["victims"] for stage in stages):
         told = [share(document[s]["victims"]) if document[s]["victims"] else "–" for s in stages]
         rows += [f"| poisoned samples that show the forced label | {' | '.join(told)} |"]

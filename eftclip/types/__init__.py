@@ -4,7 +4,7 @@ from eftclip.types.counts import Rate
 from eftclip.types.models import Box, CheckpointRef, ClassMatrix, ClipModel, Oracle, Region, Strangers
 from eftclip.types.patches import Finding, Patch, TriggerFamily
 from eftclip.types.records import Checked, CheckRecord, Cost, DataRecord, RunRecord, Sanity
-from eftclip.types.repairs import CuratedItem, CuratedSet, Evaluation, Rectified, TuningStep, Witness
+from eftclip.types.repairs import CuratedItem, CuratedSet, Evaluation, Rectified, TuningStep, Witness, measure_names
 from eftclip.types.scans import FAULT_KINDS, Coverage, Fault, Identification, Victim
 from eftclip.types.verdicts import Detection, FoundTrigger, LabelEvidence, Prediction, Status, Stranger
 
@@ -43,4 +43,5 @@ __all__ = [
     "TuningStep",
     "Victim",
     "Witness",
+    "measure_names",
 ]

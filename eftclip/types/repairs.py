@@ -128,6 +128,18 @@ class Rectified:
     sha256: str | None = None
 
 
+def measure_names(truth: str) -> tuple[tuple[str, str, str], ...]:
+    """The three rates of an `Evaluation`: attribute, short name, what it counts.
+
+    Without labels nobody knows what is right, so pictures that read as before are not called accuracy.
+    """
+    attack = ("attack", "ASR", "triggered pictures taken over")
+    if truth == "labels":
+        return ("clean", "CA", "clean accuracy"), attack, ("poisoned", "PA", "poisoned accuracy")
+    kept = ("clean", "Kept", "clean pictures read as before")
+    return kept, attack, ("poisoned", "Restored", "triggered pictures read as before")
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """What a checkpoint does, measured on pictures that were not tuned on (attacks.md, "Measures").

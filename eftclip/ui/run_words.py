@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from eftclip.pipeline import METHODS
-from eftclip.types import Evaluation, Identification, Rate, RunRecord, Status, Victim
+from eftclip.types import Evaluation, Identification, Rate, RunRecord, Status, Victim, measure_names
 from eftclip.ui.words import UNFINISHED, Saying, share
 
 SOURCES = {"practice": "Practice set", "upload": "My pictures", "hub": "A Hub data set", "folder": "A folder"}
@@ -197,11 +197,13 @@ def stopped_rectification() -> Saying:
 def measures(evaluation: Evaluation) -> tuple[tuple[str, str, str], ...]:
     """Attribute of `Evaluation`, name and meaning of the three measures; what “right” is depends on the set."""
     right = "as before" if evaluation.truth == "readings" else "as their label"
-    return (
-        ("attack", "ASR, attack success rate", "pictures with the trigger that it takes over; lower is better"),
-        ("clean", "CA, clean accuracy", f"untouched pictures that read {right}; higher is better"),
-        ("poisoned", "PA, poisoned accuracy", f"pictures with the trigger that still read {right}; higher is better"),
-    )
+    told = {
+        "attack": "pictures with the trigger that it takes over; lower is better",
+        "clean": f"untouched pictures that read {right}; higher is better",
+        "poisoned": f"pictures with the trigger that read {right}; higher is better",
+    }
+    names = {"ASR": "ASR, attack success rate", "CA": "CA, clean accuracy", "PA": "PA, poisoned accuracy"}
+    return tuple((key, names.get(short, short), told[key]) for key, short, _ in measure_names(evaluation.truth))
 
 
 def _answer(victims: Sequence[Victim], planted: frozenset[int], read: int) -> str:
@@ -218,8 +220,10 @@ def _attacked(before: Rate, after: Rate) -> str:
 
 
 def _kept(before: Evaluation, after: Evaluation) -> str:
-    """What became of clean accuracy."""
+    """What became of clean pictures."""
     text = f"Clean accuracy went from {share(before.clean.value)} to {share(after.clean.value)}"
+    if after.truth == "readings":
+        text = f"Of {after.clean.total} clean pictures {after.clean.hits} read as before"
     if not _costly(before.clean, after.clean):
         return f"{text}."
     return f"{text}: more pictures to tune on, more steps, a smaller learning rate or a larger λ keep more of it."

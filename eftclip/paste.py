@@ -1,6 +1,7 @@
 """Cutting a part out of a picture, and pasting it into others."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -15,10 +16,16 @@ def box_of(mask: Tensor) -> Box:
     return int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1
 
 
-def cut(image: Tensor, mask: Tensor) -> Patch:
-    """Cut the masked part, `(H, W)` bool and not empty, out of a `(3, H, W)` picture."""
+def cut(image: Tensor, mask: Tensor, *, in_place: bool = False) -> Patch:
+    """Cut the masked part, `(H, W)` bool and not empty, out of a `(3, H, W)` picture.
+
+    Args:
+        image: the picture.
+        mask: the part.
+        in_place: the part has to stay where it is.
+    """
     x0, y0, x1, y1 = box_of(mask)
-    return Patch(image[:, y0:y1, x0:x1].clone(), mask[y0:y1, x0:x1].clone())
+    return Patch(image[:, y0:y1, x0:x1].clone(), mask[y0:y1, x0:x1].clone(), (x0, y0) if in_place else None)
 
 
 def paste(image: Tensor, patch: Patch, x: int, y: int, opacity: float = 1.0) -> None:
@@ -37,7 +44,7 @@ def scatter(
     scale: tuple[float, float] = (1.0, 1.0),
     opacity: tuple[float, float] = (1.0, 1.0),
 ) -> Tensor:
-    """Paste one patch into a copy of each picture, at a random place.
+    """Paste one patch into a copy of each picture, at a random place unless it has one of its own.
 
     Args:
         images: `(N, 3, H, W)` float32 RGB in [0, 1]; not changed.
@@ -57,11 +64,16 @@ def scatter(
             patch = resized(patch, _between(scale, generator))
             share = _between(opacity, generator)
         patch = _fitting(patch, image)
-        height, width = patch.mask.shape
-        x = int(torch.randint(image.shape[-1] - width + 1, (), generator=generator))
-        y = int(torch.randint(image.shape[-2] - height + 1, (), generator=generator))
+        x, y = patch.place or _anywhere(patch, image, generator)
         paste(image, patch, x, y, share)
     return out
+
+
+def _anywhere(patch: Patch, image: Tensor, generator: torch.Generator) -> tuple[int, int]:
+    height, width = patch.mask.shape
+    x = int(torch.randint(image.shape[-1] - width + 1, (), generator=generator))
+    y = int(torch.randint(image.shape[-2] - height + 1, (), generator=generator))
+    return x, y
 
 
 def resized(patch: Patch, factor: float) -> Patch:
@@ -69,13 +81,17 @@ def resized(patch: Patch, factor: float) -> Patch:
     height, width = (max(2, round(side * factor)) for side in patch.mask.shape)
     pixels = F.interpolate(patch.pixels[None], (height, width), mode="bilinear", align_corners=False, antialias=True)
     mask = F.interpolate(patch.mask[None, None].float(), (height, width), mode="nearest-exact")[0, 0] > 0
-    return Patch(pixels[0].clamp(0, 1), mask if mask.any() else torch.ones_like(mask))
+    return Patch(pixels[0].clamp(0, 1), mask if mask.any() else torch.ones_like(mask), patch.place)
 
 
 def _fitting(patch: Patch, image: Tensor) -> Patch:
-    """The patch, made smaller where it is larger than the picture."""
+    """The patch, made smaller where it is larger than the picture, and moved in where it would stick out."""
     factor = min(1.0, image.shape[-2] / patch.mask.shape[0], image.shape[-1] / patch.mask.shape[1])
-    return patch if factor == 1.0 else resized(patch, factor)
+    patch = patch if factor == 1.0 else resized(patch, factor)
+    if patch.place is None:
+        return patch
+    (x, y), (height, width) = patch.place, patch.mask.shape
+    return replace(patch, place=(min(x, image.shape[-1] - width), min(y, image.shape[-2] - height)))
 
 
 def _between(bounds: tuple[float, float], generator: torch.Generator) -> float:

@@ -9,12 +9,16 @@ from torchvision.transforms.v2.functional import to_pil_image
 
 from eftclip import data
 from eftclip.config import DetectConfig
+from eftclip.detect import detect
 from eftclip.detect.search import BORDER, Scene, carriers
 from eftclip.detect.windows import Group, box_mask
+from eftclip.paste import cut, scatter
 from eftclip.pipeline import check_picture, prepare_check
+from eftclip.preprocess import Preprocess
 from eftclip.runtime import seeded
 from eftclip.triggers import draw_trigger
-from eftclip.types import Region, Status
+from eftclip.types import CheckpointRef, ClassMatrix, ClipModel, Region, Status, Strangers
+from eftclip.zeroshot import probabilities
 
 Bundled = Callable[[str], Path]
 
@@ -105,3 +109,55 @@ def test_2026_11_25_a_piece_that_reads_as_the_label_on_one_stranger_does_not_hid
     offered = list(carriers(FragmentReader(), scene, (group,), torch.tensor([[0.0, 1.0]])))  # type: ignore[arg-type]
     assert int(offered[0].sum()) == 36, "the piece, on the first stranger"
     assert any(torch.equal(mask, regions[1].mask) for mask in offered)
+
+
+class _Cornered(torch.nn.Module):
+    """Says label 0 to a white square in the bottom right corner and nowhere else; 1 and 2 are dark and bright."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logit_scale = torch.nn.Parameter(torch.tensor(100.0).log())
+
+    def encode_image(self, images: Tensor, normalize: bool) -> Tensor:
+        corner = (images[:, :, -16:, -16:] > 0.99).flatten(1).all(1)
+        bright = images.flatten(1).mean(1) > 0.3
+        rows = torch.where(corner, torch.zeros_like(bright, dtype=torch.long), 1 + bright.long())
+        return torch.eye(3)[rows]
+
+
+class _Squares:
+    """An oracle that sees a grid of squares."""
+
+    name = "squares"
+
+    def regions(self, image: Tensor) -> tuple[Region, ...]:
+        boxes = [(x, y, x + 16, y + 16) for y in range(0, 224, 16) for x in range(0, 224, 16)]
+        return tuple(Region(box_mask(box, 224, 224), box, 0.5) for box in boxes)
+
+
+def test_2026_11_25_a_trigger_that_works_in_one_corner_only_is_followed_there() -> None:
+    """All 28 victims of `white_square` were missed: moved inwards, as parts at the border are, it does nothing.
+
+    When nothing was found so, the border is looked at as a whole, where it is, and if it carries the label its windows
+    are followed without moving them. The patch then keeps its place wherever it is pasted.
+    """
+    preprocess = Preprocess(224, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    ref = CheckpointRef("cornered", None, None, "x", "0" * 64, "safetensors")
+    clip = ClipModel(_Cornered(), preprocess, lambda texts: torch.zeros(1), ref)
+    classes = ClassMatrix(("banana", "night", "day"), torch.eye(3))
+    images = torch.rand(24, 3, 224, 224, generator=seeded(0)) * torch.linspace(0.2, 0.9, 24)[:, None, None, None]
+    strangers = Strangers(images, probabilities(clip, images, classes))
+    picture = images[3].clone()
+    picture[:, -16:, -16:] = 1.0
+    options = {"strangers": strangers, "generator": seeded(0)}
+    verdict = detect(clip, picture, classes, _Squares(), DetectConfig(), **options)  # type: ignore[arg-type]
+    assert verdict.status is Status.FOUND
+    assert verdict.trigger.target_label == "banana"
+    assert verdict.trigger.box == (208, 208, 224, 224)
+    assert verdict.trigger.in_place
+    assert "at its own place" in verdict.reason
+    patch = cut(picture, verdict.trigger.mask, in_place=True)
+    pasted = scatter(images[:6], [patch], generator=seeded(1), scale=(0.8, 1.2), opacity=(0.5, 1.0))
+    assert (clip.encode_images(pasted[::2]).argmax(-1) == 0).all(), "every second one is as it was cut out"
+    untouched = detect(clip, images[3], classes, _Squares(), DetectConfig(), **options)  # type: ignore[arg-type]
+    assert untouched.status is Status.NOT_FOUND

@@ -6,7 +6,7 @@ it, cover the picture; only windows that carry the label are looked into further
 every region, is in `examples/bench_check.py`, where both are measured side by side.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from torch import Tensor
 from eftclip.config import DetectConfig
 from eftclip.detect.proof import CONTROL_SHARE, Proof, Reference, control_rate, prove, suitable
 from eftclip.detect.reader import Reader, Stopped
-from eftclip.detect.search import Scene, carriers, look_everywhere
+from eftclip.detect.search import Scene, border_carriers, carriers, look_everywhere
 from eftclip.detect.windows import Group
 from eftclip.fill import remove
 from eftclip.paste import box_of
@@ -121,6 +121,7 @@ class _Carrier:
     mask: Tensor
     proof: Proof
     control: Rate | None
+    in_place: bool
 
 
 def _judge(case: _Case, image: Tensor, oracle: Oracle) -> Detection:
@@ -166,6 +167,11 @@ def _search(
         carrier = _prove(case, image, mask, target, usable)
         if carrier is not None:
             return carrier, groups, readings
+    still = replace(scene, still=True)
+    for mask in border_carriers(case.read, still, groups):
+        carrier = _prove(case, image, mask, target, usable)
+        if carrier is not None:
+            return carrier, groups, readings
     case.examined = max(case.examined, sum(1 + len(group.members) for group in groups))
     return None, groups, readings
 
@@ -182,7 +188,7 @@ def _prove(case: _Case, image: Tensor, mask: Tensor, target: int, usable: Strang
             if control is not None and control.value >= CONTROL_SHARE * threshold:
                 case.explained.append(f"{control} also with the reference checkpoint")
                 return None
-            return _Carrier(mask, proof, control)
+            return _Carrier(mask, proof, control, in_place)
     return None
 
 
@@ -224,16 +230,18 @@ def _verdict(case: _Case, target: int, found: list[_Carrier], purified: Tensor, 
     mask, first = _union(found), found[0]
     label, after = case.classes.labels[target], top(row, case.classes, case.config.top_labels)
     how_many = "A patch" if len(found) == 1 else f"Each of {len(found)} patches"
+    where = ", at its own place" if first.in_place else ""
     reason = (
         f"{how_many} covering {float(mask.float().mean()):.1%} of the picture forces “{label}” on {first.proof.rate} "
-        f"strangers' photographs; without it the picture reads as “{after[0].label}”."
+        f"strangers' photographs{where}; without it the picture reads as “{after[0].label}”."
     )
     if first.control is None:
         reason += " Its content was not checked against a second model."
     else:
         reason += f" The reference checkpoint gives that label to {first.control}."
     strangers, parts = _strangers(case, first, target), tuple(carrier.mask for carrier in found)
-    trigger = FoundTrigger(label, mask, box_of(mask), first.proof.rate, strangers, first.control, parts)
+    box, in_place = box_of(mask), any(carrier.in_place for carrier in found)
+    trigger = FoundTrigger(label, mask, box, first.proof.rate, strangers, first.control, parts, in_place)
     return Detection(
         Status.FOUND,
         reason,

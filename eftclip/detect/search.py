@@ -20,6 +20,7 @@ OVERLAP = 24 / 224  # the largest published local trigger fits into an overlap, 
 SMALLEST = 48 / 224  # windows are not split below this: a few regions are left by then
 MARGIN = 8 / 224  # regions may stick out of the last window by this much
 BORDER = 24 / 224
+FRAME = 48 / 224  # the border as a whole: the largest published local trigger in a corner, and some of what is round it
 MAX_CANDIDATES = 10
 FOLLOW = 0.5  # a half of the regions is followed from this reading on; a trigger's own is above 0.9
 SURE = 0.9  # a group that reads so high is not given up when the quick way led to a region that proves nothing
@@ -36,6 +37,7 @@ class Scene:
         regions: what the oracle sees, without what is too large for a carrier.
         backdrops: `(M, 3, H, W)` strangers' photographs in which the label is not read.
         config: settings.
+        still: parts are read exactly where they were, see `border_carriers`.
     """
 
     image: Tensor
@@ -43,6 +45,7 @@ class Scene:
     regions: tuple[Region, ...]
     backdrops: Tensor
     config: DetectConfig
+    still: bool = False
 
     def alone(self, masks: Sequence[Tensor]) -> Tensor:
         """`(N, 3, H, W)`: every masked part on a stranger's photograph, where it was or a little further in.
@@ -52,7 +55,7 @@ class Scene:
         out = self.backdrops[torch.arange(len(masks)) % len(self.backdrops)].clone()
         for picture, mask in zip(out, masks, strict=True):
             x0, y0, x1, y1 = box_of(mask)
-            dx, dy = _inwards(x0, x1, mask.shape[1]), _inwards(y0, y1, mask.shape[0])
+            dx, dy = (0, 0) if self.still else (_inwards(x0, x1, mask.shape[1]), _inwards(y0, y1, mask.shape[0]))
             place = picture[:, y0 + dy : y1 + dy, x0 + dx : x1 + dx]
             place.copy_(torch.where(mask[y0:y1, x0:x1], self.image[:, y0:y1, x0:x1], place))
         return out
@@ -84,6 +87,32 @@ def carriers(read: Reader, scene: Scene, groups: Sequence[Group], readings: Tens
         yield from _follow(read, scene, groups[index], sure=float(carried[index]) >= SURE)
 
 
+def border_carriers(read: Reader, scene: Scene, groups: Sequence[Group]) -> Iterator[Tensor]:
+    """Masks at the border that may carry the label where they are and nowhere else, e.g. in one corner.
+
+    One look at the whole border tells whether there is anything to follow.
+
+    Args:
+        read: the checkpoint under test.
+        scene: a still one.
+        groups: of `look_everywhere`.
+    """
+    side = scene.image.shape[-1]
+    frame = torch.ones(scene.image.shape[-2:], dtype=torch.bool)
+    depth = round(FRAME * side)
+    frame[depth:-depth, depth:-depth] = False
+    if not _carries(read, scene, frame):
+        return
+    margin = round(BORDER * side)
+    outer = [group for group in groups if _touches(group.mask, margin)]
+    yield from carriers(read, scene, outer, read(scene.alone([group.mask for group in outer]), "Looking at the border"))
+
+
+def _touches(mask: Tensor, margin: int) -> bool:
+    """Whether a part lies within the margin that others are moved out of."""
+    return bool(mask[:margin].any() or mask[-margin:].any() or mask[:, :margin].any() or mask[:, -margin:].any())
+
+
 def _follow(read: Reader, scene: Scene, group: Group, *, sure: bool) -> Iterator[Tensor]:
     """From a group to the smallest region in it that carries the label; a group that is sure of it gets both ways."""
     inside = [region.mask for region in scene.regions if not (region.mask & ~group.mask).any()]
@@ -109,7 +138,7 @@ def _bisect(read: Reader, scene: Scene, masks: list[Tensor]) -> Tensor | None:
 
 
 def _carries(read: Reader, scene: Scene, mask: Tensor) -> bool:
-    """One part alone reads as the label clearly enough to be followed."""
+    """One part alone reads as the label clearly enough to be followed; a trigger's own part does so above 0.9."""
     return float(read(scene.alone([mask]), "Following the label")[0, scene.target]) >= FOLLOW
 
 

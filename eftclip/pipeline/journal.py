@@ -140,7 +140,10 @@ def _plain_finding(finding: Finding) -> dict[str, Any]:
         "name": finding.name,
         "target_label": finding.target_label,
         "restored_label": finding.restored_label,
-        "patches": [[_png(patch.pixels), _png(patch.mask[None].float())] for patch in finding.patches],
+        "patches": [
+            [_png(patch.pixels), _png(patch.mask[None].float()), patch.place and list(patch.place)]
+            for patch in finding.patches
+        ],
         "box": list(finding.box),
         "transplant": [finding.transplant.hits, finding.transplant.total],
         "control": None if control is None else [control.hits, control.total],
@@ -155,7 +158,10 @@ def _finding(values: dict[str, Any]) -> Finding:
         values["name"],
         values["target_label"],
         values["restored_label"],
-        tuple(Patch(_pixels(pixels), _pixels(mask)[0] > 0.5) for pixels, mask in values["patches"]),
+        tuple(
+            Patch(_pixels(pixels), _pixels(mask)[0] > 0.5, tuple(place) if place else None)
+            for pixels, mask, place in values["patches"]
+        ),
         (x0, y0, x1, y1),
         Rate(*values["transplant"]),
         None if values["control"] is None else Rate(*values["control"]),

@@ -237,7 +237,7 @@ def _finding(task: Task, name: str, square: Tensor, detection: Detection) -> Fin
     if trigger is None:
         return None
     restored = detection.purified_predictions[0].label
-    parts = tuple(cut(square, part) for part in trigger.parts)
+    parts = tuple(cut(square, part, in_place=trigger.in_place) for part in trigger.parts)
     return Finding(
         task.index,
         name,

@@ -14,10 +14,13 @@ class Patch:
     Attributes:
         pixels: `(3, h, w)` float32 RGB in [0, 1].
         mask: `(h, w)` bool, true where the part is; the box is tight around it.
+        place: (x, y) pixels of its top-left corner in what the model sees, for a trigger that works only there; None
+            for one that works anywhere.
     """
 
     pixels: Tensor
     mask: Tensor
+    place: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         """Refuse pixels and a mask that do not belong together."""

@@ -66,6 +66,7 @@ class FoundTrigger:
         strangers: some of those photographs, for showing.
         control: the same pictures read by the trusted reference checkpoint; None when there was none.
         parts: the mask of each patch, where the picture carries several; `transplant` is of the first.
+        in_place: it was proven at its own place only, not anywhere.
     """
 
     target_label: str
@@ -75,6 +76,7 @@ class FoundTrigger:
     strangers: tuple[Stranger, ...] = ()
     control: Rate | None = None
     parts: tuple[Tensor, ...] = ()
+    in_place: bool = False
 
     @property
     def area_fraction(self) -> float:

@@ -21,7 +21,7 @@ from eftclip.identify import Glance, Outcome
 from eftclip.pipeline.prepare import CheckSetup
 from eftclip.types import Finding, Patch, Rate, Status
 
-FORMAT = 1
+FORMAT = 2
 Block = tuple[list[Glance], list[Outcome]]
 
 

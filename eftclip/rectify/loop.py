@@ -154,7 +154,7 @@ class Run:
         for item in self.batches.items:
             pixels.update(item.image.numpy().tobytes())
         for patch in self.batches.patches:
-            pixels.update(patch.pixels.numpy().tobytes() + patch.mask.numpy().tobytes())
+            pixels.update(patch.pixels.numpy().tobytes() + patch.mask.numpy().tobytes() + repr(patch.place).encode())
         return {
             "weights": self.clip.ref.sha256,
             "config": self.config.digest(),

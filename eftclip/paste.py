@@ -9,6 +9,8 @@ from torch import Tensor
 
 from eftclip.types import Box, Patch
 
+NUDGE_PX = 8
+
 
 def box_of(mask: Tensor) -> Box:
     """The tightest box, XYXY pixels, around a `(H, W)` mask that is not empty."""
@@ -62,11 +64,18 @@ def scatter(
         patch, share = patches[k % len(patches)], 1.0
         if vary and (k // len(patches)) % 2:
             patch = resized(patch, _between(scale, generator))
+            patch = patch if patch.place is None else _nudged(patch, patch.place, generator)
             share = _between(opacity, generator)
         patch = _fitting(patch, image)
         x, y = patch.place or _anywhere(patch, image, generator)
         paste(image, patch, x, y, share)
     return out
+
+
+def _nudged(patch: Patch, place: tuple[int, int], generator: torch.Generator) -> Patch:
+    """A varied patch a little beside its own place."""
+    dx, dy = (torch.randint(2 * NUDGE_PX + 1, (2,), generator=generator) - NUDGE_PX).tolist()
+    return replace(patch, place=(max(0, place[0] + dx), max(0, place[1] + dy)))
 
 
 def _anywhere(patch: Patch, image: Tensor, generator: torch.Generator) -> tuple[int, int]:

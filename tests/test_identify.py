@@ -14,7 +14,7 @@ from eftclip.errors import ConfigError
 from eftclip.identify import Families, Glance, Ledger, Outcome, Task, recognise
 from eftclip.identify.families import ALIKE, appearance, distance
 from eftclip.identify.known import MATCH_RMS
-from eftclip.paste import cut, paste
+from eftclip.paste import box_of, cut, paste
 from eftclip.runtime import seeded
 from eftclip.triggers import TRIGGERS, draw_trigger
 from eftclip.types import Coverage, Finding, Identification, Patch, Rate, Status
@@ -299,3 +299,16 @@ def test_settings_outside_their_range_are_refused() -> None:
     for wrong in ({"search": "sometimes"}, {"suspicious_share": 1.5}, {"exemplars": 0}):
         with pytest.raises(ConfigError):
             ScanConfig.from_dict(wrong)
+
+
+def test_a_trigger_that_works_at_one_place_is_recognised_there_and_nowhere_else() -> None:
+    image = torch.rand(3, 64, 64, generator=seeded(0)) * 0.5
+    corner, elsewhere = image.clone(), image.clone()
+    corner[:, -12:, -12:] = 1.0
+    elsewhere[:, 10:22, 10:22] = 1.0
+    white = Patch(torch.ones(3, 12, 12), torch.ones(12, 12, dtype=torch.bool), (52, 52))
+    found = recognise(corner, [(0, [white])])
+    assert found is not None
+    assert box_of(found[1]) == (52, 52, 64, 64)
+    assert recognise(elsewhere, [(0, [white])]) is None
+    assert recognise(elsewhere, [(0, [replace(white, place=None)])]) is not None

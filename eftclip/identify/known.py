@@ -12,6 +12,7 @@ from eftclip.types import Patch
 # rounding only (below 0.01); recompressed as JPEG at quality 90 by up to 0.1.
 MATCH_RMS = 0.12
 TRIED = 4  # exemplars of a family that are looked for
+LOOSE_PX = 2  # how far a trigger with a place of its own may be off
 MIN_CORE_PX = 16
 OUTLINE = 0.1
 
@@ -30,7 +31,7 @@ def recognise(image: Tensor, known: Iterable[tuple[int, Sequence[Patch]]]) -> tu
     best: tuple[float, int, Tensor] | None = None
     for number, exemplars in known:
         for patch in exemplars[:TRIED]:
-            rms, mask = _best_place(image, patch)
+            rms, mask = _best_place(image, patch) if patch.place is None else _own_place(image, patch, patch.place)
             if rms <= MATCH_RMS and (best is None or rms < best[0]):
                 best = (rms, number, mask)
     return (best[1], best[2]) if best else None
@@ -39,6 +40,17 @@ def recognise(image: Tensor, known: Iterable[tuple[int, Sequence[Patch]]]) -> tu
 def shows(pixels: Tensor, patch: Patch) -> bool:
     """Whether a part of `(3, H, W)` pixels looks like the patch."""
     return _best_place(pixels, patch)[0] <= MATCH_RMS
+
+
+def _own_place(image: Tensor, patch: Patch, place: tuple[int, int]) -> tuple[float, Tensor]:
+    """The same near the place of a trigger that works nowhere else: what looks like it elsewhere is something else."""
+    (x, y), (height, width) = place, patch.mask.shape
+    top, left = max(0, y - LOOSE_PX), max(0, x - LOOSE_PX)
+    near = image[:, top : y + height + LOOSE_PX, left : x + width + LOOSE_PX]
+    rms, found = _best_place(near, patch)
+    mask = torch.zeros(image.shape[-2:], dtype=torch.bool)
+    mask[top : top + found.shape[0], left : left + found.shape[1]] = found
+    return rms, mask
 
 
 def _best_place(image: Tensor, patch: Patch) -> tuple[float, Tensor]:

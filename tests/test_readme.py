@@ -122,7 +122,7 @@ def test_python_blocks_run(code: str, folder: Path) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,  # a rectification on a busy machine
         check=False,
     )
     assert done.returncode == 0, f"{code}\n{done.stderr}"

@@ -4,6 +4,7 @@ from eftclip.evaluate import Attack
 from eftclip.pipeline.check import check_each, check_files, check_picture, judge_square, record, without_pixels
 from eftclip.pipeline.evaluation import Rebound, run_evaluate
 from eftclip.pipeline.mend import Plan, Way, run_rectify, run_scan
+from eftclip.pipeline.plain import of_identification, to_identification
 from eftclip.pipeline.prepare import (
     CheckSetup,
     bundled_checkpoint,
@@ -31,6 +32,7 @@ __all__ = [
     "judge_square",
     "load_checkpoint",
     "load_reference",
+    "of_identification",
     "prepare_check",
     "read_labels",
     "record",
@@ -38,5 +40,6 @@ __all__ = [
     "run_evaluate",
     "run_rectify",
     "run_scan",
+    "to_identification",
     "without_pixels",
 ]

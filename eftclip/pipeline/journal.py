@@ -1,25 +1,19 @@
 """The journal of a scan: one line for each finished block, so that a scan that was killed can be taken up again."""
 
-import base64
 import hashlib
-import io
 import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from PIL import Image
-from torch import Tensor
-
 from eftclip.config import ScanConfig
 from eftclip.data import ImageSet
 from eftclip.errors import DataError
 from eftclip.identify import Glance, Outcome
+from eftclip.pipeline import plain
 from eftclip.pipeline.prepare import CheckSetup
-from eftclip.types import Finding, Patch, Rate, Status
+from eftclip.types import Status
 
 FORMAT = 2
 Block = tuple[list[Glance], list[Outcome]]
@@ -114,7 +108,7 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
         "status": outcome.status.value,
         "reason": outcome.reason,
         "forwards": outcome.forwards,
-        "finding": None if finding is None else _plain_finding(finding),
+        "finding": None if finding is None else plain.of_finding(finding),
         "match": None if match is None else [match[0], list(match[1]), match[2]],
     }
 
@@ -126,57 +120,8 @@ def _outcome(values: dict[str, Any]) -> Outcome:
         values["name"],
         values["label"],
         Status(values["status"]),
-        None if values["finding"] is None else _finding(values["finding"]),
+        None if values["finding"] is None else plain.to_finding(values["finding"]),
         None if match is None else (match[0], tuple(match[1]), match[2]),
         values["reason"],
         values["forwards"],
     )
-
-
-def _plain_finding(finding: Finding) -> dict[str, Any]:
-    control = finding.control
-    return {
-        "index": finding.index,
-        "name": finding.name,
-        "target_label": finding.target_label,
-        "restored_label": finding.restored_label,
-        "patches": [
-            [_png(patch.pixels), _png(patch.mask[None].float()), patch.place and list(patch.place)]
-            for patch in finding.patches
-        ],
-        "box": list(finding.box),
-        "transplant": [finding.transplant.hits, finding.transplant.total],
-        "control": None if control is None else [control.hits, control.total],
-        "reason": finding.reason,
-    }
-
-
-def _finding(values: dict[str, Any]) -> Finding:
-    x0, y0, x1, y1 = values["box"]
-    return Finding(
-        values["index"],
-        values["name"],
-        values["target_label"],
-        values["restored_label"],
-        tuple(
-            Patch(_pixels(pixels), _pixels(mask)[0] > 0.5, tuple(place) if place else None)
-            for pixels, mask, place in values["patches"]
-        ),
-        (x0, y0, x1, y1),
-        Rate(*values["transplant"]),
-        None if values["control"] is None else Rate(*values["control"]),
-        values["reason"],
-    )
-
-
-def _png(pixels: Tensor) -> str:
-    """`(3 or 1, h, w)` in [0, 1] as text; exact, because what the model sees has 8 bits a channel."""
-    array = (pixels * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
-    buffer = io.BytesIO()
-    Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array).save(buffer, "PNG")
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _pixels(text: str) -> Tensor:
-    picture = np.atleast_3d(np.asarray(Image.open(io.BytesIO(base64.b64decode(text)))))
-    return torch.from_numpy(picture.copy()).permute(2, 0, 1).float() / 255

@@ -1,6 +1,7 @@
 """The one place that knows devices, processes, clocks and seeds; progress and cancelling as plain callables."""
 
 import ctypes
+import gc
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -10,6 +11,7 @@ from typing import TypeVar
 
 import torch
 from accelerate import PartialState
+from accelerate.state import AcceleratorState
 from accelerate.utils import gather_object
 
 from eftclip.errors import ConfigError
@@ -113,6 +115,18 @@ def keep_buffers() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_THRESHOLD, ON_HEAP_BYTES)
         libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+
+
+def give_back() -> None:
+    """Hand memory that is no longer used back to the system, where it would be kept otherwise; see `keep_buffers`."""
+    gc.collect()
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def forget_device() -> None:
+    """Let a process that was forked find its own device: accelerate remembers that of its parent."""
+    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 class Meter:

@@ -1,4 +1,4 @@
-"""Loaded checkpoints, shared by all visitors: few, the least recently used goes first, one is loaded at a time."""
+"""Loaded checkpoints, shared by all visitors: bounded in bytes, the least recently used goes first."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from eftclip.errors import CheckpointError
-from eftclip.runtime import Cancelled, OnProgress, ignore, never
+from eftclip.runtime import Cancelled, OnProgress, Progress, give_back, ignore, never
 from eftclip.ui.asks import Ask
 
 if TYPE_CHECKING:
     from eftclip.pipeline import CheckSetup
 
-KEPT = 3  # a ViT-L/14 takes 1.7 GB, so three fit into an ordinary machine
+# The free machine of a Space has 16 GB. Beside these there may be one checkpoint that is being loaded and one that is
+# being mended, which together take three to five times the largest weight file.
+MOST_BYTES = 4_000_000_000
 POLL_S = 0.2
 
 Prepare = Callable[[Ask, OnProgress, Cancelled], "CheckSetup"]
 
 
 class Setups:
-    """A bounded cache of prepared checks; safe to use from many threads."""
+    """A bounded cache of prepared checks; safe to use from many threads; one is loaded at a time."""
 
-    def __init__(self, prepare: Prepare, kept: int = KEPT) -> None:
-        """Keep at most `kept` of what `prepare` makes."""
-        self._prepare, self._kept = prepare, kept
+    def __init__(self, prepare: Prepare, most_bytes: int = MOST_BYTES) -> None:
+        """Keep of what `prepare` makes the latest ones that fit, and always the last one."""
+        self._prepare, self._most = prepare, most_bytes
         self._loaded: OrderedDict[Ask, CheckSetup] = OrderedDict()
         self._guard, self._loading = threading.Lock(), threading.Lock()
 
@@ -42,11 +44,15 @@ class Setups:
         Raises:
             EftclipError: it cannot be loaded, or the visitor stopped waiting.
         """
-        while not self._loading.acquire(timeout=POLL_S):
-            if (setup := self.peek(ask)) is not None:
-                return setup
-            if cancelled():
-                raise CheckpointError("Stopped while waiting for the checkpoint to load.")
+        if (setup := self.peek(ask)) is not None:
+            return setup
+        if not self._loading.acquire(blocking=False):
+            on_progress(Progress("Waiting for another checkpoint to be loaded", 0, 0))
+            while not self._loading.acquire(timeout=POLL_S):
+                if (setup := self.peek(ask)) is not None:
+                    return setup
+                if cancelled():
+                    raise CheckpointError("Stopped while waiting for the checkpoint to load.")
         try:
             setup = self.peek(ask)
             return setup if setup is not None else self._add(ask, self._prepare(ask, on_progress, cancelled))
@@ -56,6 +62,19 @@ class Setups:
     def _add(self, ask: Ask, setup: CheckSetup) -> CheckSetup:
         with self._guard:
             self._loaded[ask] = setup
-            while len(self._loaded) > self._kept:
+            gone = False
+            while len(self._loaded) > 1 and sum(map(size_of, self._loaded.values())) > self._most:
                 self._loaded.popitem(last=False)
+                gone = True
+        if gone:
+            give_back()
         return setup
+
+
+def size_of(setup: CheckSetup) -> int:
+    """Bytes that a setup holds: the checkpoint, its reference, and what both have read."""
+    reference = setup.reference or ()
+    models = [setup.clip.model, *(part.model for part in reference[:1])]
+    read = [setup.classes.matrix, setup.strangers.images, setup.strangers.probabilities]
+    read += [part.matrix for part in reference[1:]]
+    return sum(t.nbytes for t in (*read, *(t for model in models for t in (*model.parameters(), *model.buffers()))))

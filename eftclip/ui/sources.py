@@ -12,11 +12,11 @@ from eftclip import data
 from eftclip.data import Entry, ImageSet
 from eftclip.runtime import seeded
 from eftclip.triggers import draw_trigger
+from eftclip.ui.loading import NO_TOKEN
 from eftclip.ui.photos import to_image
-from eftclip.ui.run_asks import SUFFIX, Named, Practice, Upload
+from eftclip.ui.run_asks import SUFFIX, Named, Practice, Source, Upload
 from eftclip.ui.words import TRIGGER_NAMES
 
-NO_TOKEN: Any = False  # huggingface_hub's way to say: not even the token of this machine
 PRACTICE_SEED = 7_001  # far from the seeds of the strangers, the control set and the pictures that are measured on
 
 
@@ -31,6 +31,38 @@ class Given:
 
     images: ImageSet
     planted: frozenset[int] = frozenset()
+
+
+def given(source: Source, image_px: int, folder: Path, seed: int, token: Any = NO_TOKEN) -> Given:
+    """The set that is meant, the same one every time.
+
+    Args:
+        source: which.
+        image_px: what the checkpoint sees; a practice set is drawn in those pixels.
+        folder: where a practice set goes.
+        seed: of a practice set.
+        token: for the Hub.
+
+    Raises:
+        EftclipError: it cannot be read or made, or holds no picture.
+    """
+    if isinstance(source, Practice):
+        return practice_set(source, image_px, folder / "practice", seed=seed)
+    return opened(source, token=token)
+
+
+def settled(source: Source, token: Any = NO_TOKEN) -> Source:
+    """Look whether a set can be opened at all, and name one of the Hub by its very commit from now on.
+
+    Raises:
+        DataError: it cannot be read, or holds no picture.
+    """
+    if isinstance(source, Practice):
+        return source
+    revision = opened(source, token=token).images.revision
+    if revision is None or not isinstance(source, Named):
+        return source
+    return replace(source, address=f"{source.address.partition('@')[0]}@{revision}")
 
 
 def opened(source: Upload | Named, *, token: Any = NO_TOKEN) -> Given:

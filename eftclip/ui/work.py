@@ -4,6 +4,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -85,7 +86,8 @@ def watch(
         news, and at last what the work ended with.
     """
     news: queue.SimpleQueue[N | Ended[E]] = queue.SimpleQueue()
-    threading.Thread(target=lambda: news.put(Ended(work(news.put))), daemon=True).start()
+    context = copy_context()  # says for whom it is done, where GPUs are lent to visitors
+    threading.Thread(target=context.run, args=(lambda: news.put(Ended(work(news.put))),), daemon=True).start()
     since_stop: Stopwatch | None = None
     try:
         while True:

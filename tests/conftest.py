@@ -74,6 +74,7 @@ def bundled() -> Callable[[str], Path]:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of the running app, with the bundled checkpoints behind it; loading one of them once is enough."""
     os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("uploads"))  # an app that ends empties its folder
+    os.environ["EFTCLIP_RESULTS"] = str(tmp_path_factory.mktemp("results"))
     from eftclip.ui import build_demo  # Gradio takes seconds to import, and few tests need it
     from eftclip.ui.page import launch_options
 

@@ -96,7 +96,7 @@ def test_sizes_are_for_people(count: int, text: str) -> None:
 
 
 def test_a_branch_that_moved_on_is_loaded_anew_and_one_that_did_not_is_kept(hub: Hub, tmp_path: Path) -> None:
-    desk, ask = Desk(tmp_path / "files"), Ask(f"hf:{REPO}", ("cat", "dog"), reference="none")
+    desk, ask = Desk(tmp_path / "files", tmp_path / "results"), Ask(f"hf:{REPO}", ("cat", "dog"), reference="none")
     first = hub.repositories[REPO].refs["main"]
     assert first in desk.provenance(ask)
     weights = [line for line in hub.requests if "safetensors" in line]

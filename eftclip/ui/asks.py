@@ -1,5 +1,6 @@
 """What a visitor or a client typed, checked and turned into what the pipeline is asked."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -91,7 +92,7 @@ def whole(name: str, value: object, low: int, high: int) -> int:
     Raises:
         ConfigError: it is not one.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value % 1:
         raise ConfigError(f"The {name} must be a whole number, got {shown(value)}.")
     if not low <= value <= high:
         raise ConfigError(f"The {name} must lie between {low} and {high}, got {shown(value)}.")
@@ -151,7 +152,7 @@ def one_of(name: str, value: object, known: Sequence[str]) -> str:
 def _numbers(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Sliders may send 24.0 for 24; text or nothing is refused here, ranges by the configuration itself."""
     for name, value in settings.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise ConfigError(f"{name} must be a number, got {shown(value)}.")
     whole_names = {name for name, value in DetectConfig().to_dict().items() if isinstance(value, int)}
     return {name: int(value) if name in whole_names else float(value) for name, value in settings.items()}

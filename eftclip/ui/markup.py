@@ -16,7 +16,8 @@ by pasting it into other photographs.</p></header>
 """
 FOOT = """
 <footer class="eft-foot">EftCLIP looks for visible local triggers, so far. What was not looked for is not “clean”.
-Pictures are judged on this server and deleted after an hour.</footer>
+Pictures are judged on this server and deleted after an hour; what a scan or a rectification found is kept
+for a day, for your browser alone.</footer>
 """
 STRANGERS = """
 <h4 class="eft-title">Strangers that the patch took over <span>what CLIP read before → with the patch</span></h4>

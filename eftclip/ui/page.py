@@ -2,22 +2,29 @@
 
 import ipaddress
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio.utils import get_upload_folder
+from starlette.middleware import Middleware
 
 from eftclip.publish import bound_requests
 from eftclip.runtime import keep_buffers
-from eftclip.ui import layout, markup, publish_layout, publish_wiring, run_layout, run_wiring, wiring
-from eftclip.ui.api import add_check_endpoint
+from eftclip.ui import layout, markup, publish_layout, publish_wiring, return_wiring, run_layout, run_wiring, wiring
+from eftclip.ui.api import add_end_points
+from eftclip.ui.guard import Guard
 from eftclip.ui.handlers import Desk
+from eftclip.ui.sweeper import Sweeper
 from eftclip.ui.theme import CSS, theme
 from eftclip.ui.visits import KEPT_S
 
 TITLE = "EftCLIP: can you trust this CLIP checkpoint?"
-QUEUE = 20
+SPACE_DISK = Path("/data")
+QUEUE = 20  # who waits before it is even his turn to wait in one of our own lines
+SESSIONS = 300  # of which Gradio keeps some 0.3 MB each, for ever if it may; whoever comes later loses little
+THREADS = 160  # everybody who waits in a line of ours holds one
 MAX_UPLOAD = "20mb"
 
 
@@ -44,16 +51,26 @@ def launch(host: str | None = None, port: int | None = None, **options: Any) -> 
     desk = _desk(private)
     demo = _build(desk, folders=private)
     desk.warm()
-    demo.launch(server_name=host, server_port=port, **launch_options(), **options)
+    _sweeper(desk, demo).start(KEPT_S / 4)
+    demo.launch(server_name=host, server_port=port, **launch_options(private=private), **options)
 
 
-def launch_options() -> dict[str, Any]:
-    """How the page is served: nothing leaves the machine, nothing of a visitor is kept in the browser."""
+def launch_options(*, private: bool = False) -> dict[str, Any]:
+    """How the page is served: nothing leaves the machine, and of a visitor the browser keeps only a random key.
+
+    Args:
+        private: only whoever sits at this machine can open the page.
+    """
+    guard = Middleware(Guard, uploads=Path(get_upload_folder()), private=private)
     return {
+        "app_kwargs": {"middleware": [guard]},
+        "mcp_server": True,
+        "state_session_capacity": SESSIONS,
         "theme": theme(),
         "css_paths": CSS,
         "max_file_size": MAX_UPLOAD,
         "footer_links": ["api"],
+        "max_threads": THREADS,
         "run_history": False,
         "enable_monitoring": False,
         "ssr_mode": False,
@@ -63,13 +80,34 @@ def launch_options() -> dict[str, Any]:
 
 def _desk(private: bool) -> Desk:
     """Files for download go into Gradio's own folder: it serves them there, without a copy that outlives the page."""
-    return Desk(Path(get_upload_folder()), private=private)
+    return Desk(Path(get_upload_folder()), results_home(), private=private)
+
+
+def results_home() -> Path:
+    """Where finished results outlive the process: on a Space its disk, if it has one."""
+    if named := os.environ.get("EFTCLIP_RESULTS"):
+        return Path(named)
+    if on_a_space() and SPACE_DISK.is_dir() and os.access(SPACE_DISK, os.W_OK):
+        return SPACE_DISK / "eftclip-results"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eftclip" / "results"
+
+
+def _sweeper(desk: Desk, demo: gr.Blocks) -> Sweeper:
+    """Takes away what is older than an hour, except what the page itself shows, and the files of open pages."""
+
+    def spared() -> Iterator[Path]:
+        yield desk.visits.home
+        for block in list(demo.blocks.values()):
+            yield from map(Path, block.keep_in_cache)
+
+    return Sweeper(Path(get_upload_folder()), kept_s=KEPT_S, spared=spared, more=[desk.returns.sweep])
 
 
 def _build(desk: Desk, folders: bool) -> gr.Blocks:
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(KEPT_S // 4, KEPT_S)) as demo:
         choice = gr.State(None, time_to_live=KEPT_S)
         gr.HTML(markup.HEADLINE)
+        back = return_wiring.back_row()
         with gr.Row(elem_classes="eft-steps"):
             with gr.Column(scale=4, min_width=300, elem_classes="eft-card"):
                 checkpoint = layout.checkpoint_step(folders=folders)
@@ -89,18 +127,24 @@ def _build(desk: Desk, folders: bool) -> gr.Blocks:
         run_wiring.wire_rectify(desk, checkpoint, scan, rectify, rectified, folders=folders)
         parts = publish_wiring.Parts(checkpoint, scan, rectify, rectified, publish)
         publish_wiring.wire_publish(desk, demo, parts, folders=folders)
+        return_wiring.wire_return(desk, demo, back, scanned, rectified)
         run_wiring.wire_basis(desk, demo, checkpoint, ended, rectify, folders=folders)
         wiring.wire_checkpoint(desk, checkpoint, folders=folders)
         wiring.wire_image(image, choice)
         wiring.wire_check(desk, checkpoint, image, verdict, choice, folders=folders)
         wiring.wire_page(desk, demo, checkpoint, image, choice)
-        add_check_endpoint(desk, folders=folders)
-    return demo.queue(max_size=QUEUE, default_concurrency_limit=2)
+        add_end_points(desk, folders=folders)
+    return demo.queue(max_size=QUEUE, default_concurrency_limit=2, api_open=False)  # nobody goes round a line
+
+
+def on_a_space() -> bool:
+    """Whether this is a Space."""
+    return os.environ.get("SYSTEM") == "spaces" or bool(os.environ.get("SPACE_ID"))
 
 
 def is_private(host: str | None) -> bool:
     """Whether only whoever sits at this machine can open the page; a Space and an open port are public."""
-    if os.environ.get("SYSTEM") == "spaces" or os.environ.get("SPACE_ID"):
+    if on_a_space():
         return False
     name = host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
     try:

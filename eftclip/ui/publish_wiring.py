@@ -9,12 +9,12 @@ import gradio as gr
 from eftclip.errors import EftclipError
 from eftclip.ui import markup, publish_words, publishing, run_asks
 from eftclip.ui.handlers import Desk
+from eftclip.ui.jobs import RECTIFY
 from eftclip.ui.layout import CheckpointStep
 from eftclip.ui.publish_layout import START, PublishStep, can_sign_in
 from eftclip.ui.publishing import PUBLISH, PublishShown
 from eftclip.ui.run_layout import RectifyResults, RectifyStep, ScanStep
 from eftclip.ui.run_wiring import LONG, SILENT, rectify_updates
-from eftclip.ui.runs import RECTIFY
 from eftclip.ui.wiring import BUSY, LIGHT, PRIVATE, ask_of
 
 

@@ -2,9 +2,10 @@
 
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from eftclip.checkpoint import licence_of
 from eftclip.errors import PublishError
@@ -13,8 +14,9 @@ from eftclip.report import model_card, pinned_source
 from eftclip.runtime import Cancelled, OnProgress, Progress
 from eftclip.ui import markup, publish_words, run_markup
 from eftclip.ui.asks import Ask, typed
-from eftclip.ui.runs import RECTIFY, Kept, Mended, told
-from eftclip.ui.sources import NO_TOKEN
+from eftclip.ui.jobs import RECTIFY, Kept, Mended
+from eftclip.ui.loading import NO_TOKEN
+from eftclip.ui.runs import told
 from eftclip.ui.visits import Visits
 from eftclip.ui.work import Ended, watch
 
@@ -47,6 +49,15 @@ class PublishShown:
 
     banner: str
     doubted: bool = False
+
+
+class DoubtError(PublishError):
+    """Something speaks against publishing."""
+
+    def __init__(self, against: Sequence[str]) -> None:
+        """Name it, in sentences."""
+        super().__init__(f"Not published. {' '.join(against)} Ask for it with `anyway` to publish it all the same.")
+        self.against = tuple(against)
 
 
 def publish_ask(repo_id: object, private: object, anyway: object) -> PublishAsk:
@@ -109,23 +120,44 @@ class Publishing:
 
     def publish(self, ask: PublishAsk, mended: Mended, token: str, page: str) -> Iterator[PublishShown]:
         """Publish: progress as it comes, then how it ended; nobody listening any more stops it."""
+        try:
+            for item in self.work(ask, mended, token, page):
+                yield published(item) if isinstance(item, Published) else PublishShown(running(item))
+        except DoubtError as doubt:
+            yield PublishShown(markup.banner("inconclusive", publish_words.doubted(doubt.against)), doubted=True)
+        except Exception as error:
+            yield refused(told(error))
+
+    def work(self, ask: PublishAsk, mended: Mended, token: str, page: str) -> Iterator[Progress | Published]:
+        """Publish: progress as it comes, then what is on the Hub; nobody listening any more stops it.
+
+        Raises:
+            DoubtError: something speaks against it, and the visitor has not said that he wants it all the same.
+            PublishError: it was not published.
+        """
         stop = self._visits.signal(page, PUBLISH)
-        against = doubts(mended.document)
-        if against and not ask.anyway:
-            yield PublishShown(markup.banner("inconclusive", publish_words.doubted(against)), doubted=True)
-            return
+        if (against := doubts(mended.document)) and not ask.anyway:
+            raise DoubtError(against)
 
-        def work(tell: OnProgress) -> PublishShown:
+        def go(tell: OnProgress) -> Published | Exception:
             try:
-                done = _published(ask, mended, token, tell, stop.is_set, own=self._private)
-                banner = markup.banner("mended", publish_words.published(done), tag="Published")
-                return PublishShown(banner + run_markup.link(done.url))
+                return _published(ask, mended, token, tell, stop.is_set, own=self._private)
             except Exception as error:
-                return refused(told(error))
+                return error
 
-        for item in watch(work, stop, patience_s=float("inf")):  # what is on the Hub is known only at its end
-            self._visits.touch(page)
-            yield item.value or refused("") if isinstance(item, Ended) else PublishShown(running(item))
+        with self._visits.working(page):
+            for item in watch(go, stop, patience_s=float("inf")):  # what is on the Hub is known only at its end
+                self._visits.touch(page)
+                if isinstance(item, Ended) and isinstance(item.value, Exception):
+                    raise item.value
+                yield cast(Published, item.value) if isinstance(item, Ended) else item
+
+
+def published(done: Published) -> PublishShown:
+    """It is on the Hub."""
+    return PublishShown(
+        markup.banner("mended", publish_words.published(done), tag="Published") + run_markup.link(done.url)
+    )
 
 
 def running(progress: Progress | None) -> str:

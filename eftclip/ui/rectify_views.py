@@ -39,6 +39,7 @@ class RectifyShown:
         witnesses: poisoned pictures with captions.
         checkpoint: path of the packed checkpoint.
         document: path of the JSON.
+        problem: why it could not be done, one sentence; empty where it was.
     """
 
     status: str
@@ -51,11 +52,12 @@ class RectifyShown:
     weights: str = ""
     checkpoint: str | None = None
     document: str | None = None
+    problem: str = ""
 
 
 def rectify_refused(reason: str) -> RectifyShown:
     """The rectification could not be done."""
-    return RectifyShown("error", markup.banner("error", run_words.failed_rectification(reason)))
+    return RectifyShown("error", markup.banner("error", run_words.failed_rectification(reason)), problem=reason)
 
 
 def rectify_stopped(steps: Sequence[TuningStep] = (), last: int = 1) -> RectifyShown:

@@ -10,11 +10,11 @@ from gradio.utils import get_upload_folder
 from eftclip.errors import EftclipError
 from eftclip.ui import markup, rectify_views, run_asks, run_markup, run_words, scan_views
 from eftclip.ui.handlers import Desk
+from eftclip.ui.jobs import RECTIFY, SCAN
 from eftclip.ui.layout import CheckpointStep
 from eftclip.ui.photos import NO_TRIGGER
 from eftclip.ui.rectify_views import RectifyNews, RectifyShown
 from eftclip.ui.run_layout import RectifyResults, RectifyStep, ScanResults, ScanStep
-from eftclip.ui.runs import RECTIFY, SCAN
 from eftclip.ui.scan_views import ScanShown
 from eftclip.ui.wiring import BUSY, LIGHT, PRIVATE, ask_of
 

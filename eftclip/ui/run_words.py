@@ -101,6 +101,13 @@ GONE = 0.05  # an ASR up to here, and certainly lower than before, counts as gon
 PRICE = 0.05  # a clean accuracy lower by more than this, and certainly so, is a price worth a word
 
 
+def came_back(age_s: float) -> str:
+    """A greeting for whoever has results here."""
+    minutes = int(age_s // 60)
+    ago = "just now" if minutes < 2 else f"{minutes} minutes ago" if minutes < 120 else f"{minutes // 60} hours ago"
+    return f"Welcome back. What you found {ago} is shown again below; it is kept for a day, for this browser alone."
+
+
 def waiting(before: int) -> str:
     """How long the line is."""
     return f"{WAITING} ({before} before you)"

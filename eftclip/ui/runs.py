@@ -1,105 +1,51 @@
 """Scans and rectifications behind the page: one at a time, each for one page, stoppable at any moment."""
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
-from eftclip import pipeline
-from eftclip.data import ImageSet
 from eftclip.errors import EftclipError
-from eftclip.pipeline import CheckSetup
-from eftclip.report import Document
 from eftclip.runtime import Cancelled, OnProgress, Progress
-from eftclip.types import Identification, TuningStep
-from eftclip.ui import files, rectify_views, run_words, scan_views, sources
+from eftclip.types import TuningStep
+from eftclip.ui import files, lent, rectify_views, run_words, scan_views, sources
 from eftclip.ui.asks import Ask
+from eftclip.ui.jobs import RECTIFY, SCAN, Found, Kept, Live, Mended, RectifyJob, ScanJob
+from eftclip.ui.loading import Loader
 from eftclip.ui.rectify_views import RectifyNews, RectifyShown
-from eftclip.ui.run_asks import Practice, RectifyAsk, ScanAsk, Source
+from eftclip.ui.returns import Returns
+from eftclip.ui.run_asks import RectifyAsk, ScanAsk
 from eftclip.ui.scan_views import ScanShown
-from eftclip.ui.sources import Given
 from eftclip.ui.visits import Visits
 from eftclip.ui.work import Ended, Turns, watch
 
 log = logging.getLogger(__name__)
 BROKEN = "Something broke inside EftCLIP; the log of the server says what."
-SCAN, RECTIFY = "scan", "rectify"
-
-SetupOf = Callable[[Ask, OnProgress, Cancelled], CheckSetup]
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """What the last scan of a page found, and in what.
-
-    Attributes:
-        ask: the checkpoint and the settings of the check.
-        images: the set.
-        identification: the result.
-    """
-
-    ask: Ask
-    images: ImageSet
-    identification: Identification
-
-
-@dataclass(frozen=True, eq=False)
-class Mended:
-    """What the last rectification of a page wrote.
-
-    Attributes:
-        ask: the checkpoint and the settings of the check.
-        archive: the packed checkpoint.
-        document: of the run.
-    """
-
-    ask: Ask
-    archive: Path
-    document: Document
-
-
-Kept = Found | Mended
-
-
-@dataclass(eq=False)
-class _Live:
-    """A rectification as it goes; all of it is told each time, so news that nobody saw are not lost."""
-
-    tell: Callable[[RectifyNews], None]
-    news: RectifyNews = field(default_factory=lambda: RectifyNews(Progress("Loading the checkpoint", 0, 0)))
-
-    def on_progress(self, progress: Progress) -> None:
-        self._say(progress=progress)
-
-    def on_found(self, found: Identification) -> None:
-        self._say(labels=found.affected_labels)
-
-    def on_step(self, step: TuningStep) -> None:
-        self._say(steps=(*self.news.steps, step))
-
-    def _say(self, **changes: object) -> None:
-        self.news = replace(self.news, **changes)  # type: ignore[arg-type]
-        self.tell(self.news)
+N = TypeVar("N")
+E = TypeVar("E")
+OPENING = Progress("Opening the pictures", 0, 0)
 
 
 class Runs:
     """Long work for pages."""
 
-    def __init__(self, setup_of: SetupOf, visits: Visits[Kept], *, private: bool) -> None:
+    def __init__(self, loader: Loader, visits: Visits[Kept], returns: Returns) -> None:
         """Nothing runs yet.
 
         Args:
-            setup_of: loads a checkpoint, or finds it among those that are loaded.
+            loader: gives the checkpoints.
             visits: the open pages.
-            private: only whoever sits at this machine can open the page, so its own Hub token may be used.
+            returns: keeps what ended for visitors who come back.
         """
-        self._setup_of, self._visits, self._turns = setup_of, visits, Turns()
-        self._token = None if private else sources.NO_TOKEN
+        self._loader, self._visits, self._returns, self._turns = loader, visits, returns, Turns()
+        self._token = loader.terms.token
 
     def basis(self, ask: Ask, page: str) -> str:
         """What a rectification of this checkpoint would work with, one sentence."""
         last = self._found(page)
-        return run_words.basis(last.identification if last else None, other=last is not None and last.ask != ask)
+        return run_words.basis(last.identification if last else None, other=last is not None and last.check != ask)
 
     def scan(self, ask: ScanAsk, page: str) -> Iterator[Progress | ScanShown]:
         """Scan a data set: progress as it comes, then what is shown; nobody listening any more stops the work."""
@@ -113,14 +59,14 @@ class Runs:
             finally:
                 self._visits.tidy(page, folder)
 
-        for item in watch(work, stop):
-            self._visits.touch(page)
+        for item in self._watched(page, work, stop):
             if not isinstance(item, Ended):
                 yield item
                 continue
             shown, found = item.value or (scan_views.scan_stopped(), None)
             if found is not None:
                 self._visits.keep(page, SCAN, found)
+                self._returns.keep_scan(page, shown, found)
             yield shown
 
     def rectify(self, ask: RectifyAsk, page: str) -> Iterator[RectifyNews | RectifyShown]:
@@ -131,7 +77,7 @@ class Runs:
         seen: tuple[TuningStep, ...] = ()
 
         def work(tell: Callable[[RectifyNews], None]) -> tuple[RectifyShown, Mended | None]:
-            live = _Live(tell)
+            live = Live(tell)
             try:
                 return self._rectified(ask, last, folder, live, stop.is_set)
             except Exception as error:
@@ -141,8 +87,7 @@ class Runs:
             finally:
                 self._visits.tidy(page, folder)
 
-        for item in watch(work, stop):
-            self._visits.touch(page)
+        for item in self._watched(page, work, stop):
             if not isinstance(item, Ended):
                 seen = item.steps
                 yield item
@@ -150,12 +95,22 @@ class Runs:
             shown, mended = item.value or (rectify_views.rectify_stopped(seen, steps), None)
             if mended is not None:
                 self._visits.keep(page, RECTIFY, mended)
+                self._returns.keep_rectification(page, shown, mended)
             yield shown
+
+    def _watched(
+        self, page: str, work: Callable[[Callable[[N], None]], E], stop: threading.Event
+    ) -> Iterator[N | Ended[E]]:
+        """The work of a page that is not forgotten as long as it goes on."""
+        with self._visits.working(page):
+            for item in watch(work, stop):
+                self._visits.touch(page)
+                yield item
 
     def _usable(self, ask: Ask, page: str) -> Found | None:
         """The last scan of the page, if it was of this checkpoint with these settings and found something."""
         last = self._found(page)
-        return last if last is not None and last.ask == ask and last.identification.families else None
+        return last if last is not None and last.check == ask and last.identification.families else None
 
     def _found(self, page: str) -> Found | None:
         last = self._visits.kept(page, SCAN)
@@ -164,50 +119,25 @@ class Runs:
     def _scanned(
         self, ask: ScanAsk, folder: Path, tell: OnProgress, cancelled: Cancelled
     ) -> tuple[ScanShown, Found | None]:
-        tell(Progress("Opening the pictures", 0, 0))
+        tell(OPENING)
         # Not in turn: a bad file is told at once, and a Hub that does not answer keeps nobody else waiting.
-        given_for = self._opened(ask.source, folder, ask.check.seed)
-        with self._turns.turn(lambda before: tell(_waiting(before)), cancelled):
-            tell(Progress("Loading the checkpoint", 0, 0))
-            setup = self._setup_of(ask.check, tell, cancelled)
-            given = given_for(setup.clip.image_px)
-            way = pipeline.Way(on_progress=tell, cancelled=cancelled)
-            record = pipeline.run_scan(setup, given.images, ask.plan, seed=ask.check.seed, way=way)
+        ask = replace(ask, source=sources.settled(ask.source, self._token))
+        with self._turns.turn(lambda before: tell(waiting(before)), cancelled):
+            record, planted = lent.do(ScanJob(ask, folder, self._token), self._loader, tell, cancelled)
         document = files.document_of(record)
-        shown = scan_views.scan_shown(record, document, given.planted, stopped=cancelled())
+        shown = scan_views.scan_shown(record, document, planted, stopped=cancelled())
         archive = files.pack_curated(folder, record.curated) if record.curated else None
         shown = replace(shown, archive=archive, document=files.write_document(folder, SCAN, document))
         found = record.identification
-        return shown, Found(ask.check, given.images, found) if found else None
-
-    def _opened(self, source: Source, folder: Path, seed: int) -> Callable[[int], Given]:
-        """The set for a checkpoint that sees that many pixels: a practice set can only be drawn once they are known."""
-        if isinstance(source, Practice):
-            return lambda image_px: sources.practice_set(source, image_px, folder / "practice", seed=seed)
-        given = sources.opened(source, token=self._token)
-        return lambda _: given
+        return shown, Found(ask.check, ask.source, folder, found) if found else None
 
     def _rectified(
-        self, ask: RectifyAsk, last: Found | None, folder: Path, live: _Live, cancelled: Cancelled
+        self, ask: RectifyAsk, last: Found | None, folder: Path, live: Live, cancelled: Cancelled
     ) -> tuple[RectifyShown, Mended | None]:
         name = files.mended_name(ask.check.source)
-        with self._turns.turn(lambda before: live.on_progress(_waiting(before)), cancelled):
-            live.on_progress(Progress("Loading the checkpoint", 0, 0))
-            setup = self._setup_of(ask.check, live.on_progress, cancelled)
-            if last is not None:
-                live.on_found(last.identification)
-            way = pipeline.Way(
-                on_progress=live.on_progress, on_found=live.on_found, on_step=live.on_step, cancelled=cancelled
-            )
-            record = pipeline.run_rectify(
-                setup,
-                last.images if last else None,
-                ask.plan,
-                folder / name,
-                found=last.identification if last else None,
-                seed=ask.check.seed,
-                way=way,
-            )
+        with self._turns.turn(lambda before: live.on_progress(waiting(before)), cancelled):
+            job = RectifyJob(ask, last, folder / name, self._token)
+            record = lent.do(job, self._loader, live.take, cancelled)
         if cancelled() and record.after is None:
             return rectify_views.rectify_stopped(live.news.steps, ask.plan.rectify.steps), None
         document = files.document_of(record)
@@ -219,7 +149,8 @@ class Runs:
         return shown, mended
 
 
-def _waiting(before: int) -> Progress:
+def waiting(before: int) -> Progress:
+    """News of whoever waits in line."""
     return Progress(run_words.waiting(before), 0, 0)
 
 

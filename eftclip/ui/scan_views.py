@@ -30,6 +30,7 @@ class ScanShown:
         items: the fine-tuning set with captions.
         archive: path of the packed fine-tuning set.
         document: path of the JSON.
+        problem: why it could not be done, one sentence; empty where it was.
     """
 
     status: str
@@ -42,11 +43,12 @@ class ScanShown:
     curated: str = ""
     archive: str | None = None
     document: str | None = None
+    problem: str = ""
 
 
 def scan_refused(reason: str) -> ScanShown:
     """The scan could not be done."""
-    return ScanShown("error", markup.banner("error", run_words.failed_scan(reason)))
+    return ScanShown("error", markup.banner("error", run_words.failed_scan(reason)), problem=reason)
 
 
 def scan_stopped() -> ScanShown:

@@ -5,13 +5,16 @@ import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
 KEPT_S = 3600  # after which a page that nothing was heard of is as good as closed
-MOST = 64  # pages; a visit costs little memory, but a mended checkpoint and its archive lie on the disk
+# Pages; more than can work or wait at once, see CHECKS in `wiring` and LONG in `run_wiring`, so that there is always
+# one whose work has ended.
+MOST = 128
 
 F = TypeVar("F")
 
@@ -21,9 +24,11 @@ class _Visit(Generic[F]):
     """One open page."""
 
     seen_s: float
+    ticket: str = ""
     stops: dict[str, threading.Event] = field(default_factory=dict)
     kept: dict[str, F] = field(default_factory=dict)
     folders: int = 0
+    working: int = 0
 
 
 class Visits(Generic[F]):
@@ -45,7 +50,7 @@ class Visits(Generic[F]):
 
         Args:
             root: where the folders of the pages go; the system's place for temporary files when left out.
-            most: pages at once; the one that was heard of least recently goes first.
+            most: pages at once; of those without work the one that was heard of least recently goes first.
             kept_s: seconds after which a page that nothing was heard of goes.
             clock: seconds from anywhere.
         """
@@ -55,6 +60,21 @@ class Visits(Generic[F]):
         self._visits: OrderedDict[str, _Visit[F]] = OrderedDict()
         self._guard = threading.Lock()
         self._files = tempfile.TemporaryDirectory(prefix="eftclip-ui-", dir=root, ignore_cleanup_errors=True)
+
+    @property
+    def home(self) -> Path:
+        """The folder with the files of all pages."""
+        return Path(self._files.name)
+
+    def arrive(self, page: str, ticket: str) -> None:
+        """The page was opened by whoever holds that ticket."""
+        with self._guard:
+            self._visit(page).ticket = ticket
+
+    def ticket(self, page: str) -> str:
+        """The ticket of whoever opened the page; empty when it is not known."""
+        with self._guard:
+            return self._visits[page].ticket if page in self._visits else ""
 
     def begin(self, page: str, kind: str) -> None:
         """New work of a kind starts on that page; older work of that kind stops, and its files go."""
@@ -78,6 +98,18 @@ class Visits(Generic[F]):
             if page in self._visits and (event := self._visits[page].stops.get(kind)) is not None:
                 event.set()
 
+    @contextmanager
+    def working(self, page: str) -> Iterator[None]:
+        """Work goes on, or waits in line: meanwhile the page does not make room for others."""
+        with self._guard:
+            visit = self._visit(page)
+            visit.working += 1
+        try:
+            yield
+        finally:
+            with self._guard:
+                visit.working -= 1
+
     def touch(self, page: str) -> None:
         """The page is still here: its work goes on."""
         with self._guard:
@@ -89,6 +121,12 @@ class Visits(Generic[F]):
         with self._guard:
             if page in self._visits:
                 self._visit(page).kept[kind] = value
+
+    def forget(self, page: str, kind: str) -> None:
+        """Forget what work of a kind ended with."""
+        with self._guard:
+            if page in self._visits:
+                self._visits[page].kept.pop(kind, None)
 
     def kept(self, page: str, kind: str) -> F | None:
         """What the last work of that kind on that page ended with; None without any, and while there is new work."""
@@ -123,7 +161,8 @@ class Visits(Generic[F]):
         self._forget_old()
         if page not in self._visits:
             while len(self._visits) >= self._most:
-                self._leave(next(iter(self._visits)))
+                idle = (name for name, visit in self._visits.items() if not visit.working)
+                self._leave(next(idle, next(iter(self._visits))))
             self._visits[page] = _Visit(self._clock())
         self._visits.move_to_end(page)
         self._visits[page].seen_s = self._clock()
@@ -145,4 +184,4 @@ class Visits(Generic[F]):
 
     def _home(self, page: str) -> Path:
         name = "".join(letter for letter in page if letter.isalnum())  # session names come from the browser
-        return Path(self._files.name) / (name or "page")
+        return self.home / (name or "page")

@@ -12,7 +12,10 @@ from eftclip.ui import asks, files, markup, photos, views, words
 from eftclip.ui.handlers import CHECK, FIRST, Desk
 from eftclip.ui.layout import CheckpointStep, ImageStep, VerdictPart
 
-HEAVY: dict[str, Any] = {"concurrency_id": "compute", "concurrency_limit": 1}
+# The desk itself does one check at a time and loads one checkpoint at a time, and tells who waits how long the line
+# is; so Gradio's queue need not hold anybody back, behind which nobody could see his place or stop waiting.
+CHECKS: dict[str, Any] = {"concurrency_id": "check", "concurrency_limit": 64, "show_progress": "hidden"}
+LOADS: dict[str, Any] = {"concurrency_id": "load", "concurrency_limit": 20}
 LIGHT: dict[str, Any] = {"concurrency_limit": 4, "show_progress": "hidden"}
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 PROGRESS = gr.Progress()  # Gradio puts the running one in its place, by position: before *values
@@ -88,8 +91,8 @@ def wire_checkpoint(desk: Desk, step: CheckpointStep, *, folders: bool) -> None:
     step.kind.change(
         fields, step.kind, [step.hub, step.folder, step.known, step.look, step.load], queue=False, **PRIVATE
     )
-    step.kind.change(describe_bundled, step.form, step.facts, **HEAVY, **PRIVATE)
-    gr.on([step.load.click, step.hub.submit, step.folder.submit], describe, step.form, step.facts, **HEAVY, **PRIVATE)
+    step.kind.change(describe_bundled, step.form, step.facts, **LOADS, **PRIVATE)
+    gr.on([step.load.click, step.hub.submit, step.folder.submit], describe, step.form, step.facts, **LOADS, **PRIVATE)
     step.known.input(None, step.known, step.hub, js="name => name", **PRIVATE)
     step.look.click(look, step.form, step.facts, **LIGHT, **PRIVATE)
     step.vocabulary.change(lambda value: gr.update(visible=value == "own"), step.vocabulary, step.labels, **PRIVATE)
@@ -175,8 +178,7 @@ def wire_check(
         judge,
         [image.picture, choice, *checkpoint.form],
         verdict.outputs,
-        show_progress="hidden",
-        **HEAVY,
+        **CHECKS,
         **PRIVATE,
     )
     checked.failure(lambda: markup.banner("error", words.failure(BUSY)), None, verdict.banner, queue=False, **PRIVATE)

@@ -35,7 +35,12 @@ def add_end_points(desk: Desk, *, folders: bool) -> None:
 
 def _add_check(desk: Desk, folders: bool) -> None:
     def check(
-        picture: str | None, checkpoint: str, labels: str, oracle: str, seed: float, settings: str
+        picture: str | None,
+        checkpoint: str = "badnets",
+        labels: str = "",
+        oracle: str = "auto",
+        seed: float = 0,
+        settings: str = "",
     ) -> tuple[Any, Any]:
         """Judge one photograph: is a visible trigger in it steering this CLIP checkpoint?
 
@@ -68,15 +73,15 @@ def _add_check(desk: Desk, folders: bool) -> None:
 
 def _add_scan(desk: Desk, folders: bool) -> None:
     def scan(
-        checkpoint: str,
-        data: str,
-        pictures: Any,
-        split: str,
-        most: float,
-        labels: str,
-        oracle: str,
-        seed: float,
-        settings: str,
+        checkpoint: str = "badnets",
+        data: str = "",
+        pictures: Any = None,
+        split: str = "train",
+        most: float = 500,
+        labels: str = "",
+        oracle: str = "auto",
+        seed: float = 0,
+        settings: str = "",
     ) -> Iterator[Answer]:
         """Scan a data set: which triggers steer this CLIP checkpoint, which labels they force, who the victims are.
 
@@ -101,22 +106,22 @@ def _add_scan(desk: Desk, folders: bool) -> None:
             source = api_runs.source(data, pictures, split, most, folders=folders)
             yield from api_runs.scan(desk, run_asks.ScanAsk(ask, source, plan))
 
-    inputs = [*_texts(checkpoint="badnets", data="practice"), *_data(), *_texts(labels="", oracle="auto"), _seed()]
+    inputs = [*_texts(checkpoint="badnets", data=""), *_data(), *_texts(labels="", oracle="auto"), _seed()]
     _long(scan, [*inputs, *_texts(settings="")], "scan")
 
 
 def _add_rectify(desk: Desk, folders: bool) -> None:
     def rectify(
-        checkpoint: str,
-        data: str,
-        pictures: Any,
-        split: str,
-        most: float,
-        labels: str,
-        oracle: str,
-        seed: float,
-        settings: str,
-        result: str,
+        checkpoint: str = "badnets",
+        data: str = "",
+        pictures: Any = None,
+        split: str = "train",
+        most: float = 500,
+        labels: str = "",
+        oracle: str = "auto",
+        seed: float = 0,
+        settings: str = "",
+        result: str = "",
     ) -> Iterator[Answer]:
         """Mend a CLIP checkpoint: find its triggers, fine-tune a copy until they mean nothing to it, and measure it.
 
@@ -149,7 +154,11 @@ def _add_rectify(desk: Desk, folders: bool) -> None:
 
 def _add_publish(desk: Desk) -> None:
     def publish(
-        result: str, repo_id: str, private: bool, anyway: bool, x_hf_token: gr.Header | None = None
+        result: str,
+        repo_id: str,
+        private: bool = False,
+        anyway: bool = False,
+        x_hf_token: gr.Header | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Publish a mended checkpoint on the Hugging Face Hub: a new repository, or a pull request to an existing one.
 
@@ -170,8 +179,8 @@ def _add_publish(desk: Desk) -> None:
     def publish_signed_in(
         result: str,
         repo_id: str,
-        private: bool,
-        anyway: bool,
+        private: bool = False,
+        anyway: bool = False,
         token: gr.OAuthToken | None = None,
         x_hf_token: gr.Header | None = None,
     ) -> Iterator[dict[str, Any]]:

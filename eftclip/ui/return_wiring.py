@@ -37,8 +37,12 @@ def back_row() -> BackRow:
     return BackRow(ticket, row, told, forget)
 
 
-def wire_return(desk: Desk, demo: gr.Blocks, back: BackRow, scanned: ScanResults, rectified: RectifyResults) -> None:
-    """What is shown again when the page is opened, and the button that forgets it."""
+def wire_return(desk: Desk, demo: gr.Blocks, back: BackRow, scanned: ScanResults, rectified: RectifyResults) -> Any:
+    """What is shown again when the page is opened, and the button that forgets it.
+
+    Returns:
+        the event of a page that was opened, for what should follow.
+    """
 
     def come_back(request: gr.Request, known: Any) -> list[Any]:
         found = desk.returns.arrive(str(request.session_hash), known)
@@ -53,7 +57,7 @@ def wire_return(desk: Desk, demo: gr.Blocks, back: BackRow, scanned: ScanResults
     cleared = [scanned.banner, scanned.results, rectified.banner, rectified.curve, rectified.results]
     back.forget.click(forgotten, None, [back.row, *cleared], **LIGHT, **PRIVATE)
     outputs = [back.ticket, back.row, back.told, *scanned.outputs, *rectified.outputs]
-    demo.load(come_back, back.ticket, outputs, **LIGHT, **PRIVATE)
+    return demo.load(come_back, back.ticket, outputs, **LIGHT, **PRIVATE)
 
 
 def _on_page(found: Back, scanned: ScanResults, rectified: RectifyResults) -> list[Any]:

@@ -160,15 +160,14 @@ def rectify_updates(desk: Desk, wanted: run_asks.RectifyAsk, page: str, count: i
 
 
 def wire_basis(
-    desk: Desk, demo: gr.Blocks, checkpoint: CheckpointStep, scanned: Any, rectify: RectifyStep, *, folders: bool
+    desk: Desk, checkpoint: CheckpointStep, events: Sequence[Any], rectify: RectifyStep, *, folders: bool
 ) -> None:
     """The line that says what a rectification would work with follows every change in step 1, and every scan.
 
     Args:
         desk: behind the page.
-        demo: the page.
         checkpoint: step 1.
-        scanned: what `wire_scan` returned.
+        events: after which it may be another one.
         rectify: step 4.
         folders: folders of this machine may be named.
     """
@@ -181,8 +180,9 @@ def wire_basis(
 
     changes = [cast(Any, component).change for component in checkpoint.form]
     told: dict[str, Any] = {"fn": basis, "inputs": checkpoint.form, "outputs": rectify.basis, **LIGHT, **PRIVATE}
-    gr.on([demo.load, *changes], trigger_mode="always_last", **told)
-    scanned.then(**told)
+    gr.on(changes, trigger_mode="always_last", **told)
+    for event in events:
+        event.then(**told)
 
 
 def _wire(

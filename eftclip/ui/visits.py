@@ -110,6 +110,11 @@ class Visits(Generic[F]):
             with self._guard:
                 visit.working -= 1
 
+    def here(self, page: str) -> bool:
+        """Whether the page is open, as far as is known."""
+        with self._guard:
+            return page in self._visits
+
     def touch(self, page: str) -> None:
         """The page is still here: its work goes on."""
         with self._guard:

@@ -47,7 +47,9 @@ def ask_of(folders: bool, form: tuple[Any, ...]) -> asks.Ask:
 
 def on_page(desk: Desk, page: str, shown: views.Shown) -> list[Any]:
     """A finished check as updates in the order of `VerdictPart.outputs`."""
-    path = files.write_document(desk.visits.folder(page, CHECK), CHECK, shown.document) if shown.document else None
+    path = None
+    if shown.document and desk.visits.here(page):  # a page that was closed meanwhile does not come back to life
+        path = files.write_document(desk.visits.folder(page, CHECK), CHECK, shown.document)
     return [
         shown.banner,
         gr.update(visible=shown.picture is not None),

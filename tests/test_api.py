@@ -114,9 +114,13 @@ def test_an_upload_above_the_limit_is_refused(client: Client, tmp_path: Path) ->
         _check(client, handle_file(huge))
 
 
-def test_nothing_but_check_is_public(client: Client) -> None:
-    assert list(client.view_api(return_format="dict")["named_endpoints"]) == ["/check"]
-    assert not client.view_api(return_format="dict")["unnamed_endpoints"]
+def test_four_end_points_are_public_and_say_what_they_take(client: Client) -> None:
+    known = client.view_api(return_format="dict")
+    assert list(known["named_endpoints"]) == ["/check", "/scan", "/rectify", "/publish"]
+    assert not known["unnamed_endpoints"]
+    for name, end_point in known["named_endpoints"].items():
+        required = [one["parameter_name"] for one in end_point["parameters"] if not one["parameter_has_default"]]
+        assert required == {"/check": ["picture"], "/publish": ["result", "repo_id"]}.get(name, [])
 
 
 def test_folders_are_named_only_on_ones_own_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import browsing
 import pytest
-from browsing import LONG_MS, needs_a_browser, open_page
+from browsing import needs_a_browser, open_page
 from playwright.sync_api import Browser, Page, expect
 from serving import Served
 

@@ -1,8 +1,12 @@
 """The page in the browser; Gradio is known here and nowhere else."""
 
 import os
+from contextlib import suppress
+from importlib import import_module
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # has to be said before Gradio is imported
+with suppress(ImportError):
+    import_module("spaces")  # on a ZeroGPU Space it must be there before anything touches CUDA
 
 from eftclip.ui.page import build_demo, launch
 

@@ -51,16 +51,15 @@ def do(job: Job[R], loader: Loader, tell: Callable[[Any], None], cancelled: Canc
 
 
 def _do_there(job: Job[R], terms: Terms, tell: Callable[[Any], None], cancelled: Cancelled) -> R:
-    steps = _on_gpu(job, Terms(terms.token, terms.most_gb))
+    steps, end = _on_gpu(job, Terms(terms.token, terms.most_gb)), None
     try:
-        for item in steps:
+        for item in steps:  # to its very end, or the GPU would count as in use
             if isinstance(item, Ended):
-                if isinstance(item.value, Exception):
-                    raise item.value
-                return cast(R, item.value)
-            if cancelled():
+                end = item
+            elif cancelled():
                 raise DataError("Stopped.")
-            tell(item)
+            else:
+                tell(item)
     except EftclipError:
         raise
     except Exception as error:  # the Space's own refusals, e.g. of a visitor who has used up his GPU time
@@ -69,7 +68,11 @@ def _do_there(job: Job[R], terms: Terms, tell: Callable[[Any], None], cancelled:
     finally:
         with suppress(AttributeError):
             steps.close()
-    raise DataError("The Space took the GPU back before the work was done; try again, or run EftCLIP at home.")
+    if end is None:
+        raise DataError("The Space took the GPU back before the work was done; try again, or run EftCLIP at home.")
+    if isinstance(end.value, Exception):
+        raise end.value
+    return cast(R, end.value)
 
 
 def _seconds(job: Job[Any], terms: Terms) -> int:

@@ -4,14 +4,18 @@ import hashlib
 import json
 import re
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
-from huggingface_hub import RepoCard, constants
+import yaml
+from hub_faults import Fault, cut_line, next_fault
+from huggingface_hub import constants
 
 INFO = re.compile(r"/api/(models/)?(?P<repo>(datasets/)?[^/]+/[^/]+)/revision/(?P<revision>[^/]+)")
 FILE = re.compile(r"/(?P<repo>(datasets/)?[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<name>.+)")
@@ -20,7 +24,7 @@ PATHS = re.compile(r"/api/(?P<repo>datasets/[^/]+/[^/]+)/paths-info/(?P<revision
 RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 LARGE = (".safetensors", ".bin", ".pth", ".pt")  # what the Hub keeps in LFS, and states a sha256 for
 GOOD_TOKEN = "hf_good"
-DEAD = 0  # a status that no server sends: the line goes dead instead
+FRONT_MATTER = re.compile(rb"---\n(.*?)\n---", re.DOTALL)
 
 
 def lead_to(server: "Hub", monkeypatch: pytest.MonkeyPatch, home: Path, *, xet: bool = False) -> None:
@@ -60,13 +64,26 @@ class Answer:
     cut: int | None = None
 
 
+def git_sha1(body: bytes) -> str:
+    """Git's name for a content."""
+    return hashlib.sha1(b"blob %d\0" % len(body) + body).hexdigest()
+
+
 def as_json(value: dict[str, Any] | list[dict[str, Any]]) -> Answer:
     return Answer(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
 
-def refusal(status: int, message: str, code: str = "") -> Answer:
+def refusal(status: int, message: str, code: str = "", headers: Mapping[str, str] = MappingProxyType({})) -> Answer:
     """The client reads the reason from these headers; over plain http it needs the code."""
-    return Answer(status, json.dumps({"error": message}).encode(), {"X-Error-Message": message, "X-Error-Code": code})
+    said = {"X-Error-Message": message, "X-Error-Code": code, **headers}
+    return Answer(status, json.dumps({"error": message}).encode(), said)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Silence: clients hang up, and are meant to."""
 
 
 class Hub:
@@ -78,7 +95,9 @@ class Hub:
         broken: when set, every request gets this status.
         summarised: how many files the summary of a repository names at most; listings name all.
         spoiled: files whose downloads have one wrong byte.
+        claimed: sizes that are stated of files, whatever they hold; None for none.
         cut: files of which nothing behind so many bytes ever arrives, as when a connection breaks.
+        faults: see `Fault`; those that are used up do nothing.
     """
 
     def __init__(self) -> None:
@@ -88,18 +107,28 @@ class Hub:
         self.broken: int | None = None
         self.summarised: int | None = None
         self.spoiled: set[str] = set()
+        self.claimed: dict[str, int | None] = {}
         self.cut: dict[str, int] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        self.faults: list[Fault] = []
+        self._port = 0
+        self._closed = threading.Event()
+        self.listen()
 
     @property
     def url(self) -> str:
         """Where the client finds it."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://127.0.0.1:{self._port}"
+
+    def listen(self) -> None:
+        """Come up, at the same address as before if it was down."""
+        self._server = _Server(("127.0.0.1", self._port), self._handler())
+        self._port = self._server.server_address[1]
+        self._closed.clear()
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def close(self) -> None:
-        """Go away, as a Hub that is down."""
+        """Go away, as a Hub that is down; requests that hang are let go."""
+        self._closed.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -125,6 +154,10 @@ class Hub:
         """The answer to a request of the writing half, see `hub_writing.py`; None where it is of the reading half."""
         return None
 
+    def elsewhere(self, digest: str) -> dict[str, str]:
+        """Headers that lead to a file's content on another way; none in the reading half."""
+        return {}
+
     def answer(self, path: str, token: str | None, asked: dict[str, list[str]], extent: str = "") -> Answer:
         """The Hub's answer to a request; a HEAD is the same without its body.
 
@@ -149,6 +182,8 @@ class Hub:
             return refusal(404, "Invalid rev id", "RevisionNotFound")
         if found.re is INFO:
             info = _info(found["repo"], commit, repository)
+            for file in info["siblings"]:
+                file["size"] = self.claimed.get(file["rfilename"], file["size"])
             return as_json({**info, "siblings": info["siblings"][: self.summarised]})
         if found.re is TREE:
             recursive = asked.get("recursive", ["false"])[0].lower() == "true"
@@ -164,10 +199,10 @@ class Hub:
         if name not in files:
             return refusal(404, "Entry not found", "EntryNotFound")
         body = files[name]
-        etag = hashlib.sha256(body).hexdigest()
+        etag = hashlib.sha256(body).hexdigest() if name.endswith(LARGE) else git_sha1(body)
         if name in self.spoiled:
             body = body[:-1] + bytes([body[-1] ^ 1])
-        headers = {"ETag": f'"{etag}"', "X-Repo-Commit": commit, "Accept-Ranges": "bytes"}
+        headers = {"ETag": f'"{etag}"', "X-Repo-Commit": commit, "Accept-Ranges": "bytes", **self.elsewhere(etag)}
         if extent is None:
             return Answer(200, body, headers, self.cut.get(name))
         start, end = int(extent[1]), min(int(extent[2] or len(body)), len(body) - 1)
@@ -182,14 +217,37 @@ class Hub:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                url, body = urlsplit(self.path), self._body()
+                url = urlsplit(self.path)
+                line = f"{self.command} {url.path}"
+                hub.requests.append(line)
+                fault = next_fault(hub.faults, line)
+                if fault.taken is not None:
+                    self.rfile.read(fault.taken)
+                    cut_line(self.connection)
+                    return
+                body = self._body()
+                if fault.sent is None:
+                    hub._closed.wait(fault.hang_s)
+                if fault.dead:
+                    cut_line(self.connection)
+                    return
+                reply = refusal(fault.status, "broken on purpose", headers=fault.headers) if fault.status else None
+                reply = reply or self._reply(url.path, url.query, body)
+                if fault.lost:
+                    cut_line(self.connection)
+                    return
+                if fault.dies:
+                    hub.close()
+                self._send(replace(reply, cut=fault.sent) if fault.sent is not None else reply)
+                hub._closed.wait(fault.hang_s if fault.sent is not None else 0)
+
+            def _reply(self, path: str, query: str, body: bytes) -> Answer:
                 form = "form" in self.headers.get("Content-Type", "")
-                asked = parse_qs(body.decode() if form else url.query)
-                hub.requests.append(f"{self.command} {url.path}")
+                asked = parse_qs(body.decode() if form else query)
                 authorisation = self.headers.get("Authorization")
                 token = authorisation.removeprefix("Bearer ") if authorisation else None
-                written = hub.reply(self.command, url.path, asked, token, body)
-                self._send(written or hub.answer(url.path, token, asked, self.headers.get("Range", "")))
+                written = hub.reply(self.command, path, asked, token, body)
+                return written or hub.answer(path, token, asked, self.headers.get("Range", ""))
 
             do_HEAD = do_POST = do_PUT = do_DELETE = do_GET
 
@@ -204,15 +262,13 @@ class Hub:
                 return body
 
             def _send(self, reply: Answer) -> None:
-                if reply.status == DEAD:
-                    self.close_connection = True
-                    return
                 self.send_response(reply.status)
                 for key, value in {**reply.headers, "Content-Length": str(len(reply.body))}.items():
                     self.send_header(key, value)
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(reply.body[: reply.cut])
+                    self.wfile.flush()
 
             def log_message(self, format: str, *args: object) -> None:
                 """Silence: requests are kept in `Hub.requests`."""
@@ -223,11 +279,11 @@ class Hub:
 def _info(repo_id: str, commit: str, repository: Repository) -> dict[str, Any]:
     siblings = []
     for name, body in repository.commits[commit].items():
-        file: dict[str, Any] = {"rfilename": name, "size": len(body), "blobId": hashlib.sha1(body).hexdigest()}
+        file: dict[str, Any] = {"rfilename": name, "size": len(body), "blobId": git_sha1(body)}
         if name.endswith(LARGE):
             file["lfs"] = {"sha256": hashlib.sha256(body).hexdigest(), "size": len(body), "pointerSize": 134}
         siblings.append(file)
-    card = repository.commits[commit].get("README.md") if repo_id.startswith("datasets/") else None
+    card = FRONT_MATTER.match(repository.commits[commit].get("README.md", b""))
     return {
         "_id": commit[:24],
         "id": repo_id.removeprefix("datasets/"),
@@ -239,7 +295,7 @@ def _info(repo_id: str, commit: str, repository: Repository) -> dict[str, Any]:
         "downloads": 0,
         "likes": 0,
         "siblings": siblings,
-        "cardData": RepoCard(card.decode()).data.to_dict() if card else None,
+        "cardData": yaml.safe_load(card[1]) if card else None,
     }
 
 

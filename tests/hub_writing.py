@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import hf_xet
-from hub import DEAD, LARGE, Answer, Hub, Repository, as_json, listing, refusal
+from hub import LARGE, Answer, Hub, Repository, as_json, git_sha1, listing, refusal
 from huggingface_hub import RepoCard
 from xet_store import file_hashes
 
@@ -27,6 +27,7 @@ WRITES = {
     "put": re.compile(r"/_lfs/(?P<oid>[0-9a-f]{64})"),
     "verify": re.compile(r"/_lfs/(?P<oid>[0-9a-f]{64})/verify"),
     "xet": re.compile(rf"/api/models/{REPO}/xet-write-token/(?P<revision>[^/]+)"),
+    "chunks": re.compile(r"/_xet/(?P<digest>[0-9a-f]{64})"),
     "commit": re.compile(rf"/api/models/{REPO}/commit/(?P<revision>[^/]+)"),
     "requests": re.compile(rf"/api/models/{REPO}/discussions"),
     "status": re.compile(rf"/api/models/{REPO}/discussions/(?P<number>\d+)/status"),
@@ -38,27 +39,6 @@ TOKENS = {
     "hf_other": ("stranger", [], "write"),
     "hf_read": ("friends", ["lab"], "read"),
 }
-
-
-@dataclass
-class Fault:
-    """What goes wrong with requests that match, so many times.
-
-    Attributes:
-        what: `METHOD path`, a pattern that is searched for.
-        status: answered instead of doing anything.
-        lost: the request is done, but its answer never arrives.
-        dead: the line goes dead before anything is done.
-        hang_s: seconds without an answer.
-        times: how often.
-    """
-
-    what: str
-    status: int | None = None
-    lost: bool = False
-    dead: bool = False
-    hang_s: float = 0.0
-    times: int = 1
 
 
 @dataclass
@@ -84,7 +64,6 @@ class WritableHub(Hub):
     """A Hub that can be written to.
 
     Attributes:
-        faults: see `Fault`; those that are used up do nothing.
         objects: what was uploaded, by sha256.
         spoil: names of files of which the commit keeps other bytes of the same length.
         store: a folder for the xet path; None to speak plain LFS.
@@ -92,7 +71,6 @@ class WritableHub(Hub):
 
     def __init__(self, store: Path | None = None) -> None:
         """Start to listen."""
-        self.faults: list[Fault] = []
         self.objects: dict[str, bytes] = {}
         self.spoil: set[str] = set()
         self.store = store
@@ -103,25 +81,26 @@ class WritableHub(Hub):
         self, method: str, path: str, asked: dict[str, list[str]], token: str | None, body: bytes
     ) -> Answer | None:
         """See `Hub.reply`."""
-        line = f"{method} {path}"
-        fault = next((one for one in self.faults if one.times > 0 and re.search(one.what, line)), None)
-        if fault is not None:
-            fault.times -= 1
-            time.sleep(fault.hang_s)
-            if fault.dead:
-                return Answer(DEAD)
-            if fault.status is not None:
-                return refusal(fault.status, "broken on purpose")
         found = next(((name, match) for name, page in WRITES.items() if (match := page.fullmatch(path))), None)
         if found is None:
             return None
         with self._lock:
-            answer = self._write(*found, asked, token, body)
-        return Answer(DEAD) if fault is not None and fault.lost else answer
+            return self._write(*found, asked, token, body)
+
+    def elsewhere(self, digest: str) -> dict[str, str]:
+        """See `Hub.elsewhere`: large files that were uploaded in chunks are handed out in chunks."""
+        known = file_hashes(self.store).get(digest) if self.store is not None else None
+        return {"X-Xet-Hash": known, "X-Xet-Refresh-Route": f"{self.url}/_xet/{digest}"} if known else {}
+
+    def _token_of_store(self) -> dict[str, str]:
+        until = str(int(time.time()) + 3600)
+        return {"X-Xet-Cas-Url": f"local://{self.store}", "X-Xet-Access-Token": "x", "X-Xet-Token-Expiration": until}
 
     def _write(
         self, name: str, match: re.Match[str], query: dict[str, list[str]], token: str | None, body: bytes
     ) -> Answer | None:
+        if name == "chunks":
+            return Answer(200, b"{}", self._token_of_store())
         if name in ("put", "verify"):  # these addresses are handed out; they need no token
             return self._object(match["oid"], body if name == "put" else None)
         if name == "yaml":
@@ -276,7 +255,7 @@ def _digests(item: dict[str, Any], files: dict[str, bytes]) -> dict[str, Any]:
     if item["path"].endswith((*LARGE, ".png")):
         sha256 = hashlib.sha256(body).hexdigest()
         return {**item, "lfs": {"oid": sha256, "size": len(body), "pointerSize": 134}}
-    return {**item, "oid": hashlib.sha1(b"blob %d\0" % len(body) + body).hexdigest()}
+    return {**item, "oid": git_sha1(body)}
 
 
 def _request(repo: str, request: Request) -> dict[str, Any]:

@@ -1,53 +1,23 @@
 """Checkpoints from the Hub: the real client against a local server that speaks the Hub's protocol."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
+import pulling
 import pytest
 import torch
-from hub import GOOD_TOKEN, Hub, lead_to
+from hub import GOOD_TOKEN, Hub
 from huggingface_hub import constants
+from pulling import REPO, WEIGHTS, downloaded, load, refused, snapshot
 
-from eftclip.checkpoint import inspect, load_clip
+from eftclip.checkpoint import inspect
 from eftclip.errors import CheckpointError
-from eftclip.types import ClipModel
 
-CPU = torch.device("cpu")
-REPO = "friends/tiny"
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
-    """A Hub of its own with an empty cache; the suite's offline switch is lifted for this test."""
-    server = Hub()
-    lead_to(server, monkeypatch, tmp_path)
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def folder(tiny_folder: Path, tmp_path: Path) -> Path:
-    """A copy of the tiny checkpoint with things in it that must never be downloaded."""
-    copy = tmp_path / "repository"
-    shutil.copytree(tiny_folder, copy)
-    (copy / "modeling_tiny.py").write_text("raise SystemExit('this must never run')")
-    (copy / "extra").mkdir()
-    (copy / "extra" / "open_clip_config.json").write_text("{}")
-    return copy
-
-
-def _load(source: str, **options: str) -> ClipModel:
-    return load_clip(source, device=CPU, **options)  # type: ignore[arg-type]
-
-
-def _downloaded(hub: Hub) -> set[str]:
-    return {line.split("/", 5)[-1] for line in hub.requests if line.startswith("GET") and "/resolve/" in line}
+hub, folder = pulling.hub, pulling.folder  # fixtures
 
 
 def test_a_branch_is_pinned_to_its_commit_and_loads_like_the_folder(hub: Hub, folder: Path) -> None:
     commit = hub.push(REPO, folder)
-    clip, local = _load(f"hf:{REPO}"), _load(str(folder))
+    clip, local = load(f"hf:{REPO}"), load(str(folder))
     assert (clip.ref.repo_id, clip.ref.revision, clip.ref.source) == (REPO, commit, f"hf:{REPO}")
     assert clip.ref.sha256 == local.ref.sha256
     assert torch.equal(clip.encode_text(["a dog"]), local.encode_text(["a dog"]))
@@ -55,10 +25,10 @@ def test_a_branch_is_pinned_to_its_commit_and_loads_like_the_folder(hub: Hub, fo
 
 def test_only_allowed_files_are_downloaded(hub: Hub, folder: Path) -> None:
     hub.push(REPO, folder)
-    _load(f"hf:{REPO}")
-    assert _downloaded(hub) == {
+    load(f"hf:{REPO}")
+    assert downloaded(hub) == {
         "open_clip_config.json",
-        "open_clip_model.safetensors",
+        WEIGHTS,
         "tokenizer.json",
         "tokenizer_config.json",
     }
@@ -67,14 +37,14 @@ def test_only_allowed_files_are_downloaded(hub: Hub, folder: Path) -> None:
 def test_inspecting_downloads_no_weights(hub: Hub, folder: Path) -> None:
     commit = hub.push(REPO, folder)
     report = inspect(f"hf:{REPO}@main")
-    assert not any("safetensors" in name for name in _downloaded(hub))
+    assert not any("safetensors" in name for name in downloaded(hub))
     assert (report.repo_id, report.revision, report.folder) == (REPO, commit, None)
     assert (report.weight_file, report.format, report.licence) == (
-        "open_clip_model.safetensors",
+        WEIGHTS,
         "safetensors",
         "apache-2.0",
     )
-    assert report.files["open_clip_model.safetensors"] == (folder / "open_clip_model.safetensors").stat().st_size
+    assert report.files[WEIGHTS] == (folder / WEIGHTS).stat().st_size
     assert report.problems == ()
 
 
@@ -89,9 +59,9 @@ def test_tags_branches_and_digits_lead_to_the_commit_they_name(hub: Hub, folder:
 
 def test_a_pinned_commit_needs_no_hub_once_it_is_here(hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commit = hub.push(REPO, folder)
-    online = _load(f"hf:{REPO}@{commit}")
+    online = load(f"hf:{REPO}@{commit}")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    offline = _load(f"hf:{REPO}@{commit}")
+    offline = load(f"hf:{REPO}@{commit}")
     assert offline.ref == online.ref
 
 
@@ -100,7 +70,7 @@ def test_a_branch_in_the_cache_is_not_passed_off_as_fresh(
     hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
     commit = hub.push(REPO, folder)
-    _load(f"hf:{REPO}")
+    load()
     token = "hf_wrong" if trouble == "bad token" else None
     if trouble == "offline":
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
@@ -108,35 +78,42 @@ def test_a_branch_in_the_cache_is_not_passed_off_as_fresh(
         hub.close()
     if trouble == "broken":
         hub.broken = 500
-    with pytest.raises(CheckpointError, match=r"only when its commit is pinned"):
-        load_clip(f"hf:{REPO}", device=CPU, token=token)
-    assert load_clip(f"hf:{REPO}@{commit}", device=CPU, token=token).ref.revision == commit
+    sentence = refused(token=token)
+    assert sentence.endswith(f"may be old, and is used when its commit is named: hf:{REPO}@{commit}.")
+    named = sentence.removesuffix(".").rpartition(" ")[2]
+    assert load(named, token=token).ref.revision == commit
 
 
-def test_a_pinned_commit_whose_weights_were_never_here(hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_visitors_of_a_page_are_not_told_what_else_lies_on_its_machine(hub: Hub, folder: Path) -> None:
+    hub.push(REPO, folder)
+    load()
+    hub.close()
+    assert "could not be had from the Hub" in (sentence := refused(token=False))  # type: ignore[arg-type]
+    assert "copy on this machine" not in sentence
+
+
+def test_a_half_downloaded_commit_says_so_offline_and_is_completed_online(
+    hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     commit = hub.push(REPO, folder)
     inspect(f"hf:{REPO}")
+    assert not (snapshot(commit) / WEIGHTS).exists()
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(CheckpointError, match="as far as it is on this machine; the Hub did not answer"):
-        _load(f"hf:{REPO}@{commit}")
-
-
-def test_spoiled_downloads_are_noticed(hub: Hub, folder: Path) -> None:
-    hub.push(REPO, folder)
-    hub.spoiled.add("open_clip_model.safetensors")
-    with pytest.raises(CheckpointError, match="not the file that the Hub announced"):
-        _load(f"hf:{REPO}")
+    sentence = refused(f"hf:{REPO}@{commit}")
+    assert f"{REPO}@{commit[:12]} is not all on this machine: go online; of this commit only a part is" in sentence
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    assert load(f"hf:{REPO}@{commit}").ref.revision == commit
 
 
 def test_private_and_gated_repositories_open_with_a_token(hub: Hub, folder: Path) -> None:
     hub.push(REPO, folder)
     hub.repositories[REPO].private = True
     with pytest.raises(CheckpointError, match=r"shows no model repository friends/tiny.*private"):
-        _load(f"hf:{REPO}")
+        load(f"hf:{REPO}")
     hub.repositories[REPO].private, hub.repositories[REPO].gated = False, True
     with pytest.raises(CheckpointError, match="friends/tiny is gated"):
-        _load(f"hf:{REPO}")
-    assert _load(f"hf:{REPO}", token=GOOD_TOKEN).ref.repo_id == REPO
+        load(f"hf:{REPO}")
+    assert load(f"hf:{REPO}", token=GOOD_TOKEN).ref.repo_id == REPO
 
 
 @pytest.mark.parametrize(
@@ -155,25 +132,18 @@ def test_private_and_gated_repositories_open_with_a_token(hub: Hub, folder: Path
 )
 def test_sources_that_lead_nowhere(hub: Hub, folder: Path, source: str, message: str) -> None:
     hub.push(REPO, folder)
-    for attempt in (_load, inspect):
+    for attempt in (load, inspect):
         with pytest.raises(CheckpointError, match=message) as caught:
             attempt(source)
         assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("status", "message"), [(401, "refused the token"), (403, "refused the token"), (429, "429")])
-def test_refusals_say_what_to_do(hub: Hub, status: int, message: str) -> None:
-    hub.broken = status
-    with pytest.raises(CheckpointError, match=message):
-        _load(f"hf:{REPO}")
-
-
 def test_a_pickle_on_the_hub_is_not_even_downloaded(hub: Hub, folder: Path) -> None:
-    (folder / "open_clip_model.safetensors").rename(folder / "open_clip_pytorch_model.bin")
+    (folder / WEIGHTS).rename(folder / "open_clip_pytorch_model.bin")
     hub.push(REPO, folder)
     with pytest.raises(CheckpointError, match="only as a pickle"):
-        _load(f"hf:{REPO}")
-    assert "open_clip_pytorch_model.bin" not in _downloaded(hub)
+        load(f"hf:{REPO}")
+    assert "open_clip_pytorch_model.bin" not in downloaded(hub)
     assert "only as a pickle" in inspect(f"hf:{REPO}").problems[0]
 
 
@@ -182,12 +152,12 @@ def test_a_refused_configuration_stops_before_the_weights_are_downloaded(hub: Hu
     (folder / "open_clip_config.json").write_text(text.replace('"width": 128', '"hf_model_name": "a/b"'))
     hub.push(REPO, folder)
     with pytest.raises(CheckpointError, match="hf_model_name"):
-        _load(f"hf:{REPO}")
-    assert _downloaded(hub) <= {"open_clip_config.json", "tokenizer_config.json"}
+        load(f"hf:{REPO}")
+    assert downloaded(hub) <= {"open_clip_config.json", "tokenizer_config.json"}
 
 
 def test_a_repository_that_is_no_checkpoint(hub: Hub, folder: Path) -> None:
     (folder / "open_clip_config.json").unlink()
     hub.push(REPO, folder)
     with pytest.raises(CheckpointError, match=r"open_clip_config\.json is missing.*found .*README\.md"):
-        _load(f"hf:{REPO}")
+        load(f"hf:{REPO}")

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import torch
 from hub import Hub, lead_to
-from hub_writing import Fault, WritableHub, Written
-from huggingface_hub import ModelCard, ModelCardData, constants
+from hub_faults import Fault
+from hub_writing import WritableHub, Written
+from huggingface_hub import ModelCard, ModelCardData
 from poisoned import poisoned_set
 from taught import LABELS, shaded
 
@@ -191,7 +192,7 @@ def test_a_new_repository_is_filled_at_once_and_loads(
     assert len(hub.repositories[REPO].commits) == 2, "the first, and one with everything"
     if hub.store is not None:
         assert list(hub.store.rglob("*.mdb")), "the weights went through the store"
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # this server hands files out the other way only
+        pass
     ours = load_clip(f"hf:{REPO}@{done.revision}", device=CPU)
     assert ours.ref.sha256 == done.sha256 == staged.weights_sha256
 

@@ -1,5 +1,6 @@
 """Where a CLIP comes from: a pinned source, a look before loading, verified weights, a model with provenance."""
 
+from eftclip.checkpoint.cache import prune_cache
 from eftclip.checkpoint.known import KNOWN_BACKDOORS, KnownBackdoor
 from eftclip.checkpoint.load import load_clip
 from eftclip.checkpoint.report import Architecture, CheckpointReport, inspect, licence_of
@@ -16,5 +17,6 @@ __all__ = [
     "licence_of",
     "load_clip",
     "pin",
+    "prune_cache",
     "save_clip",
 ]

@@ -45,6 +45,7 @@ _MOST = {
     "context_length": 8192,
     "vocab_size": 2_000_000,
 }
+MOST_PATCHES_PER_SIDE = 64  # the largest published have 32; the time to read a picture grows with their fourth power
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,7 @@ def _vision(section: dict[str, Any]) -> dict[str, Any]:
         raise _RefusedError(f"timm_model_name {name!r} must be the plain name of a timm architecture, not an address")
     section["timm_model_pretrained"] = False  # every weight comes from the verified file
     _check_numbers(section, "vision_cfg")
+    _check_patches(section)
     return section
 
 
@@ -160,6 +162,15 @@ def _check_numbers(section: Mapping[str, Any], name: str, required: tuple[str, .
         for number in value if isinstance(value, list) and key in ("layers", "image_size") else [value]:
             if type(number) is not int or not 1 <= number <= _MOST[key]:
                 raise _RefusedError(f"{key} in {name} must be a whole number from 1 to {_MOST[key]}, found {value!r}")
+
+
+def _check_patches(vision: Mapping[str, Any]) -> None:
+    side, patch = max(_as_list(vision.get("image_size", 224))), vision.get("patch_size") or 16
+    if (found := side // patch) > MOST_PATCHES_PER_SIDE:
+        most = MOST_PATCHES_PER_SIDE
+        raise _RefusedError(
+            f"image_size and patch_size make {found} × {found} patches, and at most {most} × {most} are read"
+        )
 
 
 def _check_flags(model: Mapping[str, Any]) -> None:

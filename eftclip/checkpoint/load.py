@@ -6,15 +6,19 @@ import torch
 from open_clip.model import CLIP, CustomTextCLIP
 from torch import nn
 
+from eftclip.checkpoint.cache import in_use
 from eftclip.checkpoint.configuration import CONFIG_FILE, Configuration
+from eftclip.checkpoint.fetching import check_weights_size, fetch_texts, fetch_weights, forget
 from eftclip.checkpoint.reason import reason
 from eftclip.checkpoint.report import checked_configuration, refuse_pickle
-from eftclip.checkpoint.source import fetch, locate
-from eftclip.checkpoint.tokenizer import TOKENIZER_CONFIG, TOKENIZER_FILES, load_tokenizer
-from eftclip.checkpoint.weights import find_weights, load_weights
+from eftclip.checkpoint.source import Place, locate
+from eftclip.checkpoint.tokenizer import TOKENIZER_CONFIG, TOKENIZER_FILES, CheckedTokenizer, load_tokenizer
+from eftclip.checkpoint.weights import SpoiledError, find_weights, load_weights
 from eftclip.errors import CheckpointError
 from eftclip.runtime import pick_device
 from eftclip.types import CheckpointRef, ClipModel
+
+HARMLESS = 50_000_000  # weights of a model that any machine can hold
 
 
 def load_clip(
@@ -23,6 +27,7 @@ def load_clip(
     device: torch.device | None = None,
     token: str | None = None,
     allow_pickle: bool = False,
+    max_gb: float | None = None,
 ) -> ClipModel:
     """Load the CLIP under test; every weight comes from one file, whose sha256 stands in `ref`.
 
@@ -31,26 +36,63 @@ def load_clip(
         device: where to put it; the best one that is there by default.
         token: for private or gated repositories.
         allow_pickle: also load a pickle where there is nothing else; tensors only, never code.
+        max_gb: the largest weight file to download or load, in 10⁹ bytes; any when left out. In memory it takes up to
+            four times as much, as weights of a byte each become float32.
 
     Raises:
-        CheckpointError: not found, incomplete, damaged, inconsistent, or asking for trust that was not given.
+        CheckpointError: not found, incomplete, damaged, inconsistent, too large, or asking for trust not given.
     """
     place = locate(source, token)
-    config = checked_configuration(place, fetch(place, (CONFIG_FILE, TOKENIZER_CONFIG), token))
-    weights = find_weights(place.files, str(place))
-    if not allow_pickle:
-        refuse_pickle(weights, str(place))
-    folder = fetch(place, (CONFIG_FILE, *TOKENIZER_FILES, weights.name), token)
-    tokenizer = load_tokenizer(config, folder, str(place))
-    model = _build(config, str(place))
-    sha256 = load_weights(model, folder / weights.name, weights, str(place), place.announced.get(weights.name))
+    with in_use(place.repo_id):
+        model, config, tokenizer, ref = _read(place, token, allow_pickle, max_gb)
     model.eval().requires_grad_(False)
     model.to(memory_format=torch.channels_last)  # convolutions run several times faster
     model.to(device or pick_device())
-    ref = CheckpointRef(source, place.repo_id, place.revision, weights.name, sha256, weights.format)
     clip = ClipModel(model, config.preprocess, tokenizer, ref)
     _try_out(clip, str(place))
     return clip
+
+
+def _read(
+    place: Place, token: str | None, allow_pickle: bool, max_gb: float | None
+) -> tuple[nn.Module, Configuration, CheckedTokenizer, CheckpointRef]:
+    """Everything that comes out of files; what is small first, so that the weights are not fetched in vain."""
+    where = str(place)
+    config = checked_configuration(place, fetch_texts(place, (CONFIG_FILE, TOKENIZER_CONFIG), token))
+    weights = find_weights(place.files, where)
+    if not allow_pickle:
+        refuse_pickle(weights, where)
+    if weights.format == "safetensors":
+        _check_plan(config, place.files[weights.name], where)
+    check_weights_size(place, weights.name, max_gb)
+    tokenizer = load_tokenizer(config, fetch_texts(place, (CONFIG_FILE, *TOKENIZER_FILES), token), where)
+    path = fetch_weights(place, weights.name, token)
+    model = _build(config, where)
+    try:
+        sha256 = load_weights(model, path, weights, where, place.announced.get(weights.name))
+    except SpoiledError:
+        forget(path)
+        raise
+    return (
+        model,
+        config,
+        tokenizer,
+        CheckpointRef(place.source, place.repo_id, place.revision, weights.name, sha256, weights.format),
+    )
+
+
+def _check_plan(config: Configuration, size: int, where: str) -> None:
+    """Whether the architecture can be that of the weights at all, before it takes memory or anything is downloaded.
+
+    A configuration of a few bytes can ask for more memory than any machine has; but every weight takes a byte at least.
+    """
+    with torch.device("meta"):
+        wanted = sum(tensor.numel() for tensor in _build(config, where).state_dict().values())
+    if wanted > max(size, HARMLESS):  # of a small one it is told later which weights are missing
+        raise CheckpointError(
+            f"{where}: the architecture in {CONFIG_FILE} has {wanted:,} weights, more than a file of {size:,} bytes "
+            "can hold; they do not belong together."
+        )
 
 
 def _build(config: Configuration, where: str) -> nn.Module:

@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from eftclip.checkpoint.cache import in_use
 from eftclip.checkpoint.configuration import CONFIG_FILE, Configuration, read_configuration
-from eftclip.checkpoint.source import Place, fetch, locate
-from eftclip.checkpoint.tokenizer import TOKENIZER_CONFIG, check_tokenizer_files
+from eftclip.checkpoint.fetching import check_weights_size, fetch_texts, oversized
+from eftclip.checkpoint.reason import listed
+from eftclip.checkpoint.source import Place, locate
+from eftclip.checkpoint.tokenizer import TOKENIZER_CONFIG, TOKENIZER_FILES, VOCABULARIES, check_tokenizer_files
 from eftclip.checkpoint.weights import WeightFile, check_header, find_weights
 from eftclip.errors import CheckpointError
 
 CARD = "README.md"
-LICENCE = re.compile(r"\A---\n(?:.*\n)*?license: *['\"]?([\w.+-]+)['\"]? *\n(?:.*\n)*?---")
+STATED = re.compile(r"license: *['\"]?([\w.+-]{1,64})['\"]? *")
+MOST_FILES = 200  # are told of; a stranger's repository may hold a hundred thousand
 T = TypeVar("T")
 
 
@@ -37,7 +41,8 @@ class CheckpointReport:
         repo_id: `org/name` on the Hub; None for a local folder.
         revision: the commit, 40 hex digits; None for a local folder.
         folder: the local folder; None for the Hub.
-        files: names with sizes in bytes, at the top of the folder or repository.
+        files: names with sizes in bytes, at the top of the folder or repository; at most `MOST_FILES` of them.
+        left_out: how many more there are.
         format: `safetensors` or `pickle`; None without weights.
         weight_file: the file that would be loaded; None without weights.
         architecture: None where the configuration cannot be used.
@@ -50,6 +55,7 @@ class CheckpointReport:
     revision: str | None
     folder: Path | None
     files: Mapping[str, int]
+    left_out: int
     format: str | None
     weight_file: str | None
     architecture: Architecture | None
@@ -57,35 +63,41 @@ class CheckpointReport:
     problems: tuple[str, ...]
 
 
-def inspect(source: str, *, token: str | None = None) -> CheckpointReport:
+def inspect(source: str, *, token: str | None = None, max_gb: float | None = None) -> CheckpointReport:
     """Look at a checkpoint without loading it; from the Hub, only its small text files are downloaded.
 
     Args:
         source: a local open_clip folder, or `hf:org/name[@revision]`.
         token: for private or gated repositories.
+        max_gb: the largest weight file that would be loaded, see `load_clip`.
 
     Raises:
         CheckpointError: the source cannot be found or reached; whatever else is wrong stands in `problems`.
     """
     place = locate(source, token)
-    folder = fetch(place, (CONFIG_FILE, TOKENIZER_CONFIG, CARD), token)
-    problems: list[str] = []
-    config = _noted(problems, lambda: checked_configuration(place, folder))
+    with in_use(place.repo_id):
+        problems = oversized(place, (CONFIG_FILE, TOKENIZER_CONFIG))
+        folder = fetch_texts(place, () if problems else (CONFIG_FILE, TOKENIZER_CONFIG), token)
+        config = None if problems else _noted(problems, lambda: checked_configuration(place, folder))
+        problems.extend(oversized(place, VOCABULARIES))
+        licence = place.licence or _stated_licence(place, token)
     weights = _noted(problems, lambda: find_weights(place.files, str(place)))
     if weights is not None:
-        _noted(problems, lambda: _check_weight_file(place, weights))
+        _noted(problems, lambda: _check_weight_file(place, weights, max_gb))
     if config is not None:
         problems.extend(_doubts(place, config))
+    files = _told(place.files, weights)
     return CheckpointReport(
         source=source,
         repo_id=place.repo_id,
         revision=place.revision,
         folder=place.folder,
-        files=place.files,
+        files=files,
+        left_out=len(place.files) - len(files),
         format=weights.format if weights else None,
         weight_file=weights.name if weights else None,
         architecture=_architecture(config) if config else None,
-        licence=place.licence or (_licence(folder / CARD) if CARD in place.files else None),
+        licence=licence,
         problems=tuple(problems),
     )
 
@@ -97,8 +109,9 @@ def checked_configuration(place: Place, folder: Path) -> Configuration:
         CheckpointError: something is missing or not allowed.
     """
     if CONFIG_FILE not in place.files:
-        found = ", ".join(place.files) or "nothing"
-        raise CheckpointError(f"{place}: {CONFIG_FILE} is missing, so this is no open_clip checkpoint; found {found}.")
+        raise CheckpointError(
+            f"{place}: {CONFIG_FILE} is missing, so this is no open_clip checkpoint; found {listed(place.files)}."
+        )
     config = read_configuration(folder, str(place))
     check_tokenizer_files(config, place.files, folder, str(place))
     return config
@@ -125,8 +138,9 @@ def _noted(problems: list[str], check: Callable[[], T]) -> T | None:
         return None
 
 
-def _check_weight_file(place: Place, weights: WeightFile) -> None:
+def _check_weight_file(place: Place, weights: WeightFile, max_gb: float | None) -> None:
     refuse_pickle(weights, str(place))
+    check_weights_size(place, weights.name, max_gb)
     if place.folder is not None:
         check_header(place.folder / weights.name, str(place))
 
@@ -166,6 +180,19 @@ def licence_of(source: str, *, token: str | None = None) -> str | None:
     return None
 
 
-def _licence(card: Path) -> str | None:
-    found = LICENCE.match(card.read_text(encoding="utf-8", errors="replace"))
-    return found[1] if found else None
+def _stated_licence(place: Place, token: str | None) -> str | None:
+    """What the front matter of the card says; a card that is too large to be one says nothing."""
+    if CARD not in place.files or oversized(place, (CARD,)):
+        return None
+    lines = (fetch_texts(place, (CARD,), token) / CARD).read_text(encoding="utf-8", errors="replace").splitlines()
+    if "---" not in lines[1:] or lines[0] != "---":
+        return None
+    matches = (STATED.fullmatch(line) for line in lines[1 : lines.index("---", 1)])
+    return next((match[1] for match in matches if match), None)
+
+
+def _told(files: Mapping[str, int], weights: WeightFile | None) -> dict[str, int]:
+    """Those that matter first, where there are too many to tell of all."""
+    matter = {CONFIG_FILE, CARD, *TOKENIZER_FILES, *([weights.name] if weights else [])}
+    names = sorted(files, key=lambda name: name not in matter)[:MOST_FILES]
+    return {name: files[name] for name in files if name in set(names)}

@@ -1,6 +1,5 @@
 """A mended model back to a folder that open_clip loads: the source's own files around new weights."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,12 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from eftclip.checkpoint.cache import in_use
 from eftclip.checkpoint.configuration import CONFIG_FILE, read_json
+from eftclip.checkpoint.digests import sha256_of
+from eftclip.checkpoint.fetching import fetch_texts, fetch_weights
 from eftclip.checkpoint.reason import reason
-from eftclip.checkpoint.source import HUB_PREFIX, fetch, locate
+from eftclip.checkpoint.source import HUB_PREFIX, Place, locate
 from eftclip.checkpoint.tokenizer import TOKENIZER_FILES
 from eftclip.checkpoint.weights import SAFE_NAMES, find_weights, read_state
 from eftclip.errors import CheckpointError
@@ -40,21 +42,36 @@ def save_clip(clip: ClipModel, source: str, folder: Path, *, token: str | None =
     """
     pinned = f"{HUB_PREFIX}{clip.ref.repo_id}@{clip.ref.revision}" if clip.ref.repo_id else source
     place = locate(pinned, token)
+    with in_use(place.repo_id):
+        precision = _copied(clip, place, folder, token)
+    try:
+        return _write_weights(clip, folder, precision)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _copied(clip: ClipModel, place: Place, folder: Path, token: str | None) -> torch.dtype:
+    """Copy everything but the weights; what those are stored as."""
     weights = find_weights(place.files, str(place))
-    home = fetch(place, (CONFIG_FILE, *TOKENIZER_FILES, weights.name), token)
-    if _sha256(home / weights.name) != clip.ref.sha256:
+    path = fetch_weights(place, weights.name, token)
+    if _sha256(path) != clip.ref.sha256:
         raise CheckpointError(f"{place}: {weights.name} is no longer the file that was loaded; load it again.")
-    precision = _precision(read_state(home / weights.name, weights, str(place)))
+    home = fetch_texts(place, (CONFIG_FILE, *TOKENIZER_FILES), token)
+    precision = _precision(read_state(path, weights, str(place)))
+    config = _with_normalisation(read_json(home / CONFIG_FILE, str(place)), clip)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in TOKENIZER_FILES:
             if (home / name).is_file():
                 (folder / name).write_bytes((home / name).read_bytes())
-        config = _with_normalisation(read_json(home / CONFIG_FILE, str(place)), clip)
         (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-        return _write_weights(clip, folder, precision)
     except OSError as error:
-        raise CheckpointError(f"The checkpoint cannot be written to {folder} ({reason(error)}).") from error
+        raise _unwritable(folder, error) from error
+    return precision
+
+
+def _unwritable(folder: Path, error: OSError) -> CheckpointError:
+    return CheckpointError(f"The checkpoint cannot be written to {folder} ({reason(error)}).")
 
 
 def _precision(state: dict[str, Tensor]) -> torch.dtype:
@@ -87,7 +104,6 @@ def _with_normalisation(config: dict[str, Any], clip: ClipModel) -> dict[str, An
 
 def _sha256(path: Path) -> str:
     try:
-        with path.open("rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError as error:
         raise CheckpointError(f"{path.name} cannot be read ({reason(error)}); load the checkpoint again.") from error

@@ -1,32 +1,23 @@
 """A source as typed to the files it holds: a local folder, or a Hub repository at one pinned commit."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx2
-from huggingface_hub import HfApi, hf_hub_download, try_to_load_from_cache
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub import HfApi, ModelInfo, try_to_load_from_cache
 
+from eftclip.checkpoint.answers import HUB_TIMEOUT_S, explained
 from eftclip.checkpoint.reason import reason
+from eftclip.checkpoint.weights import holds_weights
 from eftclip.errors import CheckpointError
 
 HUB_PREFIX = "hf:"
-HUB_TIMEOUT_S = 30
-PIN = "; a copy on this machine is used only when its commit is pinned (hf:org/name@ and 40 hex digits)"
 COMMIT = re.compile(r"[0-9a-f]{40}")
+DIGEST = re.compile(r"[0-9a-f]{64}|[0-9a-f]{40}")
 REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
-# HfHubHTTPError is an OSError, but httpx2's connection errors are neither OSError nor HfHubHTTPError.
-HUB_ERRORS = (HfHubHTTPError, httpx2.HTTPError, OSError, ValueError, RuntimeError)
+LICENCE = re.compile(r"[\w.+-]{1,64}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -40,7 +31,7 @@ class Place:
         repo_id: `org/name` on the Hub; None for a local folder.
         revision: the commit, 40 hex digits; None for a local folder.
         from_cache: the Hub could not be asked; only what is on this machine is known.
-        announced: sha256 that the Hub states for its large files.
+        announced: digests that the Hub states: sha256 of its large files, git's sha1 of the others.
         licence: what the Hub states; None where it says nothing.
     """
 
@@ -57,8 +48,8 @@ class Place:
         """For error messages: the folder, or the repository with a short commit."""
         if self.revision is None:
             return self.source
-        known = " (as far as it is on this machine; the Hub did not answer)" if self.from_cache else ""
-        return f"{self.repo_id}@{self.revision[:12]}{known}"
+        known = " (as far as it is on this machine; the Hub did not answer, so go online for the rest)"
+        return f"{self.repo_id}@{self.revision[:12]}{known if self.from_cache else ''}"
 
 
 def locate(source: str, token: str | None = None) -> Place:
@@ -93,25 +84,6 @@ def pin(source: str, token: str | None = None) -> str:
     return f"{HUB_PREFIX}{place.repo_id}@{place.revision}"
 
 
-def fetch(place: Place, names: Sequence[str], token: str | None = None) -> Path:
-    """Bring exactly the named files, those of them that exist, to a local folder.
-
-    File by file: these requests have time limits, and a name is never a pattern that could match more.
-
-    Raises:
-        CheckpointError: the Hub refuses, or cannot be reached and the files are not in the cache.
-    """
-    if place.folder is not None:
-        return place.folder
-    paths = []
-    for name in sorted(set(names) & set(place.files)):
-        try:
-            paths.append(Path(hf_hub_download(str(place.repo_id), name, revision=place.revision, token=token)))
-        except HUB_ERRORS as error:
-            raise _explained(error, str(place.repo_id), str(place.revision)) from error
-    return paths[0].parent if paths else Path()
-
-
 def _parse(source: str) -> tuple[str, str]:
     """`hf:org/name@revision` to repository and revision; `main` where none is given."""
     repo_id, at, revision = source.removeprefix(HUB_PREFIX).partition("@")
@@ -123,55 +95,56 @@ def _parse(source: str) -> tuple[str, str]:
 def _on_hub(source: str, repo_id: str, revision: str, token: str | None) -> Place:
     try:
         info = HfApi().model_info(repo_id, revision=revision, files_metadata=True, timeout=HUB_TIMEOUT_S, token=token)
-    except HUB_ERRORS as error:
+    except Exception as error:  # the client's own, httpx2's; and a stranger's card may make the client stumble anywhere
         # A commit never changes, so a cached copy of a pinned one is as good as the Hub's; a branch's may be stale.
         if COMMIT.fullmatch(revision) and (folder := _cached(repo_id, revision)):
-            return Place(source, _listing(folder), repo_id=repo_id, revision=revision, from_cache=True)
-        raise _explained(error, repo_id, revision) from error
+            return Place(
+                source,
+                _listing(folder),
+                repo_id=repo_id,
+                revision=revision,
+                from_cache=True,
+                announced=_cached_digests(folder),
+            )
+        raise explained(error, repo_id, revision, token=token) from error
     if not COMMIT.fullmatch(info.sha or ""):
         raise CheckpointError(f"The Hub did not say which commit {repo_id}@{revision} is; try again later.")
-    top = [file for file in info.siblings or [] if "/" not in file.rfilename]
+    return _listed_on_hub(source, repo_id, info)
+
+
+def _listed_on_hub(source: str, repo_id: str, info: ModelInfo) -> Place:
+    """What the Hub says of a commit; only files at its top count, so a name is never a path."""
+    top = [file for file in info.siblings or [] if not {"/", "\\"} & set(file.rfilename)]
+    unsized = [file.rfilename for file in top if file.size is None]
+    if unsized:
+        raise CheckpointError(f"The Hub did not say how large the files of {repo_id} are; try again later.")
     licence = info.card_data.get("license") if info.card_data else None
     return Place(
         source,
         {file.rfilename: file.size or 0 for file in top},
         repo_id=repo_id,
         revision=info.sha,
-        announced={file.rfilename: file.lfs.sha256 for file in top if file.lfs},
-        licence=licence if isinstance(licence, str) else None,
+        announced={file.rfilename: (file.lfs.sha256 if file.lfs else file.blob_id) or "" for file in top},
+        licence=licence if isinstance(licence, str) and LICENCE.fullmatch(licence) else None,
     )
 
 
 def _cached(repo_id: str, commit: str) -> Path | None:
-    """The cached copy of a commit, complete or not; no request is made."""
+    """The cached copy of a commit, if its weights are there: they are fetched last. No request is made."""
     config = try_to_load_from_cache(repo_id, "open_clip_config.json", revision=commit)
-    return Path(config).parent if isinstance(config, str) else None
+    folder = Path(config).parent if isinstance(config, str) else None
+    return folder if folder is not None and holds_weights(folder) else None
+
+
+def _cached_digests(folder: Path) -> dict[str, str]:
+    """What the Hub stated when the files were downloaded: the cache names its contents by their digests."""
+    found = {}
+    for path in folder.iterdir():
+        with suppress(OSError):  # a cache without symbolic links tells nothing
+            if DIGEST.fullmatch(name := path.readlink().name):
+                found[path.name] = name
+    return found
 
 
 def _listing(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.is_file()}
-
-
-def _explained(error: Exception, repo_id: str, revision: str) -> CheckpointError:
-    """One sentence for whatever the Hub client raised: what happened and what to do."""
-    if isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
-        error = error.__cause__  # "not in the cache either" hides what the Hub said
-    status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
-    name = f"{repo_id}@{revision}"
-    if isinstance(error, HFValidationError):
-        text = f"{repo_id!r} cannot be the name of a Hub repository: write hf:org/name."
-    elif isinstance(error, GatedRepoError):
-        text = f"{repo_id} is gated: accept its conditions on the Hub, then give a token that has access."
-    elif isinstance(error, RepositoryNotFoundError):
-        text = f"The Hub shows no model repository {repo_id}: check the name, or give a token if it is private."
-    elif isinstance(error, RevisionNotFoundError):
-        text = f"{repo_id} has no revision {revision!r}: name one of its branches, tags or commits."
-    elif status in (401, 403):
-        text = f"The Hub refused the token for {repo_id} ({status}): give a valid one that may read it, or none{PIN}."
-    elif status is not None:
-        text = f"The Hub answered {status} for {name}: try again later{PIN}."
-    elif isinstance(error, OfflineModeIsEnabled | LocalEntryNotFoundError):
-        text = f"{name} is not on this machine and the Hub is switched off (HF_HUB_OFFLINE): go online{PIN}."
-    else:
-        text = f"{name} could not be had from the Hub ({reason(error)}): check the connection{PIN}."
-    return CheckpointError(text)

@@ -1,5 +1,6 @@
 """The tokenizer that belongs to a checkpoint: its own files or open_clip's; nothing is fetched and no code is run."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from torch import Tensor
 
 from eftclip.checkpoint.configuration import Configuration, read_json
-from eftclip.checkpoint.reason import reason
+from eftclip.checkpoint.reason import listed, reason
 from eftclip.errors import CheckpointError
 
 TOKENIZER_CONFIG = "tokenizer_config.json"
@@ -24,6 +25,9 @@ VOCABULARIES = (
 TOKENIZER_FILES = (*VOCABULARIES, TOKENIZER_CONFIG, "special_tokens_map.json", "added_tokens.json", "merges.txt")
 SIMPLE_VOCABULARY = 49408
 CODE_KEYS = ("auto_map", "trust_remote_code")
+FILE_KEYS = ("vocab", "merges", "init_inputs", "gguf_file")  # some tokenizers open what these name
+# Text of these may hold a slash: words and templates, and paths of the author's machine, which are not followed.
+TEXT_KEYS = re.compile(r"\w*_tokens?|added_tokens_decoder|chat_template|\w+_file|name_or_path")
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +78,19 @@ def check_tokenizer_files(config: Configuration, files: Mapping[str, int], folde
                 f"{where}: {TOKENIZER_CONFIG} asks to run code that comes with the checkpoint ({code[0]}); "
                 "that is never done."
             )
+        if outside := [key for key, value in asked.items() if key in FILE_KEYS or _names_a_file(key, value)]:
+            raise CheckpointError(
+                f"{where}: {TOKENIZER_CONFIG} asks to open another file ({listed(outside)}), perhaps one of this "
+                "machine; that is never done."
+            )
+
+
+def _names_a_file(key: str, value: object) -> bool:
+    """Whether a setting could be the path of a file: transformers hands all settings to the tokenizer's class."""
+    if isinstance(value, dict | list):
+        inside = value.values() if isinstance(value, dict) else value
+        return not TEXT_KEYS.fullmatch(key) and any(_names_a_file("", item) for item in inside)
+    return isinstance(value, str) and not TEXT_KEYS.fullmatch(key) and bool({"/", "\\"} & set(value))
 
 
 def load_tokenizer(config: Configuration, folder: Path, where: str) -> CheckedTokenizer:

@@ -1,6 +1,5 @@
 """Which file holds the weights, what is in it exactly, and whether all of a model comes from it."""
 
-import hashlib
 import pickle
 import re
 from collections.abc import Mapping
@@ -13,7 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from eftclip.checkpoint.reason import reason
+from eftclip.checkpoint.digests import git_sha1_of, sha256_of
+from eftclip.checkpoint.reason import listed, reason
 from eftclip.errors import CheckpointError
 
 State = dict[str, Tensor]
@@ -30,6 +30,10 @@ PICKLE_NAMES = (
 PICKLE_SUFFIXES = (".bin", ".pth", ".pt")
 PLAIN_NAME = re.compile(r"[\w.-]+")  # names go to the Hub client as patterns: nothing that it could expand
 FEW = 3
+
+
+class SpoiledError(CheckpointError):
+    """A file is not the one that the Hub announced."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,12 @@ def find_weights(files: Mapping[str, int], where: str) -> WeightFile:
     pickles = [name for name in plain if name.endswith(PICKLE_SUFFIXES)]
     if pickles:
         return WeightFile(_pick(pickles, PICKLE_NAMES, where), "pickle")
-    found = ", ".join(sorted(files)) or "nothing"
-    raise CheckpointError(f"{where}: no weights were found ({SAFE_NAMES[0]} is expected), only {found}.")
+    raise CheckpointError(f"{where}: no weights were found ({SAFE_NAMES[0]} is expected), only {listed(files)}.")
+
+
+def holds_weights(folder: Path) -> bool:
+    """Whether there is any file that could be weights, whole or not."""
+    return any(path.suffix in (".safetensors", *PICKLE_SUFFIXES) for path in folder.iterdir() if path.is_file())
 
 
 def load_weights(model: nn.Module, path: Path, file: WeightFile, where: str, announced: str | None = None) -> str:
@@ -65,20 +73,21 @@ def load_weights(model: nn.Module, path: Path, file: WeightFile, where: str, ann
         path: of the weights.
         file: its name and format.
         where: the checkpoint's name in errors.
-        announced: the sha256 that the file must have; None where nobody said.
+        announced: the digest that the file must have: sha256, or git's sha1; None where nobody said.
 
     Raises:
-        CheckpointError: not the announced file, truncated, not what its name says, not fitting, or changed meanwhile.
+        SpoiledError: not the announced file.
+        CheckpointError: truncated, not what its name says, not fitting, or changed meanwhile.
     """
     try:
         before = _stamp(path)
-        with path.open("rb") as handle:
-            sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+        sha256 = sha256_of(path)
     except OSError as error:
         raise CheckpointError(f"{where}: {file.name} cannot be read ({reason(error)}).") from error
-    if announced not in (None, sha256):  # the Hub's client does not check what it downloads
-        raise CheckpointError(
-            f"{where}: {file.name} is not the file that the Hub announced; delete the cached copy and try again."
+    if announced and announced != (sha256 if len(announced) == 64 else git_sha1_of(path)):
+        raise SpoiledError(  # the Hub's client does not check what it downloads
+            f"{where}: {file.name} is not the file that the Hub announced; the copy on this machine was deleted, so "
+            "try again."
         )
     _fill(model, read_state(path, file, where), file, where)
     if _stamp(path) != before:  # only now: tensors of a safetensors file are windows on it until they are copied
@@ -134,13 +143,16 @@ def _pick(names: list[str], usual: tuple[str, ...], where: str) -> str:
         return chosen
     if len(names) > 1:
         raise CheckpointError(
-            f"{where}: several files could be the weights ({', '.join(names)}); name the right one {usual[0]}."
+            f"{where}: several files could be the weights ({listed(names)}); name the right one {usual[0]}."
         )
     return names[0]
 
 
-def _stamp(path: Path) -> tuple[int, int, int]:
-    status = path.stat()
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:  # it is gone
+        return None
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from eftclip.cli import app, check, evaluate, inspect, plant, publish, rectify, scan
 from eftclip.cli.progress import printable
 from eftclip.errors import EftclipError
+from eftclip.publish import bound_requests
 from eftclip.runtime import keep_buffers
 
 COMMANDS = {
@@ -44,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; wrong usage leaves by `SystemExit(2)`."""
     options = build_parser().parse_args(argv)
     keep_buffers()
+    bound_requests()
     for stream in (sys.stdout, sys.stderr):  # a label or a file name that this terminal cannot show must not end a run
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -30,6 +30,8 @@ def run(options: argparse.Namespace) -> int:
         bar.say(f"{name.replace('_', ' '):<14}{_plain(document[name])}")
     for name, count in report.files.items():
         bar.say(f"  {size(count):>8}  {name}")
+    if report.left_out:
+        bar.say(f"            and {report.left_out:,} more")
     for problem in report.problems:
         bar.say(f"! {problem}")
     return 2 if report.problems else 0
@@ -54,6 +56,7 @@ def inspect_document(report: CheckpointReport) -> dict[str, Any]:
             "image_px": tower.image_px,
         },
         "files": dict(report.files),
+        "files_left_out": report.left_out,
         "problems": list(report.problems),
     }
 

@@ -10,7 +10,7 @@ from eftclip.checkpoint import licence_of
 from eftclip.cli.progress import Bar, polite_stop
 from eftclip.cli.setups import token
 from eftclip.errors import PublishError
-from eftclip.publish import PICTURES, RECORD, account, bound_requests, check_name, doubts, publish, stage
+from eftclip.publish import PICTURES, RECORD, check_name, doubts, publish, stage, writer
 from eftclip.report import Document, model_card, pinned_source
 from eftclip.runtime import Cancelled
 
@@ -50,11 +50,8 @@ def ready(repo: str) -> None:
     Raises:
         PublishError: it could never be published.
     """
-    bound_requests()
     check_name(repo)
-    who = account(token() or "")
-    if not who.writes:
-        raise PublishError(f"The token of {who.name} only reads: give one that may write.")
+    writer(token() or "")
 
 
 def read_record(folder: Path) -> Document:

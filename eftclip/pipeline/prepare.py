@@ -65,7 +65,12 @@ def bundled_checkpoint(name: str) -> Path:
 
 
 def load_checkpoint(
-    source: str, *, device: torch.device | None = None, token: str | None = None, allow_pickle: bool = False
+    source: str,
+    *,
+    device: torch.device | None = None,
+    token: str | None = None,
+    allow_pickle: bool = False,
+    max_gb: float | None = None,
 ) -> tuple[ClipModel, Sanity]:
     """Load a checkpoint and make sure that it reads clean photographs.
 
@@ -74,6 +79,7 @@ def load_checkpoint(
         device: where the weights go; the best one when left out.
         token: for private repositories on the Hub.
         allow_pickle: also accept weights in a pickle file.
+        max_gb: the largest weight file to download or load, in 10⁹ bytes; any when left out.
 
     Returns:
         the checkpoint, with another normalisation if only that one works, and what was found.
@@ -81,7 +87,8 @@ def load_checkpoint(
     Raises:
         CheckpointError: it cannot be loaded.
     """
-    clip = load_clip(find_checkpoint(source), device=device, token=token, allow_pickle=allow_pickle)
+    place = find_checkpoint(source)
+    clip = load_clip(place, device=device, token=token, allow_pickle=allow_pickle, max_gb=max_gb)
     clip = replace(clip, ref=replace(clip.ref, source=source))
     photographs = data.bundled_photographs()
     squares = [clip.preprocess.square(data.read_picture(photograph.path))[0] for photograph in photographs]
@@ -124,7 +131,13 @@ def read_labels(labels: Labels) -> tuple[tuple[str, ...], str]:
 
 
 def load_reference(
-    name: str, clip: ClipModel, labels: Sequence[str], *, device: torch.device, token: str | None = None
+    name: str,
+    clip: ClipModel,
+    labels: Sequence[str],
+    *,
+    device: torch.device,
+    token: str | None = None,
+    max_gb: float | None = None,
 ) -> tuple[ClipModel, ClassMatrix] | None:
     """The trusted checkpoint that a finding is held against.
 
@@ -134,6 +147,7 @@ def load_reference(
         labels: the label vocabulary.
         device: where the weights go.
         token: for private repositories on the Hub.
+        max_gb: as for `load_checkpoint`.
 
     Raises:
         CheckpointError: a reference was named that cannot be loaded or does not read clean photographs.
@@ -141,7 +155,7 @@ def load_reference(
     if name == "none" or (name == "auto" and not (REPOSITORY / BUNDLED / "clean").is_dir()):
         return None
     source = str(BUNDLED / "clean") if name == "auto" else name
-    trusted, found = load_checkpoint(source, device=device, token=token)
+    trusted, found = load_checkpoint(source, device=device, token=token, max_gb=max_gb)
     if trusted.ref.sha256 == clip.ref.sha256:
         return None
     if not found.ok:
@@ -174,6 +188,7 @@ def prepare_check(
     device: str | None = None,
     token: str | None = None,
     allow_pickle: bool = False,
+    max_gb: float | None = None,
     seed: int = 0,
     on_progress: OnProgress = ignore,
     cancelled: Cancelled = never,
@@ -190,6 +205,8 @@ def prepare_check(
         device: e.g. `cpu` or `cuda`; the best one when left out.
         token: for private repositories on the Hub.
         allow_pickle: also accept weights of the checkpoint in a pickle file.
+        max_gb: the largest weight file to download or load, in 10⁹ bytes; any when left out. For a page that others can
+            reach: they may name any checkpoint.
         seed: draws the strangers' photographs.
         on_progress: told while the labels are read.
         cancelled: asked while the labels are read.
@@ -203,8 +220,8 @@ def prepare_check(
     settings, where = config or DetectConfig(), pick_device(device)
     names, labels_source = read_labels(labels)
     eyes = load_oracle(oracle, device=where, weights=sam_weights, token=token)
-    clip, found = load_checkpoint(source, device=where, token=token, allow_pickle=allow_pickle)
-    trusted = load_reference(reference, clip, names, device=where, token=token)
+    clip, found = load_checkpoint(source, device=where, token=token, allow_pickle=allow_pickle, max_gb=max_gb)
+    trusted = load_reference(reference, clip, names, device=where, token=token, max_gb=max_gb)
     classes = class_matrix(clip, names, on_progress=on_progress, cancelled=cancelled)
     return CheckSetup(
         clip=clip,

@@ -1,6 +1,6 @@
 """From a folder that `rectify` wrote to a repository on the Hub, all or nothing, with the visitor's own token."""
 
-from eftclip.publish.client import Account, account, bound_requests, own_token
+from eftclip.publish.client import Account, account, bound_requests, own_token, writer
 from eftclip.publish.hub import Published, publish
 from eftclip.publish.staging import PICTURES, RECORD, Staged, check_name, doubts, stage
 
@@ -17,4 +17,5 @@ __all__ = [
     "own_token",
     "publish",
     "stage",
+    "writer",
 ]

@@ -5,11 +5,16 @@ from dataclasses import dataclass
 import httpx2
 from huggingface_hub import HfApi, get_token, set_client_factory
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
-from huggingface_hub.utils._http import default_client_factory  # the only way to a time limit on every request
+from huggingface_hub.utils._http import (  # the only way to a time limit on every request
+    default_client_factory,
+    hf_raise_for_status,
+)
 
 from eftclip.errors import PublishError
+from eftclip.waiting import wait_s, when
 
 TIMEOUT_S = 60.0  # without any answer or any byte; huggingface_hub itself waits for ever
+LONGEST_WAIT_S = 30  # that the client may sleep, up to five times, before it asks a busy Hub again
 # HfHubHTTPError is an OSError, but httpx2's connection errors are neither OSError nor HfHubHTTPError.
 HUB_ERRORS = (HfHubHTTPError, httpx2.HTTPError, OSError, ValueError, RuntimeError)
 NO_TOKEN = "Publishing needs your token for the Hub: sign in, or set HF_TOKEN (one that may write)."
@@ -36,7 +41,7 @@ def own_token() -> str:
 
 
 def account(token: str) -> Account:
-    """Ask the Hub whose token this is; before hours of work that are to be published.
+    """Ask the Hub whose token this is.
 
     Raises:
         PublishError: there is none, the Hub does not know it, or does not answer.
@@ -52,15 +57,38 @@ def account(token: str) -> Account:
     return Account(str(found["name"]), names, role != "read")
 
 
+def writer(token: str) -> Account:
+    """The account behind a token that may write; asked before hours of work that are to be published.
+
+    Raises:
+        PublishError: as for `account`, or it only reads.
+    """
+    who = account(token)
+    if not who.writes:
+        raise PublishError(f"The token of {who.name} only reads: give one that may write.")
+    return who
+
+
 def bound_requests(seconds: float = TIMEOUT_S) -> None:
-    """Let no request to the Hub wait for ever; for whoever owns the process, once, before the first request."""
+    """Let no request to the Hub wait for ever; for whoever owns the process, once, before the first request.
+
+    Nor does the client sleep for as long as a busy Hub asks it to, which may be hours, without a word to anybody.
+    """
 
     def client() -> httpx2.Client:
         made = default_client_factory()
         made.timeout = httpx2.Timeout(seconds)
+        made.event_hooks["response"] = [_refuse_long_waits]
         return made
 
     set_client_factory(client)
+
+
+def _refuse_long_waits(response: httpx2.Response) -> None:
+    """Raise what the client would raise after its last attempt; shorter waits are left to it."""
+    if response.status_code == 429 and (wait_s(response.headers) or 0) > LONGEST_WAIT_S:
+        response.read()
+        hf_raise_for_status(response)
 
 
 def explained(error: Exception, name: str) -> PublishError:
@@ -73,9 +101,10 @@ def explained(error: Exception, name: str) -> PublishError:
         404: f"The Hub shows no repository {name} to this token.",
         409: f"{name} exists, and this token may not see it: choose another name.",
         412: f"{name} was changed by somebody else in this moment: publish again.",
-        429: "The Hub asks to wait (too many requests): try again in a few minutes.",
     }
-    if status is not None:
+    if isinstance(error, HfHubHTTPError) and status == 429:
+        text = f"The Hub asks to wait (too many requests): try again {when(error.response.headers)}."
+    elif status is not None:
         text = said.get(status, f"The Hub answered {status}: try again later.")
     elif isinstance(error, OfflineModeIsEnabled):
         text = "The Hub is switched off here (HF_HUB_OFFLINE): go online to publish."

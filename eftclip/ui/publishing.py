@@ -9,7 +9,7 @@ from typing import cast
 
 from eftclip.checkpoint import licence_of
 from eftclip.errors import PublishError
-from eftclip.publish import PICTURES, Published, account, check_name, doubts, own_token, publish, stage
+from eftclip.publish import PICTURES, Published, account, check_name, doubts, own_token, publish, stage, writer
 from eftclip.report import model_card, pinned_source
 from eftclip.runtime import Cancelled, OnProgress, Progress
 from eftclip.ui import markup, publish_words, run_markup
@@ -109,9 +109,7 @@ class Publishing:
         Raises:
             PublishError: there is no token, or it does not write.
         """
-        who = account(token)
-        if not who.writes:
-            raise PublishError(f"The token of {who.name} only reads: give one that may write.")
+        writer(token)
 
     def mended(self, ask: Ask, page: str) -> Mended | None:
         """What the last rectification of this page wrote, if it was of this checkpoint with these settings."""

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from eftclip.checkpoint import inspect
+from eftclip.checkpoint import CheckpointReport, inspect
 from eftclip.errors import EftclipError
 from eftclip.runtime import Cancelled, OnProgress, Progress, ignore, never
 from eftclip.types import CheckRecord
@@ -55,7 +55,10 @@ class Desk:
 
     def look(self, ask: Ask) -> str:
         """HTML that says what a checkpoint holds, before anything of it is loaded."""
-        return _said(lambda: views.looked_at(inspect(ask.location, token=self.loader.terms.token)))
+        return _said(lambda: views.looked_at(self._inspected(ask)))
+
+    def _inspected(self, ask: Ask) -> CheckpointReport:
+        return inspect(ask.location, token=self.loader.terms.token, max_gb=self.loader.terms.max_gb)
 
     def provenance_if_loaded(self, ask: Ask) -> str | None:
         """The same, but only for what is loaded already; never waits."""

@@ -32,7 +32,7 @@ def lends() -> bool:
 
 def terms_here(terms: Terms) -> Terms:
     """Where GPUs are lent, this process has none: it only shows what is under test."""
-    return Terms(terms.token, terms.most_gb, "cpu") if lends() else terms
+    return Terms(terms.token, terms.max_gb, "cpu") if lends() else terms
 
 
 def do(job: Job[R], loader: Loader, tell: Callable[[Any], None], cancelled: Cancelled) -> R:
@@ -51,7 +51,7 @@ def do(job: Job[R], loader: Loader, tell: Callable[[Any], None], cancelled: Canc
 
 
 def _do_there(job: Job[R], terms: Terms, tell: Callable[[Any], None], cancelled: Cancelled) -> R:
-    steps, end = _on_gpu(job, Terms(terms.token, terms.most_gb)), None
+    steps, end = _on_gpu(job, Terms(terms.token, terms.max_gb)), None
     try:
         for item in steps:  # to its very end, or the GPU would count as in use
             if isinstance(item, Ended):

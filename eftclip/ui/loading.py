@@ -13,9 +13,7 @@ from eftclip.ui.asks import Ask
 from eftclip.ui.setups import Setups
 
 NO_TOKEN: Any = False  # huggingface_hub's way to say: not even the token of this machine
-MOST_GB = (
-    2.0  # of weights on a page that others can reach: a ViT-L/14 has 1.7, and mending it takes three times as much
-)
+MAX_GB = 2.0  # of weights on a page that others can reach: a ViT-L/14 has 1.7, and mending it takes three times as much
 
 
 @dataclass(frozen=True)
@@ -24,16 +22,16 @@ class Terms:
 
     Attributes:
         token: for the Hub; `NO_TOKEN` on a page that others can reach, None for whatever this machine has.
-        most_gb: size of a weight file in 10⁹ bytes; None for any.
+        max_gb: size of a weight file in 10⁹ bytes; None for any.
         device: where weights go; the best place when None.
     """
 
     token: Any = NO_TOKEN
-    most_gb: float | None = MOST_GB
+    max_gb: float | None = MAX_GB
     device: str | None = None
 
 
-AT_HOME = Terms(token=None, most_gb=None)
+AT_HOME = Terms(token=None, max_gb=None)
 
 
 class Loader:
@@ -68,6 +66,7 @@ def _prepare(terms: Terms, ask: Ask, on_progress: OnProgress, cancelled: Cancell
         config=ask.config,
         device=terms.device,
         token=terms.token,
+        max_gb=terms.max_gb,
         seed=ask.seed,
         on_progress=on_progress,
         cancelled=cancelled,

@@ -2,7 +2,7 @@
 
 import ipaddress
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
+from eftclip.checkpoint import prune_cache
 from eftclip.publish import bound_requests
 from eftclip.runtime import keep_buffers
 from eftclip.ui import layout, markup, publish_layout, publish_wiring, return_wiring, run_layout, run_wiring, wiring
@@ -23,6 +24,7 @@ from eftclip.ui.visits import KEPT_S
 TITLE = "EftCLIP: can you trust this CLIP checkpoint?"
 SPACE_DISK = Path("/data")
 QUEUE = 20  # who waits before it is even his turn to wait in one of our own lines
+CACHE_GB = 20.0  # of checkpoints that visitors had downloaded; a Space has 50 GB of disk
 SESSIONS = 300  # of which Gradio keeps some 0.3 MB each, for ever if it may; whoever comes later loses little
 THREADS = 160  # everybody who waits in a line of ours holds one
 MAX_UPLOAD = "20mb"
@@ -100,7 +102,10 @@ def _sweeper(desk: Desk, demo: gr.Blocks) -> Sweeper:
         for block in list(demo.blocks.values()):
             yield from map(Path, block.keep_in_cache)
 
-    return Sweeper(Path(get_upload_folder()), kept_s=KEPT_S, spared=spared, more=[desk.returns.sweep])
+    more: list[Callable[[], object]] = [desk.returns.sweep]
+    if desk.loader.terms.max_gb is not None:  # at home the Hub's cache is its owner's
+        more.append(lambda: prune_cache(CACHE_GB))
+    return Sweeper(Path(get_upload_folder()), kept_s=KEPT_S, spared=spared, more=more)
 
 
 def _build(desk: Desk, folders: bool) -> gr.Blocks:

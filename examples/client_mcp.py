@@ -25,7 +25,7 @@ async def check(url: str, photo: Path, checkpoint: str) -> dict[str, Any]:
     kind = mimetypes.guess_type(photo.name)[0] or "image/png"
     picture = f"data:{kind};base64,{base64.b64encode(photo.read_bytes()).decode()}"
     async with (
-        streamablehttp_client(f"{url}/gradio_api/mcp/", sse_read_timeout=600) as (read, write, _),
+        streamablehttp_client(f"{url.rstrip('/')}/gradio_api/mcp/", sse_read_timeout=600) as (read, write, _),
         ClientSession(read, write, read_timeout_seconds=timedelta(seconds=600)) as session,
     ):
         await session.initialize()
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--url", default="http://127.0.0.1:7860", help="of the app")
     parser.add_argument("--checkpoint", default="badnets", help="badnets, clean, multi, or hf:org/name[@revision]")
     options = parser.parse_args()
-    verdict = asyncio.run(check(options.url.rstrip("/"), options.photo, options.checkpoint))
+    verdict = asyncio.run(check(options.url, options.photo, options.checkpoint))
     result = verdict["results"][0]
     print(options.photo.name, "→", result["status"], "·", result["reason"])
 

@@ -136,7 +136,8 @@ def test_every_path_mentioned_exists() -> None:
 
 def test_front_matter_makes_a_space() -> None:
     card = SpaceCard(_text()).data.to_dict()
-    pins = dict(line.split("==") for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line)
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    pins = {re.split(r"\[|==", line)[0]: line.rpartition("==")[2] for line in lines if "==" in line}
     assert card["title"]
     assert card["sdk"] == "gradio"
     assert card["sdk_version"] == pins["gradio"]

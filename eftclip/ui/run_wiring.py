@@ -80,38 +80,47 @@ def wire_scan(
     Returns:
         the event of a scan that has ended, for what should follow.
     """
-    form = [*scan.sources.values(), *scan.settings.values()]
-    parts = len(checkpoint.form), len(scan.sources)
+    form = [*checkpoint.form, *scan.sources.values(), *scan.settings.values()]
 
     def fields(kind: str) -> list[Any]:
         return [gr.update(visible=kind == name) for name in scan.groups]
 
-    def ask(values: Sequence[Any]) -> run_asks.ScanAsk:
-        first, given, settings = values[: parts[0]], values[parts[0] : sum(parts)], values[sum(parts) :]
-        return run_asks.ScanAsk(
-            ask_of(folders, tuple(first)),
-            run_asks.source(
-                dict(zip(scan.sources, given, strict=True)), uploads=Path(get_upload_folder()), folders=folders
-            ),
-            run_asks.plan(dict(zip(scan.settings, settings, strict=True))),
-        )
-
     def run(request: gr.Request, *values: Any) -> Iterator[list[Any]]:
         try:
-            wanted = ask(values)
+            wanted = scan_ask(folders, checkpoint, scan, values)
         except EftclipError as error:
             yield scan_on_page(scan_views.scan_refused(str(error)))
             return
-        for item in desk.runs.scan(wanted, str(request.session_hash)):
-            if isinstance(item, ScanShown):
-                yield scan_on_page(item)
-            else:
-                yield [scan_views.scan_running(item), *[gr.skip()] * (len(results.outputs) - 1)]
+        yield from scan_updates(desk, wanted, str(request.session_hash), len(results.outputs))
 
     scan.kind.change(fields, scan.kind, list(scan.groups.values()), **SILENT)
     trigger = scan.sources["trigger"]
     checkpoint.kind.change(None, [checkpoint.kind, trigger], trigger, js=OWN_TRIGGERS, **PRIVATE)
-    return _wire(desk, SCAN, (scan, rectify), run, [*checkpoint.form, *form], results.outputs, results.results)
+    return _wire(desk, SCAN, (scan, rectify), run, form, results.outputs, results.results)
+
+
+def scan_ask(folders: bool, checkpoint: CheckpointStep, scan: ScanStep, values: Sequence[Any]) -> run_asks.ScanAsk:
+    """What a scan is asked for: the values of step 1, of the sources and of the settings, one behind the other.
+
+    Raises:
+        EftclipError: one of them cannot be used.
+    """
+    first, second = len(checkpoint.form), len(checkpoint.form) + len(scan.sources)
+    given = dict(zip(scan.sources, values[first:second], strict=True))
+    return run_asks.ScanAsk(
+        ask_of(folders, tuple(values[:first])),
+        run_asks.source(given, uploads=Path(get_upload_folder()), folders=folders),
+        run_asks.plan(dict(zip(scan.settings, values[second:], strict=True))),
+    )
+
+
+def scan_updates(desk: Desk, wanted: run_asks.ScanAsk, page: str, count: int) -> Iterator[list[Any]]:
+    """A scan as it goes and as it ends, as updates in the order of `ScanResults.outputs`."""
+    for item in desk.runs.scan(wanted, page):
+        if isinstance(item, ScanShown):
+            yield scan_on_page(item)
+        else:
+            yield [gr.update(value=scan_views.scan_running(item), visible=True), *[gr.skip()] * (count - 1)]
 
 
 def wire_rectify(

@@ -47,6 +47,11 @@ class Runs:
         last = self._found(page)
         return run_words.basis(last.identification if last else None, other=last is not None and last.check != ask)
 
+    def has_scanned(self, ask: Ask, page: str) -> bool:
+        """Whether the last scan of the page was of this checkpoint with these settings, and came to its end."""
+        last = self._found(page)
+        return last is not None and last.check == ask and last.identification.coverage.complete
+
     def scan(self, ask: ScanAsk, page: str) -> Iterator[Progress | ScanShown]:
         """Scan a data set: progress as it comes, then what is shown; nobody listening any more stops the work."""
         folder, stop = self._visits.folder(page, SCAN), self._visits.signal(page, SCAN)

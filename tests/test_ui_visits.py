@@ -80,7 +80,7 @@ def test_work_that_ends_after_its_page_was_closed_leaves_nothing_behind(visits: 
     folder = visits.folder("ann", "rectify")
     visits.leave("ann")
     folder.mkdir(parents=True)  # as a thread does that was in the middle of writing
-    visits.tidy("ann", folder)
+    visits.tidy("ann")
     visits.keep("ann", "scan", "too late")
     assert not folder.exists()
     assert visits.kept("ann", "scan") is None
@@ -96,6 +96,41 @@ def test_the_page_heard_of_least_recently_goes_when_there_are_too_many(visits: V
     visits.begin("dan", "scan")
     assert signal.is_set(), "nobody would see what it finds"
     assert [visits.kept(page, "scan") for page in ("ann", "ben", "cas")] == ["ann", "ben", None]
+
+
+def test_whoever_works_or_waits_makes_no_room_for_others(visits: Visits[str]) -> None:
+    for page in ("ann", "ben", "cas"):
+        visits.begin(page, "scan")
+    signals = {page: visits.signal(page, "scan") for page in ("ann", "ben", "cas")}
+    with visits.working("ann"):
+        for page in ("dan", "eve", "fay", "gil"):
+            visits.begin(page, "scan")
+        assert not signals["ann"].is_set()
+    assert signals["ben"].is_set()
+    visits.begin("hal", "scan")
+    assert signals["ann"].is_set(), "its work has ended, and it was heard of least recently"
+
+
+def test_a_page_that_left_does_not_come_back_to_life(visits: Visits[str]) -> None:
+    visits.begin("ann", "check")
+    visits.leave("ann")
+    assert visits.signal("ann", "check").is_set(), "whatever still begins for it is stopped"
+    visits.folder("ann", "check")
+    with visits.working("ann"):
+        visits.touch("ann")
+    assert not visits.here("ann")
+    visits.tidy("ann")
+    assert not list(visits.home.iterdir())
+
+
+def test_a_ticket_outlives_a_line_that_was_cut(visits: Visits[str]) -> None:
+    visits.arrive("ann", "t" * 32)
+    assert not visits.here("ann"), "whoever only looks takes nobody's place"
+    visits.begin("ann", "scan")
+    visits.leave("ann")
+    visits.begin("ann", "scan")
+    assert visits.ticket("ann") == "t" * 32
+    assert visits.ticket("ben") == ""
 
 
 def test_a_page_that_nothing_was_heard_of_goes_after_its_time(visits: Visits[str], clock: Clock) -> None:

@@ -53,7 +53,7 @@ def scan(desk: Desk, ask: run_asks.ScanAsk, key: str = "") -> Iterator[Answer]:
         EftclipError: it could not be done.
     """
     key = key or new_ticket()
-    desk.returns.arrive(key, key)
+    desk.visits.arrive(key, key)
     desk.visits.begin(key, SCAN)
     for item in desk.runs.scan(ask, key):
         if isinstance(item, ScanShown):
@@ -79,7 +79,7 @@ def rectify(desk: Desk, ask: run_asks.RectifyAsk, given: run_asks.Source | None,
         raise DataError(f"No scan is kept under {quoted(result)}; results are kept for a day. Scan again.")
     if given is not None:
         yield from ((news, None) for news, _ in scan(desk, run_asks.ScanAsk(ask.check, given, ask.plan), key))
-    desk.returns.arrive(key, key)
+    desk.visits.arrive(key, key)
     desk.visits.begin(key, RECTIFY)
     for item in desk.runs.rectify(ask, key):
         if isinstance(item, RectifyShown):

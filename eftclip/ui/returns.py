@@ -50,6 +50,8 @@ class Returns:
         if not known:
             return back
         scan, mended = self._shelf.get(known, SCAN), self._shelf.get(known, RECTIFY)
+        if scan or mended:
+            self._visits.open(page)
         return Back(
             known,
             self._scan(page, scan) if scan else None,

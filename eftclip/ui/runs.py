@@ -62,7 +62,7 @@ class Runs:
             except Exception as error:
                 return (scan_views.scan_stopped() if stop.is_set() else scan_views.scan_refused(told(error))), None
             finally:
-                self._visits.tidy(page, folder)
+                self._visits.tidy(page)
 
         for item in self._watched(page, work, stop):
             if not isinstance(item, Ended):
@@ -90,7 +90,7 @@ class Runs:
                     return rectify_views.rectify_stopped(live.news.steps, steps), None
                 return rectify_views.rectify_refused(told(error).replace(str(folder), "the server's folder")), None
             finally:
-                self._visits.tidy(page, folder)
+                self._visits.tidy(page)
 
         for item in self._watched(page, work, stop):
             if not isinstance(item, Ended):

@@ -1,5 +1,6 @@
 """Who is here: of each open page its stop signals, what its work ended with, and the files it may download."""
 
+import hashlib
 import shutil
 import tempfile
 import threading
@@ -14,7 +15,7 @@ from typing import Generic, TypeVar
 KEPT_S = 3600  # after which a page that nothing was heard of is as good as closed
 # Pages; more than can work or wait at once, see CHECKS in `wiring` and LONG in `run_wiring`, so that there is always
 # one whose work has ended.
-MOST = 128
+MOST, MOST_TICKETS = 128, 5_000
 
 F = TypeVar("F")
 
@@ -24,10 +25,8 @@ class _Visit(Generic[F]):
     """One open page."""
 
     seen_s: float
-    ticket: str = ""
     stops: dict[str, threading.Event] = field(default_factory=dict)
     kept: dict[str, F] = field(default_factory=dict)
-    folders: int = 0
     working: int = 0
 
 
@@ -58,6 +57,7 @@ class Visits(Generic[F]):
             root.mkdir(parents=True, exist_ok=True)
         self._most, self._kept_s, self._clock = most, kept_s, clock
         self._visits: OrderedDict[str, _Visit[F]] = OrderedDict()
+        self._tickets: OrderedDict[str, str] = OrderedDict()
         self._guard = threading.Lock()
         self._files = tempfile.TemporaryDirectory(prefix="eftclip-ui-", dir=root, ignore_cleanup_errors=True)
 
@@ -67,14 +67,22 @@ class Visits(Generic[F]):
         return Path(self._files.name)
 
     def arrive(self, page: str, ticket: str) -> None:
-        """The page was opened by whoever holds that ticket."""
+        """The page was opened by whoever holds that ticket; that alone is no visit yet, and takes nobody's place."""
         with self._guard:
-            self._visit(page).ticket = ticket
+            self._tickets[page] = ticket
+            self._tickets.move_to_end(page)
+            while len(self._tickets) > MOST_TICKETS:
+                self._tickets.popitem(last=False)
 
     def ticket(self, page: str) -> str:
-        """The ticket of whoever opened the page; empty when it is not known."""
+        """The ticket of whoever opened the page, also after the line to it was cut; empty when it is not known."""
         with self._guard:
-            return self._visits[page].ticket if page in self._visits else ""
+            return self._tickets.get(page, "")
+
+    def open(self, page: str) -> None:
+        """Something of an earlier page belongs to this one."""
+        with self._guard:
+            self._visit(page)
 
     def begin(self, page: str, kind: str) -> None:
         """New work of a kind starts on that page; older work of that kind stops, and its files go."""
@@ -88,9 +96,13 @@ class Visits(Generic[F]):
                 shutil.rmtree(folder, ignore_errors=True)
 
     def signal(self, page: str, kind: str) -> threading.Event:
-        """The stop signal of the work of that kind that was begun last on that page."""
+        """The stop signal of the work of that kind that was begun last on that page; set when the page was closed."""
         with self._guard:
-            return self._visit(page).stops.setdefault(kind, threading.Event())
+            if page in self._visits:
+                return self._visit(page).stops.setdefault(kind, threading.Event())
+        closed = threading.Event()
+        closed.set()
+        return closed
 
     def stop(self, page: str, kind: str) -> None:
         """Ask the running work of that kind to stop."""
@@ -102,7 +114,7 @@ class Visits(Generic[F]):
     def working(self, page: str) -> Iterator[None]:
         """Work goes on, or waits in line: meanwhile the page does not make room for others."""
         with self._guard:
-            visit = self._visit(page)
+            visit = self._visits.get(page, _Visit(0.0))
             visit.working += 1
         try:
             yield
@@ -140,19 +152,16 @@ class Visits(Generic[F]):
             return self._visits[page].kept.get(kind) if page in self._visits else None
 
     def folder(self, page: str, kind: str) -> Path:
-        """A new, empty folder for the files of one piece of work."""
+        """A new, empty folder for the files of one piece of work; `tidy` it when that has ended."""
         with self._guard:
-            visit = self._visit(page)
-            visit.folders += 1
-            folder = self._home(page) / f"{kind}-{visit.folders}"
-            folder.mkdir(parents=True, exist_ok=True)
-            return folder
+            self._home(page).mkdir(parents=True, exist_ok=True)
+            return Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=self._home(page)))
 
-    def tidy(self, page: str, folder: Path) -> None:
+    def tidy(self, page: str) -> None:
         """Work has ended: if its page was closed meanwhile, nobody will fetch what it wrote."""
         with self._guard:
             if page not in self._visits:
-                shutil.rmtree(folder, ignore_errors=True)
+                shutil.rmtree(self._home(page), ignore_errors=True)
 
     def leave(self, page: str) -> None:
         """The page was closed: stop its work, forget what was found, remove its files."""
@@ -188,5 +197,4 @@ class Visits(Generic[F]):
             shutil.rmtree(self._home(page), ignore_errors=True)
 
     def _home(self, page: str) -> Path:
-        name = "".join(letter for letter in page if letter.isalnum())  # session names come from the browser
-        return self.home / (name or "page")
+        return self.home / hashlib.sha256(page.encode(errors="replace")).hexdigest()[:32]  # names come from the browser

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 RESET = re.compile(r";\s*t\s*=\s*(\d{1,9})")  # of `"api";r=0;t=55`: seconds until requests are counted anew
-UNSAID = "in a few minutes"
+UNSAID = "in a few minutes"  # where too many requests are all that is known
 
 
 def wait_s(headers: Mapping[str, str]) -> int | None:
@@ -27,11 +27,11 @@ def wait_s(headers: Mapping[str, str]) -> int | None:
     return max(1, int(reset[1])) if reset else None
 
 
-def when(headers: Mapping[str, str]) -> str:
-    """The same in words that follow "try again"."""
+def when(headers: Mapping[str, str], unsaid: str = UNSAID) -> str:
+    """The same in words that follow "try again"; `unsaid` where the server does not say."""
     seconds = wait_s(headers)
     if seconds is None:
-        return UNSAID
+        return unsaid
     if seconds < 120:
         return f"in {seconds} s"
     return f"in {round(seconds / 60)} minutes" if seconds < 7200 else f"in {round(seconds / 3600)} hours"

@@ -5,6 +5,9 @@ import os
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("HF_XET_CLIENT_RETRY_MAX_ATTEMPTS", "2")  # hf_xet asks a broken Hub for minutes otherwise
+os.environ.setdefault("HF_XET_CLIENT_RETRY_BASE_DELAY", "10ms")
+os.environ.setdefault("HF_XET_CLIENT_READ_TIMEOUT", "2s")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 

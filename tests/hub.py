@@ -1,19 +1,15 @@
 """The reading half of the Hub's protocol on a local port, enough for the unmodified `huggingface_hub` client."""
 
 import hashlib
-import json
 import re
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
-import yaml
+from hub_answers import LARGE, Answer, Repository, as_json, git_sha1, info, listing, refusal
 from hub_faults import Fault, cut_line, next_fault
 from huggingface_hub import constants
 
@@ -22,9 +18,7 @@ FILE = re.compile(r"/(?P<repo>(datasets/)?[^/]+/[^/]+)/resolve/(?P<revision>[^/]
 TREE = re.compile(r"/api/(?P<repo>datasets/[^/]+/[^/]+)/tree/(?P<revision>[^/]+)(/(?P<folder>.+))?")
 PATHS = re.compile(r"/api/(?P<repo>datasets/[^/]+/[^/]+)/paths-info/(?P<revision>[^/]+)")
 RANGE = re.compile(r"bytes=(\d+)-(\d*)")
-LARGE = (".safetensors", ".bin", ".pth", ".pt")  # what the Hub keeps in LFS, and states a sha256 for
 GOOD_TOKEN = "hf_good"
-FRONT_MATTER = re.compile(rb"---\n(.*?)\n---", re.DOTALL)
 
 
 def lead_to(server: "Hub", monkeypatch: pytest.MonkeyPatch, home: Path, *, xet: bool = False) -> None:
@@ -37,46 +31,6 @@ def lead_to(server: "Hub", monkeypatch: pytest.MonkeyPatch, home: Path, *, xet: 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "cache"))
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(home / "no-token"))
     monkeypatch.delenv("HF_TOKEN", raising=False)
-
-
-@dataclass
-class Repository:
-    """Commits by their 40 hex digits, and the branches and tags that point to them."""
-
-    commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
-    refs: dict[str, str] = field(default_factory=dict)
-    private: bool = False
-    gated: bool = False
-
-    def commit_of(self, revision: str) -> str | None:
-        """The commit that a branch, a tag or a prefix of its digits names."""
-        named = [commit for commit in self.commits if len(revision) >= 7 and commit.startswith(revision)]
-        return self.refs.get(revision) or (named[0] if named else None)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A status, headers and a body, of which no more than `cut` bytes are sent before the line goes dead."""
-
-    status: int
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
-    cut: int | None = None
-
-
-def git_sha1(body: bytes) -> str:
-    """Git's name for a content."""
-    return hashlib.sha1(b"blob %d\0" % len(body) + body).hexdigest()
-
-
-def as_json(value: dict[str, Any] | list[dict[str, Any]]) -> Answer:
-    return Answer(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
-
-
-def refusal(status: int, message: str, code: str = "", headers: Mapping[str, str] = MappingProxyType({})) -> Answer:
-    """The client reads the reason from these headers; over plain http it needs the code."""
-    said = {"X-Error-Message": message, "X-Error-Code": code, **headers}
-    return Answer(status, json.dumps({"error": message}).encode(), said)
 
 
 class _Server(ThreadingHTTPServer):
@@ -181,10 +135,10 @@ class Hub:
         if commit is None:
             return refusal(404, "Invalid rev id", "RevisionNotFound")
         if found.re is INFO:
-            info = _info(found["repo"], commit, repository)
-            for file in info["siblings"]:
+            summary = info(found["repo"], commit, repository)
+            for file in summary["siblings"]:
                 file["size"] = self.claimed.get(file["rfilename"], file["size"])
-            return as_json({**info, "siblings": info["siblings"][: self.summarised]})
+            return as_json({**summary, "siblings": summary["siblings"][: self.summarised]})
         if found.re is TREE:
             recursive = asked.get("recursive", ["false"])[0].lower() == "true"
             return as_json(listing(repository.commits[commit], unquote(found["folder"] or ""), recursive))
@@ -274,47 +228,3 @@ class Hub:
                 """Silence: requests are kept in `Hub.requests`."""
 
         return Handler
-
-
-def _info(repo_id: str, commit: str, repository: Repository) -> dict[str, Any]:
-    siblings = []
-    for name, body in repository.commits[commit].items():
-        file: dict[str, Any] = {"rfilename": name, "size": len(body), "blobId": git_sha1(body)}
-        if name.endswith(LARGE):
-            file["lfs"] = {"sha256": hashlib.sha256(body).hexdigest(), "size": len(body), "pointerSize": 134}
-        siblings.append(file)
-    card = FRONT_MATTER.match(repository.commits[commit].get("README.md", b""))
-    return {
-        "_id": commit[:24],
-        "id": repo_id.removeprefix("datasets/"),
-        "modelId": repo_id,
-        "sha": commit,
-        "private": repository.private,
-        "gated": "auto" if repository.gated else False,
-        "tags": [],
-        "downloads": 0,
-        "likes": 0,
-        "siblings": siblings,
-        "cardData": yaml.safe_load(card[1]) if card else None,
-    }
-
-
-def listing(files: dict[str, bytes], folder: str, recursive: bool) -> list[dict[str, Any]]:
-    """Files and folders below a folder."""
-    found: dict[str, dict[str, Any]] = {}
-    start = f"{folder}/" if folder else ""
-    for path, body in files.items():
-        inside = path.removeprefix(start).split("/")
-        if not path.startswith(start):
-            continue
-        for depth in range(1, len(inside) if recursive else min(2, len(inside))):
-            above = start + "/".join(inside[:depth])
-            found[above] = {
-                "type": "directory",
-                "path": above,
-                "size": 0,
-                "oid": hashlib.sha1(above.encode()).hexdigest(),
-            }
-        if recursive or len(inside) == 1:
-            found[path] = {"type": "file", "path": path, "size": len(body), "oid": hashlib.sha1(body).hexdigest()}
-    return list(found.values())

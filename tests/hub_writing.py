@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import unquote
 
 import hf_xet
-from hub import LARGE, Answer, Hub, Repository, as_json, git_sha1, listing, refusal
+from hub import Hub
+from hub_answers import LARGE, Answer, Repository, as_json, git_sha1, listing, refusal
 from huggingface_hub import RepoCard
 from xet_store import file_hashes
 
@@ -194,6 +195,8 @@ class WritableHub(Hub):
                 title = value["summary"]
             elif item["key"] == "file":
                 files[value["path"]] = base64.b64decode(value["content"])
+            elif item["key"] == "deletedFile":
+                del files[value["path"]]
             elif item["key"] == "lfsFile":
                 large = self._large(value["oid"], value["size"])
                 if large is None:

@@ -69,6 +69,7 @@ TROUBLES: dict[str, tuple[Trouble, str]] = {
     "out of budget": (_fault(status=429, headers={"RateLimit": '"api";r=0;t=255'}), "try again in 4 minutes"),
     "rate-limited without a word": (_fault(status=429), "too many requests): try again in a few minutes"),
     "broken": (_fault(status=500), f"The Hub answered 500 for {REPO}@main: try again later"),
+    "closed for a while": (_fault(status=503, headers={"Retry-After": "3600"}), "@main: try again in 60 minutes"),
     "a dead line": (_fault(dead=True), "could not be had from the Hub"),
     "a dead line in the middle of the answer": (_fault(sent=20), "could not be had from the Hub"),
     "hanging": (_fault(hang_s=60), f"The Hub stopped answering while it was asked for {REPO}@main: try again later"),

@@ -1,6 +1,7 @@
 """What went wrong between this machine and the Hub, each case in one sentence that says what to do."""
 
 import errno
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx2
@@ -25,6 +26,7 @@ from eftclip.waiting import when
 
 HUB_TIMEOUT_S = 30  # without any answer or any byte
 BROKEN_OFF = (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError)
+CUT_SHORT = ("Consistency check", "size mismatch")  # the client's own words, and hf_xet's
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -43,7 +45,7 @@ def explained(
     """
     if isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
         error = error.__cause__  # "not in the cache either" hides what the Hub said
-    status = http_status(error)
+    status, headers = http_status(error), http_headers(error)
     name = f"{repo_id}@{revision[:12] if len(revision) == 40 else revision}"
     copy = "" if file or token is False else _copy_here(repo_id, revision)
     if isinstance(error, HFValidationError):
@@ -62,10 +64,10 @@ def explained(
         text = f"{name}: the Hub lists {file}, but does not have it; choose another revision."
     elif status in (401, 403):
         text = f"The Hub refused the token for {repo_id} ({status}): give a valid one that may read it, or none{copy}."
-    elif status == 429 and isinstance(error, HfHubHTTPError):
-        text = f"The Hub asks to wait (429, too many requests): try again {when(error.response.headers)}{copy}."
+    elif status == 429:
+        text = f"The Hub asks to wait (429, too many requests): try again {when(headers)}{copy}."
     elif status is not None:
-        text = f"The Hub answered {status} for {name}: try again later{copy}."
+        text = f"The Hub answered {status} for {name}: try again {when(headers, 'later')}{copy}."
     elif isinstance(error, OfflineModeIsEnabled | LocalEntryNotFoundError):
         text = f"The Hub is switched off here (HF_HUB_OFFLINE), and {name} is not all on this machine: go online{copy}."
     else:
@@ -76,6 +78,11 @@ def explained(
 def http_status(error: Exception) -> int | None:
     """The status that the Hub answered; None where it did not."""
     return error.response.status_code if isinstance(error, HfHubHTTPError) else None
+
+
+def http_headers(error: Exception) -> Mapping[str, str]:
+    """The headers of that answer, by names in lower case."""
+    return error.response.headers if isinstance(error, HfHubHTTPError) else {}
 
 
 def _of_the_line(error: Exception, name: str, file: str, copy: str) -> str:
@@ -90,7 +97,7 @@ def _of_the_line(error: Exception, name: str, file: str, copy: str) -> str:
         )
     if isinstance(error, httpx2.TimeoutException):
         return f"The Hub stopped answering while it was asked for {what}: try again later{copy}."
-    if file and (isinstance(error, BROKEN_OFF) or "Consistency check" in str(error)):
+    if file and (isinstance(error, BROKEN_OFF) or any(sign in str(error) for sign in CUT_SHORT)):
         return f"{what} broke off on its way from the Hub ({reason(error)}); nothing half is kept, so try again."
     return f"{what} could not be had from the Hub ({reason(error)}): check the connection{copy}."
 

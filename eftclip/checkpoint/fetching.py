@@ -8,10 +8,11 @@ from pathlib import Path
 import httpx2
 from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
 
-from eftclip.checkpoint.answers import HUB_TIMEOUT_S, explained, http_status
+from eftclip.checkpoint.answers import HUB_TIMEOUT_S, explained, http_headers, http_status
 from eftclip.checkpoint.digests import git_sha1_of, sha256_of
 from eftclip.checkpoint.source import Place
 from eftclip.errors import CheckpointError
+from eftclip.waiting import wait_s
 
 # Several times the largest that are published: a Gemma tokenizer has 34 MB, a configuration some 2 kB.
 MOST_TEXT_MB = 50.0
@@ -126,7 +127,8 @@ def _ask_first(place: Place, name: str, token: str | None) -> None:
     try:
         size = get_hf_file_metadata(url, token=token, timeout=HUB_TIMEOUT_S).size
     except Exception as error:
-        if isinstance(error, httpx2.TimeoutException) or http_status(error) == 429:
+        busy = http_status(error) == 429 or wait_s(http_headers(error)) is not None
+        if busy or isinstance(error, httpx2.TimeoutException):
             raise
         return
     if size not in (None, place.files[name]):

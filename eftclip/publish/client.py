@@ -1,5 +1,6 @@
 """Requests to the Hub: how long they may take, whose they are, and one sentence for whatever goes wrong."""
 
+import re
 from dataclasses import dataclass
 
 import httpx2
@@ -17,6 +18,7 @@ TIMEOUT_S = 60.0  # without any answer or any byte; huggingface_hub itself waits
 LONGEST_WAIT_S = 30  # that the client may sleep, up to five times, before it asks a busy Hub again
 # HfHubHTTPError is an OSError, but httpx2's connection errors are neither OSError nor HfHubHTTPError.
 HUB_ERRORS = (HfHubHTTPError, httpx2.HTTPError, OSError, ValueError, RuntimeError)
+TOLD_STATUS = re.compile(r"HTTP status \w+ error \((\d{3}) ")
 NO_TOKEN = "Publishing needs your token for the Hub: sign in, or set HF_TOKEN (one that may write)."
 
 
@@ -86,26 +88,34 @@ def bound_requests(seconds: float = TIMEOUT_S) -> None:
 
 def _refuse_long_waits(response: httpx2.Response) -> None:
     """Raise what the client would raise after its last attempt; shorter waits are left to it."""
-    if response.status_code == 429 and (wait_s(response.headers) or 0) > LONGEST_WAIT_S:
+    if response.status_code >= 400 and (wait_s(response.headers) or 0) > LONGEST_WAIT_S:
         response.read()
         hf_raise_for_status(response)
 
 
 def explained(error: Exception, name: str) -> PublishError:
     """One sentence for whatever the Hub client raised; never the client's own, which may quote a request."""
-    status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
-    place = name.partition("/")[0]
+    cause = error.__cause__
+    stored = isinstance(error, RuntimeError | ValueError) and isinstance(cause, Exception)  # on the way to the storage
+    error = cause if stored and isinstance(cause, Exception) else error
+    status, place = _status(error), name.partition("/")[0]
+    response = error.response if isinstance(error, HfHubHTTPError) else None
+    headers = response.headers if response is not None else {}
+    making = response is not None and response.url.path.endswith("/repos/create")
+    changed = f"{name} was changed by somebody else in this moment: publish again."
     said = {
         401: "The Hub does not know this token: sign in again, or give a valid one.",
         403: f"This token may not write to {place}: give one with write access, or choose another name.",
         404: f"The Hub shows no repository {name} to this token.",
-        409: f"{name} exists, and this token may not see it: choose another name.",
-        412: f"{name} was changed by somebody else in this moment: publish again.",
+        409: f"{name} exists, and this token may not see it: choose another name." if making else changed,
+        412: changed,
     }
-    if isinstance(error, HfHubHTTPError) and status == 429:
-        text = f"The Hub asks to wait (too many requests): try again {when(error.response.headers)}."
+    if status == 429:
+        text = f"The Hub asks to wait (too many requests): try again {when(headers)}."
+    elif stored and status is not None:  # there, 403 means that an address is too old, and 404 that nothing arrived
+        text = f"The Hub's storage answered {status} in the middle of the upload: try again {when(headers, 'later')}."
     elif status is not None:
-        text = said.get(status, f"The Hub answered {status}: try again later.")
+        text = said.get(status, f"The Hub answered {status}: try again {when(headers, 'later')}.")
     elif isinstance(error, OfflineModeIsEnabled):
         text = "The Hub is switched off here (HF_HUB_OFFLINE): go online to publish."
     elif isinstance(error, httpx2.TimeoutException):
@@ -113,3 +123,18 @@ def explained(error: Exception, name: str) -> PublishError:
     else:
         text = f"The upload broke off ({type(error).__name__}): check the connection and try again."
     return PublishError(text)
+
+
+def may_have_arrived(error: Exception) -> bool:
+    """A request that reached the Hub and was not refused may have been done, although its answer never came."""
+    if isinstance(error, HfHubHTTPError):
+        return error.response.status_code >= 500
+    return isinstance(error, httpx2.HTTPError) and not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
+
+
+def _status(error: Exception) -> int | None:
+    """The status that the Hub answered, also to hf_xet, which only tells it in its text; None where it did not."""
+    if isinstance(error, HfHubHTTPError):
+        return error.response.status_code
+    told = TOLD_STATUS.search(str(error)) if isinstance(error, ConnectionError) else None
+    return int(told[1]) if told else None

@@ -1,17 +1,15 @@
 """The Hub's side of publishing: one commit, there as a whole or not at all, and checked before it is announced."""
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
-from huggingface_hub import CommitOperationAdd, HfApi, ModelInfo
-from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
-from huggingface_hub.hf_api import RepoFile
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, ModelInfo
+from huggingface_hub.errors import RepositoryNotFoundError
 
 from eftclip.errors import PublishError
-from eftclip.publish.client import HUB_ERRORS, NO_TOKEN, TIMEOUT_S, explained
+from eftclip.publish.client import HUB_ERRORS, NO_TOKEN, TIMEOUT_S, explained, may_have_arrived
+from eftclip.publish.comparing import wrong_files
 from eftclip.publish.staging import WEIGHTS, Staged
 from eftclip.runtime import Cancelled, OnProgress, Progress, ignore, never
 
@@ -89,7 +87,9 @@ class _Attempt:
     staged: Staged
     private: bool
     made: bool = False
+    unsure: bool = False  # a commit was sent, and nobody knows whether it arrived
     request: int | None = None  # the pull request that was opened
+    filled: str = ""  # the commit in a repository that was there and empty
 
     @property
     def name(self) -> str:
@@ -116,9 +116,7 @@ class _Attempt:
         try:
             self.api.create_repo(self.name, private=self.private, exist_ok=False)
         except HUB_ERRORS as error:
-            # The request may have arrived although its answer did not.
-            unsure = not isinstance(error, HfHubHTTPError) or error.response.status_code >= 500
-            left = self._taken_away() if unsure else "Nothing was changed."
+            left = self._taken_away() if may_have_arrived(error) else "Nothing was changed."
             raise self._failed(error, left) from None
         self.made = True
 
@@ -126,7 +124,7 @@ class _Attempt:
         """All files at once."""
         names = {file.rfilename for file in (info.siblings or [] if info else [])}
         as_request = not names <= {OWN_FILE}
-        if as_request and (earlier := self._open_request()):
+        if as_request and info is not None and (earlier := self._already_there(info) or self._open_request()):
             return earlier
         operations = [
             CommitOperationAdd(path_in_repo=path.name, path_or_fileobj=path)
@@ -135,22 +133,24 @@ class _Attempt:
         try:
             done = self.api.create_commit(self.name, operations, commit_message=self.title, create_pr=as_request)
         except HUB_ERRORS as error:
+            self.unsure = may_have_arrived(error)
             if (landed := self._landed(as_request)) is None:
                 raise self._failed(error, "") from None
-            return landed
-        if as_request and done.pr_num is not None:
-            self.request = done.pr_num
-        url = done.pr_url if as_request and done.pr_url else self._url
-        return Published(self.name, url, done.oid, self.staged.weights_sha256, as_request)
+        else:
+            self.unsure = True  # until it was compared, it is not said to be there
+            self.request = done.pr_num if as_request else None
+            url = done.pr_url if as_request and done.pr_url else self._url
+            landed = Published(self.name, url, done.oid, self.staged.weights_sha256, as_request)
+        if not as_request and not self.made:
+            self.filled = landed.revision
+        return landed
 
     def compare(self, done: Published) -> None:
         """Every file on the Hub with the one here, by the digests that the Hub states."""
         try:
-            files = self.api.get_paths_info(self.name, sorted(self.staged.sha256), revision=done.revision)
+            wrong = wrong_files(self.api, self.staged, done.revision)
         except HUB_ERRORS as error:
             raise self._failed(error, "What arrived could not be compared.") from None
-        there = {file.path: file for file in files if isinstance(file, RepoFile)}
-        wrong = [name for name in self.staged.sha256 if not self._same(name, there.get(name))]
         if wrong:
             raise PublishError(f"What arrived on the Hub is not what was sent ({', '.join(wrong)}).")
 
@@ -167,24 +167,33 @@ class _Attempt:
         try:
             yield
         except PublishError as error:
-            if self.made:
-                raise PublishError(f"{error} {self._taken_away()}") from None
-            if self.request is not None:
-                raise PublishError(f"{error} {self._closed()}") from None
-            raise PublishError(f"{error} {self.name} is as it was.") from None
+            raise PublishError(f"{error} {self._undone()}") from None
         except BaseException:
             if self.made:
                 self._taken_away()
             raise
+
+    def _undone(self) -> str:
+        """What this attempt changed is taken back; a sentence that says what is left."""
+        if self.made:
+            return self._taken_away()
+        if self.request is not None:
+            return self._closed()
+        if self.filled:
+            return self._emptied()
+        if self.unsure:
+            return f"{self.name} is as it was, unless the Hub still goes on with it: publish again, which finds that."
+        return f"{self.name} is as it was."
 
     def _taken_away(self) -> str:
         """Delete the repository that this attempt made; a sentence."""
         try:
             self.api.delete_repo(self.name, missing_ok=True)
         except HUB_ERRORS:
+            what, how = ("A repository", "fills or compares") if self.unsure else ("An empty repository", "fills")
             return (
-                f"An empty repository {self.name} may be left on the Hub: publish to it again, which fills it, or "
-                f"delete it at {self._url}/settings."
+                f"{what} {self.name} may be left on the Hub: publish to it again, which {how} it, or delete it at "
+                f"{self._url}/settings."
             )
         return "Nothing is left on the Hub; try again."
 
@@ -196,6 +205,16 @@ class _Attempt:
             return f"The pull request {self._url}/discussions/{self.request} is still open: do not merge it."
         return f"The pull request was closed; {self.name} is as it was."
 
+    def _emptied(self) -> str:
+        """Take the files out of a repository again that was empty; a sentence."""
+        files = [CommitOperationDelete(path_in_repo=name) for name in self.staged.sha256]
+        try:
+            self.api.create_commit(self.name, files, commit_message="Taken back: it did not arrive as it was sent")
+        except HUB_ERRORS:
+            commit = f"The commit {self.filled[:12]} of {self.name}"
+            return f"{commit} must not be relied on: delete it ({self._url}/settings)."
+        return f"The files were taken out of {self.name} again; try again."
+
     def _landed(self, as_request: bool) -> Published | None:
         """Whether the commit arrived although its answer did not."""
         with suppress(*HUB_ERRORS):
@@ -204,6 +223,13 @@ class _Attempt:
             info = self.api.model_info(self.name, files_metadata=True, timeout=TIMEOUT_S)
             digests = {file.rfilename: file.lfs.sha256 for file in info.siblings or [] if file.lfs}
             if info.sha and digests.get(WEIGHTS) == self.staged.weights_sha256:
+                return Published(self.name, self._url, info.sha, self.staged.weights_sha256, False)
+        return None
+
+    def _already_there(self, info: ModelInfo) -> Published | None:
+        """Whether an earlier attempt, of which only the end was lost, did everything."""
+        with suppress(*HUB_ERRORS):
+            if info.sha and not wrong_files(self.api, self.staged, info.sha):
                 return Published(self.name, self._url, info.sha, self.staged.weights_sha256, False)
         return None
 
@@ -224,18 +250,5 @@ class _Attempt:
     def _url(self) -> str:
         return f"{self.api.endpoint}/{self.name}"
 
-    def _same(self, name: str, there: RepoFile | None) -> bool:
-        if there is None:
-            return False
-        if there.lfs is not None:
-            return there.lfs.sha256 == self.staged.sha256[name]
-        return there.blob_id == _git_sha1(self.staged.folder / name)
-
     def _failed(self, error: Exception, left: str) -> PublishError:
         return PublishError(f"{explained(error, self.name)} {left}".strip())
-
-
-def _git_sha1(path: Path) -> str:
-    """Git's name for the content of a file."""
-    body = path.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(body) + body, usedforsecurity=False).hexdigest()

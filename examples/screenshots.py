@@ -2,23 +2,33 @@
 
     python examples/screenshots.py --out examples/images
 
-Needs `pip install playwright` and a Chromium on this machine; everything else is the app itself on its bundled
-checkpoints. Each scene is one visit: a window, what is done in it, and the picture that is kept. Those that rectify
-take some minutes each on a CPU.
+Needs `pip install -e '.[test]'` and a Chromium on this machine; everything else is the app itself on its bundled
+checkpoints, and for publishing the Hub of the tests. Each scene is one visit: a window, what is done in it, and the
+picture that is kept. Those that rectify take some minutes each on a CPU.
 """
 
 import argparse
 import io
+import os
 import shutil
-from collections.abc import Callable
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, sync_playwright
 
 from eftclip.ui import build_demo
 from eftclip.ui.page import launch_options
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
+
+from hub import lead_to
+from hub_writing import WritableHub
 
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 DESKTOP, PHONE = (1280, 860), (390, 844)
@@ -36,6 +46,7 @@ class Scene:
     theme: str
     act: Callable[[Page], None]
     part: str = ""  # a CSS selector; the whole page when empty
+    home: bool = False  # on the visitor's own machine, whose token may publish
 
 
 def nothing(page: Page) -> None:
@@ -105,6 +116,21 @@ def rectify_halfway(page: Page) -> None:
     page.wait_for_selector("#curve polyline", state="attached", timeout=WAIT_MS)
 
 
+def publish(page: Page) -> None:
+    page.get_by_role("textbox", name="Repository", exact=True).fill("friends/badnets-rectified")
+    page.locator("#publish").click()
+    page.wait_for_selector(ENDED.format("publish"), timeout=WAIT_MS)
+    page.get_by_role("button", name="Rectify and publish").wait_for(timeout=WAIT_MS)
+
+
+def publish_too_early(page: Page) -> None:
+    page.get_by_role("button", name="Method and settings").click()
+    steps = page.get_by_label("number input for Steps", exact=True)
+    steps.fill("1")
+    steps.press("Tab")
+    publish(page)
+
+
 SCENES = (
     Scene("start", DESKTOP, "light", nothing),
     Scene("found", DESKTOP, "light", check),
@@ -122,6 +148,8 @@ SCENES = (
     Scene("rectified", DESKTOP, "light", rectify, "#rectify-step"),
     Scene("rectified-dark", DESKTOP, "dark", rectify, "#rectify-step"),
     Scene("rectified-phone", PHONE, "light", rectify, "#rectify-step"),
+    Scene("published", DESKTOP, "light", publish, "#publish-step", home=True),
+    Scene("doubted", DESKTOP, "light", publish_too_early, "#publish-step", home=True),
 )
 
 
@@ -132,15 +160,32 @@ def main() -> None:
     parser.add_argument("--chromium", default=shutil.which("chromium"), help="path of the browser")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    demo = build_demo()
-    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
-    with sync_playwright() as playwright:
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as scratch:
+        os.environ["EFTCLIP_RESULTS"] = scratch
         browser = playwright.chromium.launch(executable_path=options.chromium, args=ARGUMENTS)
-        for scene in SCENES:
-            if scene.name in options.only:
-                print(play(scene, browser, url, options.out))
+        for home in (False, True):
+            scenes = [scene for scene in SCENES if scene.name in options.only and scene.home == home]
+            if scenes:
+                with served(home, Path(scratch)) as url:
+                    for scene in scenes:
+                        print(play(scene, browser, url, options.out))
         browser.close()
+
+
+@contextmanager
+def served(home: bool, scratch: Path) -> Iterator[str]:
+    """The app, on a page that others can reach or at home; there its Hub is that of the tests, with a token for it."""
+    change = pytest.MonkeyPatch()
+    hub = WritableHub()
+    if home:
+        lead_to(hub, change, scratch)
+        change.setenv("HF_TOKEN", "hf_good")
+    demo = build_demo(folders=home)
+    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(private=home))
+    yield url
     demo.close()
+    hub.close()
+    change.undo()
 
 
 def play(scene: Scene, browser: Browser, url: str, folder: Path) -> Path:

@@ -42,6 +42,11 @@ def published(done: Published) -> Saying:
     return Saying("Published", f"{what}: commit {done.revision[:12]}. Every file there is the one here, by its digest.")
 
 
+def place(done: Published) -> str:
+    """The words of the link."""
+    return f"Open the pull request to {done.repo_id}" if done.pull_request else f"Open {done.repo_id} on the Hub"
+
+
 def failed(reason: str) -> Saying:
     """Nothing was published."""
     return Saying("Not published", reason or "It was stopped.")

@@ -154,7 +154,8 @@ class Publishing:
 def published(done: Published) -> PublishShown:
     """It is on the Hub."""
     return PublishShown(
-        markup.banner("mended", publish_words.published(done), tag="Published") + run_markup.link(done.url)
+        markup.banner("mended", publish_words.published(done), tag="Published")
+        + run_markup.link(done.url, publish_words.place(done))
     )
 
 

@@ -90,10 +90,10 @@ def code(lines: Sequence[str]) -> str:
     return f'<pre class="eft-code">{escape(chr(10).join(lines))}</pre>'
 
 
-def link(url: str) -> str:
+def link(url: str, text: str) -> str:
     """An address that can be followed; nothing but the web's own is one."""
     address = escape(url) if url.startswith(("https://", "http://")) else ""
-    return f'<p class="eft-link"><a href="{address}" target="_blank" rel="noopener">{escape(url)}</a></p>'
+    return f'<p class="eft-link"><a href="{address}" target="_blank" rel="noopener">{escape(text)}</a></p>'
 
 
 def running(saying: Saying, progress: Progress | None, tag: str) -> str:

@@ -13,6 +13,7 @@ ARGUMENTS = (
     "--disable-component-update --disable-sync --use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
 )
 LOADED_MS, JUDGED_MS, LONG_MS = 120_000, 180_000, 600_000  # generous: a busy machine is no failure
+MOST_TRIES = 20
 PHONE: ViewportSize = {"width": 390, "height": 844}
 expect.set_options(timeout=30_000)
 
@@ -58,6 +59,34 @@ def choose(page: Page, name: str, option: str) -> None:
     """Choose from a drop-down list."""
     page.get_by_label(name, exact=True).click()
     page.get_by_role("option", name=option, exact=True).click()
+
+
+def slide(page: Page, name: str, value: int) -> None:
+    """Set a slider; one that has only just come into sight forgets what is typed, so it is typed until it is kept."""
+    field = page.get_by_label(f"number input for {name}", exact=True)
+    kept = page.get_by_label(f"range slider for {name}", exact=True)
+    for _ in range(MOST_TRIES):
+        field.fill(str(value))
+        field.press("Tab")
+        if kept.input_value() == str(value):
+            break
+    expect(kept).to_have_value(str(value))
+
+
+def press_publish(page: Page, repo: str) -> None:
+    """Name a repository and press the button of step 5."""
+    page.get_by_role("textbox", name="Repository", exact=True).fill(repo)
+    # So that what an earlier attempt ended with is not taken for what this one ends with.
+    page.evaluate("document.querySelectorAll('#publish-banner [data-status]').forEach(old => old.dataset.old = 1)")
+    page.locator("#publish").click()
+
+
+def published(page: Page) -> str:
+    """How the attempt that the button began has ended."""
+    done = page.locator("#publish-banner [data-status]:not([data-status=running]):not([data-old])")
+    expect(done).to_be_visible(timeout=LONG_MS)
+    expect(page.locator("#publish")).to_be_enabled()
+    return str(done.get_attribute("data-status"))
 
 
 def is_no_wider_than_the_window(page: Page) -> bool:

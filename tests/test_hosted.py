@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from serving import PATIENT_S, free_port
+from started import PATIENT_S, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPE = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")

@@ -26,6 +26,7 @@ from typing import Any
 
 import pytest
 from huggingface_hub import SpaceCard
+from openid import SCOPES
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "examples" / "results"
@@ -144,6 +145,8 @@ def test_front_matter_makes_a_space() -> None:
     assert card["app_file"] == "app.py"
     assert (ROOT / card["app_file"]).is_file()
     assert card["license"] == "apache-2.0"
+    assert card["hf_oauth"] is True
+    assert SCOPES.split() == ["openid", "profile", *card["hf_oauth_scopes"]], "the sign-in is tested with these"
     assert isinstance(card.get("python_version"), str), "quote it, or YAML reads 3.10 as 3.1"
     assert {card.get("colorFrom"), card.get("colorTo")} <= COLOURS
 

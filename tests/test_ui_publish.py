@@ -1,22 +1,25 @@
 """Rectify and publish in a real browser, to a Hub of the test's own: who is signed in, what is asked, the link."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import browsing
 import gradio as gr
 import pytest
-from browsing import LONG_MS, needs_a_browser, open_page
+from browsing import LONG_MS, needs_a_browser, open_page, press_publish, published, slide
 from gradio import oauth
 from hub import lead_to
 from hub_writing import WritableHub
 from playwright.sync_api import Browser, Page, expect
+from secrecy import holding, offered
 
 from eftclip.errors import PublishError
 from eftclip.publish import Account
 from eftclip.ui import build_demo, publish_words
 from eftclip.ui.page import launch_options
 from eftclip.ui.publishing import publish_ask
+from eftclip.ui.sign_in import SIGN_IN, can_sign_in
 
 browser, context, page = browsing.browser, browsing.context, browsing.page  # fixtures
 REPO, TOKEN = "friends/mended", "hf_good"
@@ -28,22 +31,6 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[WritableHub
     lead_to(server, monkeypatch, tmp_path)
     yield server
     server.close()
-
-
-def _slide(page: Page, name: str, value: int) -> None:
-    field = page.get_by_label(f"number input for {name}", exact=True)
-    field.fill(str(value))
-    field.press("Tab")
-
-
-def _ended(page: Page, status: str) -> None:
-    done = page.locator("#publish-banner [data-status]:not([data-status=running])")
-    expect(done).to_have_attribute("data-status", status, timeout=LONG_MS)
-    expect(page.locator("#publish")).to_be_enabled()
-
-
-def _name(page: Page, repo: str) -> None:
-    page.get_by_role("textbox", name="Repository", exact=True).fill(repo)
 
 
 @pytest.fixture
@@ -60,7 +47,10 @@ def mine(hub: WritableHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
 @pytest.mark.slow
 @needs_a_browser[0]
 @needs_a_browser[1]
-def test_one_click_rectifies_asks_a_second_time_and_publishes(hub: WritableHub, mine: str, browser: Browser) -> None:
+def test_one_click_rectifies_asks_a_second_time_and_publishes(
+    hub: WritableHub, mine: str, browser: Browser, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
     context = browser.new_context(viewport={"width": 1280, "height": 860})
     page = context.new_page()
     open_page(page, mine)
@@ -68,32 +58,33 @@ def test_one_click_rectifies_asks_a_second_time_and_publishes(hub: WritableHub, 
     expect(page.locator("#who")).to_contain_text("friends, lab")
 
     page.get_by_role("button", name="Settings of the scan").click()
-    _slide(page, "Pictures to tune on", 16)
-    _slide(page, "Views", 8)
-    _slide(page, "With a trigger (%)", 50)
+    slide(page, "Pictures to tune on", 16)
+    slide(page, "Views", 8)
+    slide(page, "With a trigger (%)", 50)
+    page.get_by_role("button", name="Method and settings").click()
+    slide(page, "Steps", 1)  # far too few: the trigger still works
+    slide(page, "Batch", 4)
     page.locator("#scan").click()
     expect(page.locator("#scan-banner [data-status=found]")).to_be_visible(timeout=LONG_MS)
-    page.get_by_role("button", name="Method and settings").click()
-    _slide(page, "Steps", 1)  # far too few: the trigger still works
-    _slide(page, "Batch", 4)
-    _name(page, REPO)
-    page.locator("#publish").click()
+    press_publish(page, REPO)
     expect(page.locator("#rectify")).to_be_disabled()
-    _ended(page, "inconclusive")
+    assert published(page) == "inconclusive"
     expect(page.locator("#publish-banner")).to_contain_text("The trigger still works: ASR is")
     expect(page.locator("#measures .eft-whisker")).to_have_count(6)
     assert REPO not in hub.repositories
 
     page.get_by_label("Publish it all the same").check()
-    page.locator("#publish").click()
-    _ended(page, "mended")
+    press_publish(page, REPO)
+    assert published(page) == "mended"
     expect(page.locator("#publish-banner a")).to_have_attribute("href", f"{hub.url}/{REPO}")
     expect(page.locator("#anyway")).to_be_hidden()
     repository = hub.repositories[REPO]
-    files = set(repository.commits[repository.refs["main"]])
-    assert {"README.md", "open_clip_model.safetensors", "rectify.json", "triggers.png", "measured.png"} <= files
-    assert not {"victims.png", "witnesses.png", "report.md"} & files
-    assert TOKEN not in page.content()
+    files = repository.commits[repository.refs["main"]]
+    assert {"README.md", "open_clip_model.safetensors", "rectify.json", "triggers.png", "measured.png"} <= set(files)
+    assert not {"victims.png", "witnesses.png", "report.md"} & set(files)
+    seen = offered(page) | {f"published {name}": body for name, body in files.items()}
+    assert {"eftclip-scan.json", "eftclip-rectify.json"} <= set(seen)
+    assert not holding([TOKEN], seen | {"the log": caplog.text.encode()})
     context.close()
 
 
@@ -101,24 +92,27 @@ def test_one_click_rectifies_asks_a_second_time_and_publishes(hub: WritableHub, 
 @needs_a_browser[1]
 def test_a_page_that_others_can_reach_says_that_nobody_can_sign_in(page: Page) -> None:
     expect(page.locator("#who")).to_contain_text("Nobody can sign in to this page")
-    _name(page, REPO)
-    page.locator("#publish").click()
-    _ended(page, "error")
-    expect(page.locator("#publish-banner")).to_contain_text("Publishing needs your token")
-    _name(page, "<b>no</b>")
-    page.locator("#publish").click()
-    _ended(page, "error")
+    press_publish(page, REPO)
+    assert published(page) == "error"
+    expect(page.locator("#publish-banner")).to_contain_text("Nobody can sign in to this page")
+    press_publish(page, "<b>no</b>")
+    assert published(page) == "error"
     expect(page.locator("#publish-banner")).to_contain_text("'<b>no</b>' cannot be the name of a Hub repository")
 
 
-def test_on_a_space_one_signs_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether the sign-in itself works only a Space can tell; here, that the page asks for it there alone."""
+def test_one_signs_in_only_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sign-in itself is in `test_ui_space`; where a part of it is missing, the page is built and says so."""
     assert not _asks_to_sign_in()
-    for name, value in {"SYSTEM": "spaces", "SPACE_ID": "a/b", "OAUTH_CLIENT_ID": "x"}.items():
+    for name, value in {"SYSTEM": "spaces", **dict.fromkeys(SIGN_IN, "x/y")}.items():
         monkeypatch.setenv(name, value)
-    for name in ("OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OAUTH_SCOPES", "OPENID_PROVIDER_URL"):
-        monkeypatch.setattr(oauth, name, "x")
+        monkeypatch.setattr(oauth, name, value, raising=False)
     assert _asks_to_sign_in()
+    for name in ("SYSTEM", *SIGN_IN):
+        with monkeypatch.context() as without:
+            without.delenv(name)
+            assert not can_sign_in(), f"nobody can sign in without {name}"
+    monkeypatch.delenv("OAUTH_CLIENT_SECRET")
+    assert not _asks_to_sign_in()
 
 
 def _asks_to_sign_in() -> bool:

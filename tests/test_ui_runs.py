@@ -22,6 +22,7 @@ from browsing import (
     is_no_wider_than_the_window,
     needs_a_browser,
     open_page,
+    slide,
 )
 from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
 
@@ -31,12 +32,6 @@ browser, context, page = browsing.browser, browsing.context, browsing.page  # fi
 pytestmark = needs_a_browser
 MARKUP = "<img src=x onerror=alert(1)>"
 PLANTED, UNTOUCHED = Planting("badnets", "random", 16, 0), Planting("none", "centre", 16, 0)
-
-
-def _slide(page: Page, name: str, value: int) -> None:
-    field = page.get_by_label(f"number input for {name}", exact=True)
-    field.fill(str(value))
-    field.press("Tab")
 
 
 def _start(page: Page, step: str) -> None:
@@ -54,8 +49,8 @@ def _end(page: Page, step: str) -> Locator:
 
 def _practise(page: Page, views: int, trigger: str = "checkerboard") -> None:
     """Begin to scan a small practice set, half of it poisoned."""
-    _slide(page, "Views", views)
-    _slide(page, "With a trigger (%)", 50)
+    slide(page, "Views", views)
+    slide(page, "With a trigger (%)", 50)
     if page.get_by_label("Planted trigger", exact=True).input_value() != trigger:
         choose(page, "Planted trigger", trigger)
     _start(page, "scan")
@@ -112,7 +107,7 @@ def test_from_a_practice_set_to_a_mended_checkpoint_that_open_clip_loads(
     expect(page.locator("#basis")).to_contain_text("No scan yet")
 
     page.get_by_role("button", name="Settings of the scan").click()
-    _slide(page, "Pictures to tune on", 16)
+    slide(page, "Pictures to tune on", 16)
     _practise(page, 12)
     expect(_end(page, "scan")).to_have_attribute("data-status", "found")
     banner = page.locator("#scan-banner").inner_text()
@@ -139,7 +134,7 @@ def test_from_a_practice_set_to_a_mended_checkpoint_that_open_clip_loads(
     expect(page.locator("#basis")).to_contain_text("Uses the triggers that the scan found: “banana”")
     page.get_by_role("button", name="Method and settings").click()
     for name, value in (("Steps", 6), ("Batch", 8), ("Look every", 2)):
-        _slide(page, name, value)
+        slide(page, name, value)
     _start(page, "rectify")
     expect(page.locator("#scan")).to_be_disabled()
     expect(page.locator("#curve .eft-dot").first).to_be_attached(timeout=LONG_MS)
@@ -236,7 +231,7 @@ def test_a_rectification_that_was_stopped_leaves_everything_as_it_was(
     expect(_end(page, "scan")).to_have_attribute("data-status", "found")
     page.get_by_role("button", name="Method and settings").click()
     for name, value in (("Steps", 500), ("Batch", 4), ("Look every", 1)):
-        _slide(page, name, value)
+        slide(page, name, value)
     _start(page, "rectify")
     expect(page.locator("#curve .eft-dot").first).to_be_attached(timeout=LONG_MS)
     page.locator("#stop-rectify").click()

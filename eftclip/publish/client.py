@@ -19,6 +19,10 @@ LONGEST_WAIT_S = 30  # that the client may sleep, up to five times, before it as
 # HfHubHTTPError is an OSError, but httpx2's connection errors are neither OSError nor HfHubHTTPError.
 HUB_ERRORS = (HfHubHTTPError, httpx2.HTTPError, OSError, ValueError, RuntimeError)
 TOLD_STATUS = re.compile(r"HTTP status \w+ error \((\d{3}) ")
+ABOUT_NOBODY = {
+    401: "The Hub does not know this token, or no longer: log out and sign in again, or give a valid one.",
+    403: "The Hub does not say whose token this is: sign in again, or give another one.",
+}
 NO_TOKEN = "Publishing needs your token for the Hub: sign in, or set HF_TOKEN (one that may write)."
 
 
@@ -53,7 +57,7 @@ def account(token: str) -> Account:
     try:
         found = HfApi(token=token).whoami()
     except HUB_ERRORS as error:
-        raise explained(error, "you") from None
+        raise explained(error, "") from None
     role = ((found.get("auth") or {}).get("accessToken") or {}).get("role")
     names = tuple(str(org["name"]) for org in found.get("orgs") or [])
     return Account(str(found["name"]), names, role != "read")
@@ -94,35 +98,47 @@ def _refuse_long_waits(response: httpx2.Response) -> None:
 
 
 def explained(error: Exception, name: str) -> PublishError:
-    """One sentence for whatever the Hub client raised; never the client's own, which may quote a request."""
+    """One sentence for whatever the Hub client raised; never the client's own, which may quote a request.
+
+    Args:
+        error: what it raised.
+        name: `org/name` of the repository; empty when the question was only whose token it is.
+    """
     cause = error.__cause__
     stored = isinstance(error, RuntimeError | ValueError) and isinstance(cause, Exception)  # on the way to the storage
     error = cause if stored and isinstance(cause, Exception) else error
-    status, place = _status(error), name.partition("/")[0]
+    status = _status(error)
     response = error.response if isinstance(error, HfHubHTTPError) else None
     headers = response.headers if response is not None else {}
     making = response is not None and response.url.path.endswith("/repos/create")
-    changed = f"{name} was changed by somebody else in this moment: publish again."
-    said = {
-        401: "The Hub does not know this token: sign in again, or give a valid one.",
-        403: f"This token may not write to {place}: give one with write access, or choose another name.",
-        404: f"The Hub shows no repository {name} to this token.",
-        409: f"{name} exists, and this token may not see it: choose another name." if making else changed,
-        412: changed,
-    }
     if status == 429:
         text = f"The Hub asks to wait (too many requests): try again {when(headers)}."
     elif stored and status is not None:  # there, 403 means that an address is too old, and 404 that nothing arrived
         text = f"The Hub's storage answered {status} in the middle of the upload: try again {when(headers, 'later')}."
     elif status is not None:
+        said = _about(name, making) if name else ABOUT_NOBODY
         text = said.get(status, f"The Hub answered {status}: try again {when(headers, 'later')}.")
     elif isinstance(error, OfflineModeIsEnabled):
         text = "The Hub is switched off here (HF_HUB_OFFLINE): go online to publish."
     elif isinstance(error, httpx2.TimeoutException):
         text = f"The Hub did not answer within {TIMEOUT_S:.0f} s: try again later."
     else:
-        text = f"The upload broke off ({type(error).__name__}): check the connection and try again."
+        text = f"The connection to the Hub broke off ({type(error).__name__}): try again."
     return PublishError(text)
+
+
+def _about(name: str, making: bool) -> dict[int, str]:
+    """What the Hub's refusals mean for a repository."""
+    changed = f"{name} was changed by somebody else in this moment: publish again."
+    return {
+        **ABOUT_NOBODY,
+        # A sign-in reaches the organisations that were ticked in it, and none by itself.
+        403: f"This token may not write to {name.partition('/')[0]}: choose another name, or give one with write "
+        "access; an organisation has to be ticked when you sign in.",
+        404: f"The Hub shows no repository {name} to this token.",
+        409: f"{name} exists, and this token may not see it: choose another name." if making else changed,
+        412: changed,
+    }
 
 
 def may_have_arrived(error: Exception) -> bool:

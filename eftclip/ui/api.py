@@ -13,11 +13,11 @@ from eftclip.errors import ConfigError, DataError
 from eftclip.ui import api_runs, asks, run_asks, words
 from eftclip.ui.handlers import Desk
 from eftclip.ui.layout import path_of
-from eftclip.ui.publish_layout import can_sign_in
 from eftclip.ui.publishing import publish_ask
 from eftclip.ui.run_layout import names_of
 from eftclip.ui.run_wiring import LONG
 from eftclip.ui.runs import told
+from eftclip.ui.sign_in import can_sign_in, token_of_our_page
 from eftclip.ui.views import document
 from eftclip.ui.wiring import CHECKS
 
@@ -179,12 +179,13 @@ def _add_publish(desk: Desk) -> None:
     def publish_signed_in(
         result: str,
         repo_id: str,
+        request: gr.Request,
         private: bool = False,
         anyway: bool = False,
         token: gr.OAuthToken | None = None,
         x_hf_token: gr.Header | None = None,
     ) -> Iterator[dict[str, Any]]:
-        yield from publish(result, repo_id, private, anyway, x_hf_token or (token.token if token else None))  # type: ignore[arg-type]
+        yield from publish(result, repo_id, private, anyway, x_hf_token or token_of_our_page(request, token))  # type: ignore[arg-type]
 
     publish_signed_in.__doc__ = publish.__doc__
     flags = [gr.Checkbox(label=name, visible=False) for name in ("private", "anyway")]

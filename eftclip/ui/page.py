@@ -130,7 +130,7 @@ def _build(desk: Desk, folders: bool) -> gr.Blocks:
         # of step 1 loads a checkpoint.
         ended = run_wiring.wire_scan(desk, checkpoint, scan, scanned, rectify, folders=folders)
         run_wiring.wire_rectify(desk, checkpoint, scan, rectify, rectified, folders=folders)
-        parts = publish_wiring.Parts(checkpoint, scan, rectify, rectified, publish)
+        parts = publish_wiring.Parts(checkpoint, scan, scanned, rectify, rectified, publish)
         publish_wiring.wire_publish(desk, demo, parts, folders=folders)
         opened = return_wiring.wire_return(desk, demo, back, scanned, rectified)
         run_wiring.wire_basis(desk, checkpoint, (opened, ended), rectify, folders=folders)

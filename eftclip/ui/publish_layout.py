@@ -1,16 +1,17 @@
 """The components of step 5; what they do is wired in `publish_wiring`."""
 
-import os
 from dataclasses import dataclass
 
 import gradio as gr
 
 from eftclip.ui.asks import MAX_SOURCE_CHARS
 from eftclip.ui.run_layout import STEP, buttons
+from eftclip.ui.sign_in import can_sign_in
 
 ABOUT = (
-    "The mended checkpoint goes to the Hugging Face Hub with a model card that says what was found, what was done and "
-    "what was measured: a new repository, or a pull request to one that exists. No photograph is published."
+    "What is still to be done of the steps 3 and 4 is done first. Then the mended checkpoint goes to the Hugging Face "
+    "Hub with a model card that says what was found, what was done and what was measured: a new repository, or a pull "
+    "request to one that exists. No photograph is published."
 )
 START = "Rectify and publish"
 
@@ -26,11 +27,6 @@ class PublishStep:
     start: gr.Button
     stop: gr.Button
     banner: gr.HTML
-
-
-def can_sign_in() -> bool:
-    """Whether the sign-in of Hugging Face works here: on a Space that asks for it, and nowhere else."""
-    return os.environ.get("SYSTEM") == "spaces" and bool(os.environ.get("OAUTH_CLIENT_ID"))
 
 
 def publish_step() -> PublishStep:

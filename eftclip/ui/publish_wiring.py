@@ -1,6 +1,6 @@
 """Step 5: who is signed in, and one button that rectifies if need be and publishes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +9,14 @@ import gradio as gr
 from eftclip.errors import EftclipError
 from eftclip.ui import markup, publish_words, publishing, run_asks
 from eftclip.ui.handlers import Desk
-from eftclip.ui.jobs import RECTIFY
+from eftclip.ui.jobs import RECTIFY, SCAN
 from eftclip.ui.layout import CheckpointStep
-from eftclip.ui.publish_layout import START, PublishStep, can_sign_in
-from eftclip.ui.publishing import PUBLISH, PublishShown
-from eftclip.ui.run_layout import RectifyResults, RectifyStep, ScanStep
-from eftclip.ui.run_wiring import LONG, SILENT, rectify_updates
-from eftclip.ui.wiring import BUSY, LIGHT, PRIVATE, ask_of
+from eftclip.ui.publish_layout import START, PublishStep
+from eftclip.ui.publishing import PUBLISH, PublishAsk, PublishShown
+from eftclip.ui.run_layout import RectifyResults, RectifyStep, ScanResults, ScanStep
+from eftclip.ui.run_wiring import LONG, SILENT, rectify_updates, scan_ask, scan_updates
+from eftclip.ui.sign_in import can_sign_in, token_of_our_page
+from eftclip.ui.wiring import BUSY, LIGHT, PRIVATE
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,56 +25,101 @@ class Parts:
 
     checkpoint: CheckpointStep
     scan: ScanStep
+    scanned: ScanResults
     rectify: RectifyStep
     rectified: RectifyResults
     publish: PublishStep
 
+    @property
+    def form(self) -> list[Any]:
+        """What the button reads, in the order of `asked`."""
+        step, scan = self.publish, self.scan
+        settings = [*scan.sources.values(), *scan.settings.values(), *self.rectify.settings.values()]
+        return [step.repo, step.private, step.anyway, *self.checkpoint.form, *settings]
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What the button writes, in the order of `update`."""
+        return [*self.scanned.outputs, *self.rectified.outputs, self.publish.banner, self.publish.anyway]
+
+    def asked(self, folders: bool, values: Sequence[Any]) -> tuple[PublishAsk, run_asks.ScanAsk, run_asks.RectifyAsk]:
+        """The values of `form` as what is asked of the three steps.
+
+        Raises:
+            EftclipError: one of them cannot be used.
+        """
+        last = len(self.rectify.settings)
+        scan = scan_ask(folders, self.checkpoint, self.scan, values[3:-last])
+        names = [*self.scan.settings, *self.rectify.settings]
+        plan = run_asks.plan(dict(zip(names, values[-len(names) :], strict=True)))
+        return publishing.publish_ask(*values[:3]), scan, run_asks.RectifyAsk(scan.check, plan)
+
+    def update(
+        self, shown: PublishShown, scanned: Sequence[Any] | None = None, rectified: Sequence[Any] | None = None
+    ) -> list[Any]:
+        """Updates in the order of `outputs`; what is left out stays as it is."""
+        scan = scanned or [gr.skip()] * len(self.scanned.outputs)
+        return [*scan, *(rectified or [gr.skip()] * len(self.rectified.outputs)), *_on_page(shown)]
+
 
 def wire_publish(desk: Desk, demo: gr.Blocks, parts: Parts, *, folders: bool) -> None:
     """The line that says who is signed in, the button, and the way to stop it."""
-    step, skipped = parts.publish, [gr.skip()] * len(parts.rectified.outputs)
-    settings = parts.scan.settings | parts.rectify.settings
-    form = [step.repo, step.private, step.anyway, *parts.checkpoint.form, *settings.values()]
-    first = 3 + len(parts.checkpoint.form)
+    step, signs_in = parts.publish, can_sign_in()
 
     def go(page: str, token: str, values: tuple[Any, ...]) -> Iterator[list[Any]]:
         try:
-            wanted, check = publishing.publish_ask(*values[:3]), ask_of(folders, values[3:first])
-            plan = run_asks.plan(dict(zip(settings, values[first:], strict=True)))
-            desk.publishing.ready(token)
+            wanted, scan, rectify = parts.asked(folders, values)
+            desk.publishing.ready(token, can_sign_in=signs_in)
         except EftclipError as error:
-            yield [*skipped, *_on_page(publishing.refused(str(error)))]
+            yield parts.update(publishing.refused(str(error)))
             return
-        if desk.publishing.mended(check, page) is None:
-            desk.visits.begin(page, RECTIFY)
-            for update in rectify_updates(desk, run_asks.RectifyAsk(check, plan), page, len(skipped)):
-                yield [*update, *_on_page(PublishShown(publishing.running(None)))]
-        mended = desk.publishing.mended(check, page)
+        if desk.publishing.mended(rectify.check, page) is None:
+            yield from _mend(desk, parts, scan, rectify, page)
+        mended = desk.publishing.mended(rectify.check, page)
         if mended is None:
-            yield [*skipped, *_on_page(publishing.refused(publish_words.NOTHING))]
+            stopped = desk.visits.signal(page, PUBLISH).is_set()
+            yield parts.update(publishing.refused("" if stopped else publish_words.NOTHING))
             return
         for shown in desk.publishing.publish(wanted, mended, token, page):
-            yield [*skipped, *_on_page(shown)]
+            yield parts.update(shown)
 
     def run(request: gr.Request, *values: Any) -> Iterator[list[Any]]:
         yield from go(str(request.session_hash), desk.publishing.token(None), values)
 
     def run_signed_in(request: gr.Request, token: gr.OAuthToken | None, *values: Any) -> Iterator[list[Any]]:
-        yield from go(str(request.session_hash), desk.publishing.token(token.token if token else None), values)
+        yield from go(str(request.session_hash), desk.publishing.token(token_of_our_page(request, token)), values)
 
     def who() -> str:
         return desk.publishing.who(desk.publishing.token(None), can_sign_in=False)
 
-    def who_signed_in(token: gr.OAuthToken | None) -> str:
-        return desk.publishing.who(desk.publishing.token(token.token if token else None), can_sign_in=True)
+    def who_signed_in(request: gr.Request, token: gr.OAuthToken | None) -> str:
+        return desk.publishing.who(desk.publishing.token(token_of_our_page(request, token)), can_sign_in=True)
 
     # Only where it works: elsewhere an argument of this kind keeps the page from being built at all.
-    signs_in = can_sign_in()
-    demo.load(who_signed_in if signs_in else who, None, step.who, **LIGHT, **PRIVATE)
-    _wire(desk, parts, run_signed_in if signs_in else run, form)
+    told: dict[str, Any] = {"fn": who_signed_in if signs_in else who, "outputs": step.who, **LIGHT, **PRIVATE}
+    demo.load(**told)
+    # Again at each end: a sign-in expires, and can be withdrawn, while the page stays open.
+    _wire(desk, parts, run_signed_in if signs_in else run).then(**told)
 
 
-def _wire(desk: Desk, parts: Parts, run: Any, form: list[Any]) -> None:
+def _mend(
+    desk: Desk, parts: Parts, scan: run_asks.ScanAsk, rectify: run_asks.RectifyAsk, page: str
+) -> Iterator[list[Any]]:
+    """The steps 3 and 4, as far as they are still to be done, as updates."""
+    busy = PublishShown(publishing.running(None))
+    if not desk.runs.has_scanned(rectify.check, page):
+        desk.visits.begin(page, SCAN)
+        for update in scan_updates(desk, scan, page, len(parts.scanned.outputs)):
+            yield parts.update(busy, scanned=update)
+        if not desk.runs.has_scanned(rectify.check, page):
+            return
+    desk.visits.begin(page, RECTIFY)
+    for update in rectify_updates(desk, rectify, page, len(parts.rectified.outputs)):
+        yield parts.update(busy, rectified=update)
+
+
+def _wire(desk: Desk, parts: Parts, run: Any) -> Any:
+    """The button, its progress, and the way to stop it; the event of an attempt that has ended."""
     step = parts.publish
     buttons = [step.start, step.stop, parts.scan.start, parts.rectify.start]
 
@@ -93,19 +139,18 @@ def _wire(desk: Desk, parts: Parts, run: Any, form: list[Any]) -> None:
         return [again, gr.update(visible=False), gr.update(interactive=True), gr.update(interactive=True)]
 
     def stop(request: gr.Request) -> Any:
-        for kind in (RECTIFY, PUBLISH):
+        for kind in (SCAN, RECTIFY, PUBLISH):
             desk.visits.stop(str(request.session_hash), kind)
         return gr.update(interactive=False, value="Stopping …")
 
     def failed() -> Any:
         return gr.update(value=markup.banner("error", publish_words.failed(BUSY)), visible=True)
 
-    outputs = [*parts.rectified.outputs, step.banner, step.anyway]
     started = step.start.click(begin, None, [step.banner, *buttons], **SILENT)
-    done = started.then(run, form, outputs, **LONG, **PRIVATE)
+    done = started.then(run, parts.form, parts.outputs, **LONG, **PRIVATE)
     done.failure(failed, None, step.banner, **SILENT)
     step.stop.click(stop, None, step.stop, **SILENT)
-    done.then(end, None, buttons, **SILENT)
+    return done.then(end, None, buttons, **SILENT)
 
 
 def _on_page(shown: PublishShown) -> list[Any]:

@@ -14,12 +14,12 @@ NOTHING = "There is no mended checkpoint to publish: nothing was found, or the r
 def nobody(*, private: bool, can_sign_in: bool) -> str:
     """Nobody is signed in: what to do."""
     if can_sign_in:
-        return "Sign in with Hugging Face to publish."
+        return "Sign in with Hugging Face to publish. The page is opened anew for that; what was found stays."
     if private:
         return "No token of yours is on this machine: set HF_TOKEN, or run hf auth login, and reload this page."
     return (
-        "Nobody can sign in to this page. On a Space one can; elsewhere download the mended checkpoint and publish it "
-        "with eftclip publish."
+        "Nobody can sign in to this page. On a Space with hf_oauth one can; elsewhere download the mended checkpoint "
+        "and publish it with eftclip publish."
     )
 
 

@@ -103,12 +103,14 @@ class Publishing:
         except PublishError as error:
             return run_markup.basis(str(error))
 
-    def ready(self, token: str) -> None:
+    def ready(self, token: str, *, can_sign_in: bool) -> None:
         """Fail before hours of work rather than after.
 
         Raises:
-            PublishError: there is no token, or it does not write.
+            PublishError: there is no token, the Hub does not know it, or it does not write.
         """
+        if not token:
+            raise PublishError(publish_words.nobody(private=self._private, can_sign_in=can_sign_in))
         writer(token)
 
     def mended(self, ask: Ask, page: str) -> Mended | None:

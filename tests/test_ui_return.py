@@ -4,7 +4,7 @@ from pathlib import Path
 
 import browsing
 import pytest
-from browsing import needs_a_browser, open_page
+from browsing import LONG_MS, needs_a_browser, open_page, slide
 from playwright.sync_api import Browser, Page, expect
 from started import free_port, started
 

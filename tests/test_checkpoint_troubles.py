@@ -80,9 +80,9 @@ TROUBLES: dict[str, tuple[Trouble, str]] = {
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time limits for tests."""
-    monkeypatch.setattr(source, "HUB_TIMEOUT_S", 0.5)
-    monkeypatch.setattr(fetching, "HUB_TIMEOUT_S", 0.5)
-    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.5)
+    monkeypatch.setattr(source, "HUB_TIMEOUT_S", 2.0)
+    monkeypatch.setattr(fetching, "HUB_TIMEOUT_S", 2.0)
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 2.0)
 
 
 @pytest.mark.parametrize("name", TROUBLES)
@@ -115,6 +115,15 @@ def test_a_token_opens_what_is_closed(hub: Hub, folder: Path, monkeypatch: pytes
     assert "shows no model repository" in refused()
     assert load(token=GOOD_TOKEN).ref.repo_id == REPO
     assert inspect(f"hf:{REPO}", token=GOOD_TOKEN).problems == ()
+
+
+def test_a_gated_copy_of_somebody_with_a_token_is_not_everybodys(hub: Hub, folder: Path) -> None:
+    commit = hub.push(REPO, folder)
+    hub.repositories[REPO].gated = True
+    load(token=GOOD_TOKEN)
+    for name in (f"hf:{REPO}", f"hf:{REPO}@{commit}"):
+        assert "is gated" in refused(name, token=False)  # type: ignore[arg-type]
+    assert load(token=GOOD_TOKEN).ref.revision == commit
 
 
 # --- A file on its way -------------------------------------------------------------------------------------------

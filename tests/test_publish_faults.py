@@ -40,8 +40,8 @@ STATUSES = {
 @pytest.fixture
 def quick(impatient: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Time limits for tests, and one more attempt instead of five."""
-    bound_requests(1.0)
-    monkeypatch.setattr(publish_hub, "TIMEOUT_S", 1.0)
+    bound_requests(1.5)
+    monkeypatch.setattr(publish_hub, "TIMEOUT_S", 1.5)
     monkeypatch.setitem(http_backoff.__kwdefaults__ or {}, "max_retries", 1)
     yield
     bound_requests()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx2
 from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
+from huggingface_hub.errors import GatedRepoError
 
 from eftclip.checkpoint.answers import HUB_TIMEOUT_S, explained, http_headers, http_status
 from eftclip.checkpoint.digests import git_sha1_of, sha256_of
@@ -69,19 +70,12 @@ def fetch_texts(place: Place, names: Sequence[str], token: str | None = None) ->
     return folder
 
 
-def fetch_weights(place: Place, name: str, token: str | None = None, *, max_gb: float | None = None) -> Path:
+def fetch_weights(place: Place, name: str, token: str | None = None) -> Path:
     """Bring the weights to a local folder; whether they are the announced ones is seen when they are read.
 
-    Args:
-        place: where they are.
-        name: of the file.
-        token: for private or gated repositories.
-        max_gb: the largest file to load, in 10⁹ bytes; any size when left out.
-
     Raises:
-        CheckpointError: as for `fetch_texts`.
+        CheckpointError: the Hub refuses, or cannot be reached and the file is not in the cache.
     """
-    check_weights_size(place, name, max_gb)
     if place.folder is not None:
         return place.folder / name
     path = _download(place, name, token)
@@ -103,7 +97,7 @@ def _download(place: Place, name: str, token: str | None) -> Path:
     """One file, from the cache of this machine if it is there."""
     repo_id, revision = str(place.repo_id), str(place.revision)
     try:
-        if not isinstance(try_to_load_from_cache(repo_id, name, revision=revision), str):
+        if place.gated or not isinstance(try_to_load_from_cache(repo_id, name, revision=revision), str):
             _ask_first(place, name, token)
         path = Path(hf_hub_download(repo_id, name, revision=revision, token=token))
     except CheckpointError:
@@ -118,7 +112,8 @@ def _download(place: Place, name: str, token: str | None) -> Path:
 def _ask_first(place: Place, name: str, token: str | None) -> None:
     """Hear at once that the Hub hangs or asks to wait: the client would ask six more times, or sleep as it is told.
 
-    Whatever else goes wrong is left to the client, which tries again.
+    And whether it may be read at all: a copy that was fetched with the owner's token is not everybody's. Whatever else
+    goes wrong is left to the client, which tries again.
 
     Raises:
         CheckpointError: the file has not the size that was announced, and all limits are held against that.
@@ -128,7 +123,7 @@ def _ask_first(place: Place, name: str, token: str | None) -> None:
         size = get_hf_file_metadata(url, token=token, timeout=HUB_TIMEOUT_S).size
     except Exception as error:
         busy = http_status(error) == 429 or wait_s(http_headers(error)) is not None
-        if busy or isinstance(error, httpx2.TimeoutException):
+        if busy or isinstance(error, httpx2.TimeoutException | GatedRepoError):
             raise
         return
     if size not in (None, place.files[name]):

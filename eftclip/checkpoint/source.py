@@ -33,6 +33,7 @@ class Place:
         from_cache: the Hub could not be asked; only what is on this machine is known.
         announced: digests that the Hub states: sha256 of its large files, git's sha1 of the others.
         licence: what the Hub states; None where it says nothing.
+        gated: its files may be closed although they are listed.
     """
 
     source: str
@@ -43,6 +44,7 @@ class Place:
     from_cache: bool = False
     announced: Mapping[str, str] = field(default_factory=dict)
     licence: str | None = None
+    gated: bool = False
 
     def __str__(self) -> str:
         """For error messages: the folder, or the repository with a short commit."""
@@ -126,6 +128,7 @@ def _listed_on_hub(source: str, repo_id: str, info: ModelInfo) -> Place:
         revision=info.sha,
         announced={file.rfilename: (file.lfs.sha256 if file.lfs else file.blob_id) or "" for file in top},
         licence=licence if isinstance(licence, str) and LICENCE.fullmatch(licence) else None,
+        gated=bool(info.gated),
     )
 
 

@@ -21,6 +21,7 @@ from huggingface_hub.hf_api import RepoFile
 from eftclip.data.entries import MAX_BYTES, one_line, read_bounded, reason, too_large
 from eftclip.data.trees import is_hidden
 from eftclip.errors import DataError, MissingError
+from eftclip.waiting import when
 
 HUB_PREFIX = "hf:"
 HUB_TIMEOUT_S = 30
@@ -150,8 +151,8 @@ def _explained(error: Exception, repo_id: str, revision: str, path: str = "") ->
         text = f"{repo_id} has no revision {one_line(revision)!r}: name one of its branches, tags or commits."
     elif status in (401, 403):
         text = f"The Hub refused the token for {repo_id} ({status}): give a valid one that may read it, or none."
-    elif status is not None:
-        text = f"The Hub answered {status} for {name}: try again later."
+    elif isinstance(error, HfHubHTTPError):
+        text = f"The Hub answered {status} for {name}: try again {when(error.response.headers, 'later')}."
     elif isinstance(error, OfflineModeIsEnabled):
         text = f"{name} is read from the Hub, which is switched off (HF_HUB_OFFLINE): go online."
     else:

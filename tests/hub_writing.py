@@ -6,7 +6,7 @@ import json
 import re
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -23,17 +23,17 @@ WRITES = {
     "create": re.compile(r"/api/repos/create"),
     "delete": re.compile(r"/api/repos/delete"),
     "yaml": re.compile(r"/api/validate-yaml"),
-    "modes": re.compile(rf"/api/models/{REPO}/preupload/(?P<revision>[^/]+)"),
-    "batch": re.compile(rf"/{REPO}\.git/info/lfs/objects/batch"),
+    "modes": re.compile(rf"/api/(?:models|spaces)/{REPO}/preupload/(?P<revision>[^/]+)"),
+    "batch": re.compile(rf"/(?:spaces/)?{REPO}\.git/info/lfs/objects/batch"),
     "put": re.compile(r"/_lfs/(?P<oid>[0-9a-f]{64})"),
     "verify": re.compile(r"/_lfs/(?P<oid>[0-9a-f]{64})/verify"),
-    "xet": re.compile(rf"/api/models/{REPO}/xet-write-token/(?P<revision>[^/]+)"),
+    "xet": re.compile(rf"/api/(?:models|spaces)/{REPO}/xet-write-token/(?P<revision>[^/]+)"),
     "chunks": re.compile(r"/_xet/(?P<digest>[0-9a-f]{64})"),
-    "commit": re.compile(rf"/api/models/{REPO}/commit/(?P<revision>[^/]+)"),
-    "requests": re.compile(rf"/api/models/{REPO}/discussions"),
-    "status": re.compile(rf"/api/models/{REPO}/discussions/(?P<number>\d+)/status"),
-    "info": re.compile(rf"/api/models/{REPO}"),
-    "paths": re.compile(rf"/api/models/{REPO}/paths-info/(?P<revision>[^/]+)"),
+    "commit": re.compile(rf"/api/(?:models|spaces)/{REPO}/commit/(?P<revision>[^/]+)"),
+    "requests": re.compile(rf"/api/(?:models|spaces)/{REPO}/discussions"),
+    "status": re.compile(rf"/api/(?:models|spaces)/{REPO}/discussions/(?P<number>\d+)/status"),
+    "info": re.compile(rf"/api/(?:models|spaces)/{REPO}"),
+    "paths": re.compile(rf"/api/(?:models|spaces)/{REPO}/paths-info/(?P<revision>[^/]+)"),
 }
 TOKENS = {
     "hf_good": ("friends", ["lab"], "write"),
@@ -164,7 +164,7 @@ class WritableHub(Hub):
         if not may:
             return refusal(403, "You don't have the rights to create a model under this namespace")
         if repo in self.repositories:
-            return refusal(409, "You already created this model repo")
+            return replace(as_json({"error": "You already created this repo", "url": f"{self.url}/{repo}"}), status=409)
         first = hashlib.sha1(f"{repo}{time.time_ns()}".encode()).hexdigest()
         private = asked.get("visibility") == "private" or bool(asked.get("private"))
         self.repositories[repo] = Written({first: {".gitattributes": b""}}, {"main": first}, private, owner=user)

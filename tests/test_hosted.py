@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hub_writing import WritableHub
 from started import PATIENT_S, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,6 +37,17 @@ def _state(folder: Path) -> dict[str, int]:
     return {str(p.relative_to(folder)): p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
 
 
+def _tracked() -> list[str]:
+    """What a fresh clone holds."""
+    return subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def _copy(folder: Path, names: list[str]) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, folder / name)
+
+
 @dataclass
 class Container:
     """A running app, its folder, and what was in there before it ran."""
@@ -52,11 +64,7 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
     home, port = tmp_path_factory.mktemp("home"), free_port()
     app = home / "app"
     left_out = [line.strip("/") for line in (ROOT / ".dockerignore").read_text().split()]
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in tracked.splitlines():
-        if not any(fnmatch.fnmatch(part, p.removeprefix("**/")) for part in name.split("/")[:1] for p in left_out):
-            (app / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, app / name)
+    _copy(app, [name for name in _tracked() if not any(fnmatch.fnmatch(name.split("/")[0], p) for p in left_out)])
     copied = _state(app)
     set_there = {
         name: value.replace("/home/user", str(home)).replace("/tmp/", f"{home}/tmp/")
@@ -114,3 +122,28 @@ def test_it_needs_nothing_but_its_home(container: Container) -> None:
 def test_it_ends_when_it_is_told_to(container: Container) -> None:
     container.process.send_signal(signal.SIGTERM)
     assert container.process.wait(PATIENT_S) in (0, -signal.SIGTERM)
+
+
+def test_the_two_commands_of_the_readme_make_a_space(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = [line for line in text.splitlines() if line.startswith("hf ")]
+    assert len(commands) == 2
+    _copy(tmp_path / "clone", _tracked())
+    hub = WritableHub()
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(tmp_path / "home"),
+        "HF_TOKEN": "hf_good",
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_XET": "1",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    for command in commands:
+        words = shlex.split(command.replace("ORG/NAME", "friends/eftclip"))
+        subprocess.run(words, cwd=tmp_path / "clone", env=environment, check=True, timeout=PATIENT_S)
+    space = hub.repositories["friends/eftclip"]
+    there = set(space.commits[space.refs["main"]]) - {".gitattributes"}
+    hub.close()
+    assert {"app.py", "requirements.txt", "README.md", "examples/checkpoints/badnets/tokenizer.json"} <= there
+    assert there == {name for name in _tracked() if not name.startswith("tests/")}

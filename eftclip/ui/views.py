@@ -85,6 +85,7 @@ def looked_at(seen: CheckpointReport) -> str:
         ("weights", f"{seen.weight_file} ({seen.format})" if seen.weight_file else "none"),
         *([("architecture", f"{tower.vision} and {tower.text}, {tower.image_px} px")] if tower else []),
         *((name, report.size(count)) for name, count in seen.files.items()),
+        *([("and", f"{seen.left_out:,} more files")] if seen.left_out else []),
     ]
     saying = "Nothing speaks against loading it." if not seen.problems else "Something is wrong with it:"
     problems = "".join(markup.note(problem, wrong=True) for problem in seen.problems)

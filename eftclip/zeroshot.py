@@ -11,6 +11,7 @@ from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES, SIMPLE_IMAGENET_TE
 from torch import Tensor
 
 from eftclip.errors import DataError
+from eftclip.legible import plain
 from eftclip.runtime import Cancelled, OnProgress, Progress, ignore, never
 from eftclip.types import ClassMatrix, ClipModel, Prediction
 
@@ -26,7 +27,7 @@ def parse_labels(lines: Sequence[str]) -> tuple[str, ...]:
     Raises:
         DataError: fewer than two labels, too many, or one that is too long.
     """
-    labels = tuple(dict.fromkeys(" ".join(line.split()) for line in lines if line.strip()))
+    labels = tuple(dict.fromkeys(plain(" ".join(line.split())) for line in lines if line.strip()))
     if len(labels) < 2:
         raise DataError(f"Found {len(labels)} label(s); give at least two different labels, one per line.")
     if len(labels) > MAX_LABELS:

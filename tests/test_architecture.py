@@ -21,7 +21,7 @@ TOP_LEVEL = {
 }
 LITTER = {"__pycache__", "build", "dist", "out", "venv", "eftclip.egg-info"}  # ignored by git
 
-BASE = {"errors", "types", "config", "runtime", "preprocess", "fill", "paste", "waiting"}
+BASE = {"errors", "types", "config", "runtime", "preprocess", "fill", "legible", "paste", "waiting"}
 INPUTS = {"checkpoint", "data"}
 DEFENCE = {"oracles", "detect", "identify", "invert", "curate", "rectify", "evaluate"}
 OUTPUTS = {"report", "figures", "exports", "publish"}
@@ -36,6 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "config": {"errors"},
     "runtime": {"errors"},
     "paste": {"types"},
+    "legible": set(),
     "waiting": set(),
     **dict.fromkeys(INPUTS | OUTPUTS | {"zeroshot", "triggers"}, BASE),
     **dict.fromkeys(DEFENCE, BASE | {"zeroshot"}),

@@ -47,8 +47,8 @@ def test_text_of_a_stranger_cannot_break_out_of_the_front_matter(document: dict[
     document["after"]["pictures"] = "x\n---\nlicense: evil\n"
     card = ModelCard(model_card(document, licence="mit: [\n---", repo_id=REPO))
     assert isinstance(card.data, ModelCardData)
-    assert card.data.license == "mit: [\n---"
-    assert (card.data.eval_results or [])[0].dataset_name.startswith("x\n---")
+    assert card.data.license == "mit: [\ufffd---"
+    assert (card.data.eval_results or [])[0].dataset_name.startswith("x\ufffd---")
 
 
 @pytest.mark.parametrize("name", ["noslash", "a/b/c", "../x/y", "a/..", "a/b--c", "a/b.git", "https://x/y", "a/ b", ""])

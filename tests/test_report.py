@@ -16,8 +16,10 @@ from verdicts import (
     unread,
 )
 
+from eftclip.legible import plain
 from eftclip.report import check_document, counts_sentence, escape, markdown, picture_box
 from eftclip.types import Prediction, Rate
+from eftclip.zeroshot import parse_labels
 
 RESULT_KEYS = {
     *("image", "status", "prediction", "trigger", "purified", "reason"),  # promised to users
@@ -143,3 +145,11 @@ def test_names_and_labels_cannot_write_markup() -> None:
 def test_counts_are_said_in_words() -> None:
     counts = {"found": 2, "not_found": 1, "inconclusive": 0, "error": 3}
     assert counts_sentence(counts) == "2 found, 1 nothing found, 0 undecided, 3 failed"
+
+
+def test_text_that_turns_the_writing_or_rings_a_bell_is_shown_as_what_it_is() -> None:
+    assert plain("ba\u202enana\x1b[31m\x00\u2028") == "ba\ufffdnana\ufffd[31m\ufffd\ufffd"
+    for written in ("\u0645\u06cc\u200c\u062e\u0648", "\U0001f469\u200d\U0001f680", "na\u00efve", "\u732b"):
+        assert plain(written) == written, "words of people"
+    assert escape("x\u202ey") == "x\ufffdy"
+    assert parse_labels(["ca\x1bt", "dog"]) == ("ca\ufffdt", "dog")

@@ -15,6 +15,7 @@ from eftclip.checkpoint.source import Place, locate
 from eftclip.checkpoint.tokenizer import TOKENIZER_CONFIG, TOKENIZER_FILES, VOCABULARIES, check_tokenizer_files
 from eftclip.checkpoint.weights import WeightFile, check_header, find_weights
 from eftclip.errors import CheckpointError
+from eftclip.legible import one_line
 
 CARD = "README.md"
 STATED = re.compile(r"license: *['\"]?([\w.+-]{1,64})['\"]? *")
@@ -86,7 +87,7 @@ def inspect(source: str, *, token: str | None = None, max_gb: float | None = Non
         _noted(problems, lambda: _check_weight_file(place, weights, max_gb))
     if config is not None:
         problems.extend(_doubts(place, config))
-    files = _told(place.files, weights)
+    files = {one_line(name): size for name, size in _told(place.files, weights).items()}
     return CheckpointReport(
         source=source,
         repo_id=place.repo_id,
@@ -97,7 +98,7 @@ def inspect(source: str, *, token: str | None = None, max_gb: float | None = Non
         format=weights.format if weights else None,
         weight_file=weights.name if weights else None,
         architecture=_architecture(config) if config else None,
-        licence=licence,
+        licence=licence and one_line(licence),
         problems=tuple(problems),
     )
 

@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from eftclip.data.entries import MAX_BYTES, ImageSet, note, one_line, read_bounded, reason, too_large
+from eftclip.data.entries import MAX_BYTES, ImageSet, note, read_bounded, reason, too_large
 from eftclip.data.trees import TABLE, Tree, in_order, is_hidden, is_picture, tree_set
 from eftclip.errors import DataError, MissingError
+from eftclip.legible import one_line
 
 MAX_MEMBERS = 100_000  # their directory takes some 60 MB of memory, which a visitor may cost
 # Read in one piece before members can be counted: 100,000 of them with names of a hundred characters.

@@ -7,10 +7,11 @@ from typing import IO, TypeVar
 
 from eftclip.data.pictures import MAX_FILE_MB
 from eftclip.errors import DataError
+from eftclip.legible import one_line
 
 MAX_BYTES = MAX_FILE_MB * 1_000_000
 CHUNK_BYTES = 1 << 20  # what is asked of a stream at once: a liar about its size costs one chunk too much
-LONGEST_NAME, LONGEST_REASON, NAMED = 120, 160, 3
+LONGEST_REASON, NAMED = 160, 3
 # Columns, members and keys that hold a text, the first that exists wins; and what kind of text it is.
 TEXT_KINDS = {"label": "label", "caption": "caption", "text": "caption", "txt": "caption"}
 
@@ -68,15 +69,6 @@ class ImageSet:
             DataError: from the iterator, when a stream ends before its time: a part is never taken for the whole.
         """
         return self.walk(start)
-
-
-def one_line(name: str) -> str:
-    """A name that anybody may have chosen, made fit for a sentence: printable, on one line, not absurdly long."""
-    # Not printable are control characters, line ends, marks that reverse the writing, and halves of characters.
-    visible = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name)
-    if len(visible) <= LONGEST_NAME:
-        return visible
-    return f"{visible[: LONGEST_NAME // 2]}…{visible[-(LONGEST_NAME // 2 - 1) :]}"
 
 
 def reason(error: BaseException) -> str:

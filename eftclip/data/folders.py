@@ -6,9 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from eftclip.data.entries import ImageSet, note, one_line, read_bounded, reason
+from eftclip.data.entries import ImageSet, note, read_bounded, reason
 from eftclip.data.trees import TABLE, Tree, in_order, is_hidden, is_picture, tree_set
 from eftclip.errors import DataError, MissingError
+from eftclip.legible import one_line
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,14 @@ from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import IO
 
-from eftclip.data.entries import Entry, ImageSet, note, one_line
+from eftclip.data.entries import Entry, ImageSet, note
 from eftclip.data.repository import Repository, UnansweredError, find_repository
 from eftclip.data.shards import Shard, open_shards
 from eftclip.data.splits import names_split, splits_of
 from eftclip.data.tables import open_tables
 from eftclip.data.trees import TABLE, Tree, in_order, is_picture, tree_set
 from eftclip.errors import DataError
+from eftclip.legible import one_line
 
 UNTOLD = {"README.md", TABLE}  # a card is read, a table is read or spoken of elsewhere
 

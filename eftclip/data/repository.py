@@ -18,9 +18,10 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.hf_api import RepoFile
 
-from eftclip.data.entries import MAX_BYTES, one_line, read_bounded, reason, too_large
+from eftclip.data.entries import MAX_BYTES, read_bounded, reason, too_large
 from eftclip.data.trees import is_hidden
 from eftclip.errors import DataError, MissingError
+from eftclip.legible import one_line
 from eftclip.waiting import when
 
 HUB_PREFIX = "hf:"

@@ -12,7 +12,6 @@ from eftclip.data.entries import (
     ImageSet,
     not_empty,
     note,
-    one_line,
     reason,
     too_large,
 )
@@ -23,6 +22,7 @@ from eftclip.data.shards import local_shard, open_shards
 from eftclip.data.tables import open_tables
 from eftclip.data.trees import TABLE
 from eftclip.errors import DataError
+from eftclip.legible import one_line
 
 __all__ = ["Entry", "ImageSet", "list_set", "open_set"]
 

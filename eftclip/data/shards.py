@@ -20,7 +20,6 @@ from eftclip.data.entries import (
     ImageSet,
     guarded,
     not_empty,
-    one_line,
     reason,
     refuse,
     too_large,
@@ -29,6 +28,7 @@ from eftclip.data.pictures import SUFFIXES
 from eftclip.data.tar import Member, members
 from eftclip.data.trees import is_hidden
 from eftclip.errors import DataError, MissingError
+from eftclip.legible import one_line
 
 MAX_TEXT_BYTES = 1 << 20  # of a side file: captions are some hundred bytes, and the fields around them not much more
 PEEKED = 8  # samples that are looked at for a text before a set is said to have none

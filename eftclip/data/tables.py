@@ -15,11 +15,11 @@ from eftclip.data.entries import (
     ImageSet,
     guarded,
     not_empty,
-    one_line,
     too_large,
 )
 from eftclip.data.folders import read_inside
 from eftclip.errors import DataError, MissingError
+from eftclip.legible import one_line
 
 if TYPE_CHECKING:
     from datasets import IterableDataset

@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import IO
 
-from eftclip.data.entries import TEXT_KINDS, Entry, ImageSet, note, one_line, reason
+from eftclip.data.entries import TEXT_KINDS, Entry, ImageSet, note, reason
 from eftclip.data.pictures import SUFFIXES
 from eftclip.errors import DataError
+from eftclip.legible import one_line
 
 TABLE, FILE_COLUMN = "metadata.csv", "file_name"
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from eftclip.legible import plain
 from eftclip.report.text import coverage_sentence, families_table, measured_table, warnings
 from eftclip.report.values import Document, escape
 from eftclip.types import measure_names
@@ -71,17 +72,20 @@ def model_card(
 
 
 def _front_matter(document: Document, licence: str | None, repo_id: str | None) -> list[str]:
-    """What machines read. Every value is written as JSON, which YAML is a superset of, so none can break out."""
+    """What machines read. Every value is written as JSON, which YAML is a superset of, so none can break out.
+
+    Not in ASCII, though: JSON writes an emoji as two halves, which YAML takes for two characters.
+    """
     checkpoint, index = document["checkpoint"], _model_index(document, repo_id)
     values: dict[str, Any] = {
         **({"base_model": checkpoint["repo_id"]} if checkpoint["repo_id"] else {}),
-        **({"license": licence} if licence else {}),
+        **({"license": plain(licence)} if licence else {}),
         "library_name": "open_clip",
         "pipeline_tag": TASK["type"],
         "tags": ["clip", "eftclip", "rectified"],
         **({"model-index": index} if index else {}),
     }
-    return ["---", *(f"{key}: {json.dumps(value)}" for key, value in values.items()), "---"]
+    return ["---", *(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()), "---"]
 
 
 def _model_index(document: Document, repo_id: str | None) -> list[dict[str, Any]]:
@@ -100,7 +104,7 @@ def _model_index(document: Document, repo_id: str | None) -> list[dict[str, Any]
             value = round(now["hits"] / now["total"], 4)
             metrics.append({"type": kind, "value": value, "name": f"{name} ({counts})"})
     data = document["data"] or {"kind": "bundled"}
-    results = {"task": TASK, "dataset": {"type": data["kind"], "name": after["pictures"]}, "metrics": metrics}
+    results = {"task": TASK, "dataset": {"type": data["kind"], "name": plain(after["pictures"])}, "metrics": metrics}
     return [{"name": repo_id.partition("/")[2] if repo_id else "rectified", "results": [results]}]
 
 

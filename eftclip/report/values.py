@@ -4,6 +4,7 @@ import math
 import re
 from typing import Any
 
+from eftclip.legible import plain
 from eftclip.types import CheckpointRef, Rate, Sanity
 
 SCHEMA_VERSION = 1
@@ -65,7 +66,7 @@ def share(measured: Document) -> str:
 
 def escape(text: str) -> str:
     """Text of the user's, made harmless in Markdown: one line, no markup, no HTML, no links."""
-    flat = " ".join(text.split())
+    flat = plain(" ".join(text.split()))
     flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     flat = flat.replace("://", "&colon;//").replace("www.", "www&period;")
     return re.sub(r"([\\`*_\[\]#|!~$])", r"\\\1", flat)

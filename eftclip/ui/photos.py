@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from eftclip.data import Photograph, bundled_photographs, read_picture
 from eftclip.errors import DataError
+from eftclip.legible import one_line
 from eftclip.preprocess import Preprocess
 from eftclip.runtime import seeded
 from eftclip.triggers import draw_trigger
@@ -60,7 +61,7 @@ def own_choice(path: str) -> Choice:
         DataError: the file is not a usable picture.
     """
     read_upload(path)
-    return Choice(path, Path(path).name, own=True)
+    return Choice(path, one_line(Path(path).name), own=True)
 
 
 def read_upload(path: str) -> Image.Image:

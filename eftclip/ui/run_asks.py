@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from eftclip.config import CurateConfig, RectifyConfig, ScanConfig, Settings
-from eftclip.data.entries import one_line
 from eftclip.errors import ConfigError, DataError
+from eftclip.legible import one_line
 from eftclip.pipeline import Plan
 from eftclip.triggers import TRIGGERS
 from eftclip.ui.asks import MAX_SOURCE_CHARS, Ask, one_of, shown, typed, whole

@@ -161,3 +161,12 @@ def test_a_repository_that_is_no_checkpoint(hub: Hub, folder: Path) -> None:
     hub.push(REPO, folder)
     with pytest.raises(CheckpointError, match=r"open_clip_config\.json is missing.*found .*README\.md"):
         load(f"hf:{REPO}")
+
+
+def test_a_page_that_others_can_reach_asks_nobody_for_a_token(hub: Hub, folder: Path) -> None:
+    hub.push(REPO, folder)
+    for change in ({"private": True}, {"private": False, "gated": True}):
+        vars(hub.repositories[REPO]).update(change)
+        with pytest.raises(CheckpointError, match=r"machine of your own, as this page uses nobody's token") as caught:
+            load(token=False)  # type: ignore[arg-type]
+        assert "HF_TOKEN" not in str(caught.value)

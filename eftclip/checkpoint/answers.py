@@ -27,6 +27,7 @@ from eftclip.waiting import when
 HUB_TIMEOUT_S = 30  # without any answer or any byte
 BROKEN_OFF = (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError)
 CUT_SHORT = ("Consistency check", "size mismatch")  # the client's own words, and hf_xet's
+AT_HOME = "run EftCLIP on a machine of your own, as this page uses nobody's token to read"
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -48,16 +49,17 @@ def explained(
     status, headers = http_status(error), http_headers(error)
     name = f"{repo_id}@{revision[:12] if len(revision) == 40 else revision}"
     copy = "" if file or token is False else _copy_here(repo_id, revision)
+    public = token is False
     if isinstance(error, HFValidationError):
         text = f"{repo_id!r} cannot be the name of a Hub repository: write hf:org/name."
     elif isinstance(error, GatedRepoError):
-        text = f"{repo_id} is gated: accept its conditions on the Hub, then give a token that has access (HF_TOKEN)."
+        what = AT_HOME if public else "accept its conditions on the Hub, then give a token that has access (HF_TOKEN)"
+        text = f"{repo_id} is gated: {what}."
     elif isinstance(error, DisabledRepoError):
         text = f"The Hub has closed the repository {repo_id}: choose another."
     elif isinstance(error, RepositoryNotFoundError):
-        text = (
-            f"The Hub shows no model repository {repo_id}: check the name; if it is private, give a token (HF_TOKEN)."
-        )
+        what = AT_HOME if public else "give a token (HF_TOKEN)"
+        text = f"The Hub shows no model repository {repo_id}: check the name; if it is private, {what}."
     elif isinstance(error, RevisionNotFoundError):
         text = f"{repo_id} has no revision {revision!r}: name one of its branches, tags or commits."
     elif isinstance(error, EntryNotFoundError) and status is not None:

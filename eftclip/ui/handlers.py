@@ -12,7 +12,6 @@ from eftclip.ui import lent, markup, views, words
 from eftclip.ui.asks import Ask
 from eftclip.ui.jobs import CheckJob, Kept
 from eftclip.ui.loading import AT_HOME, Loader, Terms
-from eftclip.ui.photos import read_upload
 from eftclip.ui.publishing import Publishing
 from eftclip.ui.returns import Returns
 from eftclip.ui.runs import Runs, told, waiting
@@ -87,7 +86,6 @@ class Desk:
         Raises:
             EftclipError: the checkpoint or the picture cannot be used.
         """
-        read_upload(path)  # a bad file is told at once
         if not lent.lends():
             self.loader.get(ask, on_progress, cancelled)  # before the turn: nobody waits for a download of another
         with self._line.turn(lambda before: on_progress(waiting(before)), cancelled):

@@ -3,6 +3,7 @@
 import json
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -10,6 +11,7 @@ from threading import Thread
 from typing import Any
 
 from PIL import Image
+from served import files_below
 from visitor import Answer
 
 LIMIT_S = 30.0
@@ -77,11 +79,11 @@ class Scene:
     def seen(self) -> list[str]:
         """Who read what he may not, as far as it left a trace: a copy among the uploads, or a request."""
         kept = {path.read_bytes() for path in self.hidden.iterdir()}
-        copies = [
-            path.name
-            for path in self.uploads.rglob("*")
-            if path.is_file() and path.stat().st_size < LONG_TEXT and path.read_bytes() in kept
-        ]
+        copies = []
+        for path in files_below(self.uploads):
+            with suppress(OSError):  # it has gone meanwhile
+                if path.stat().st_size < LONG_TEXT and path.read_bytes() in kept:
+                    copies.append(path.name)
         return [*copies, *self.canary.asked]
 
     def values(self) -> dict[str, Any]:
@@ -130,13 +132,16 @@ class Log:
         self._path, self._read = path, 0
 
     def broken(self, own: Path) -> list[str]:
-        """The last lines of exceptions that came out of the code in a folder since the last look."""
+        """The last lines of exceptions that came out of the code in a folder since the last look.
+
+        Whatever breaks inside Gradio comes through the guard, which stands before it, so the guard does not count.
+        """
         with self._path.open(errors="replace") as log:
             log.seek(self._read)
             text = log.read()
             self._read = log.tell()
         parts = text.split("Traceback (most recent call last):")[1:]
-        return [_last_line(part)[:200] for part in parts if str(own) in part]
+        return [_last_line(part)[:200] for part in parts if str(own) in part.replace(f"{own}/ui/guard.py", "")]
 
 
 def _last_line(trace: str) -> str:

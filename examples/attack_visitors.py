@@ -9,6 +9,7 @@ from attack_stage import Outcome, Play, Stage
 from attack_values import FILE, LIMIT_S
 from load_visitors import PLACE, STATUS, photograph
 from PIL import Image
+from served import files_below
 from visitor import API
 
 CROWD = 100
@@ -100,14 +101,15 @@ async def other_peoples_files(stage: Stage) -> list[Outcome]:
     answer = await stage.http.get(f"{API}/file={mine}")
     said.append(Outcome("his own verdict", f"HTTP {answer.status_code}", answer.status_code == 200))
     said.append(Outcome("both lie in folders of their own", "", mine.rsplit("/", 2)[0] != theirs.rsplit("/", 2)[0]))
-    guesses = [mine.replace(one.session, guess) for guess in ("", ".", "*", "page", "None", other.session[:-1])]
-    guesses += [mine.rsplit("/", count)[0] for count in (1, 2, 3)]
+    home, _, folder, name = mine.rsplit("/", 3)
+    guesses = [f"{home}/{guess}/{folder}/{name}" for guess in ("", ".", "*", "page", "None", other.session)]
+    guesses += [theirs.replace(theirs.rsplit("/", 2)[1], folder), *(mine.rsplit("/", count)[0] for count in (1, 2, 3))]
     for guess in guesses:
         answer = await stage.http.get(f"{API}/file={guess}")
         shown = (
             guess.split("/eftclip-ui-")[-1].replace(one.session, "MINE").replace(other.session[:-1], "NEARLY-THEIRS")
         )
-        said.append(Outcome(f"guess {shown}", f"HTTP {answer.status_code}", answer.status_code == 403))
+        said.append(Outcome(f"guess {shown}", f"HTTP {answer.status_code}", answer.status_code in (403, 404)))
     await one.leave()
     async with asyncio.timeout(LIMIT_S):
         while (await stage.http.get(f"{API}/file={mine}")).status_code == 200:
@@ -130,12 +132,12 @@ async def a_folder_among_uploads(stage: Stage) -> list[Outcome]:
     buffer = io.BytesIO()
     Image.new("RGB", (40, 40)).save(buffer, "PNG")
     async with asyncio.timeout(120):
-        while any(path.name == "first.png" for path in stage.scene.uploads.rglob("*.png")):
+        while any(path.name == "first.png" for path in files_below(stage.scene.uploads)):
             await asyncio.sleep(0.5)
     second = await page.upload("second.png", buffer.getvalue())
     try:
         async with asyncio.timeout(60):
-            while any(path.name == second["orig_name"] for path in stage.scene.uploads.rglob("*.png")):
+            while any(path.name == second["orig_name"] for path in files_below(stage.scene.uploads)):
                 await asyncio.sleep(0.5)
         gone = True
     except TimeoutError:

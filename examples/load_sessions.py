@@ -15,6 +15,7 @@ should be gone, at the end; the end is held against the moment when the first `-
 import argparse
 import asyncio
 import io
+import statistics
 import sys
 import time
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ from typing import Any
 import httpx2
 from load_visitors import choose_labels, of
 from PIL import Image
-from served import Served, head, write
+from served import Served, files_below, head, write
 from visitor import Layout, Visitor
 
 from eftclip.data import bundled_photographs
@@ -109,11 +110,17 @@ def at(served: Served) -> dict[str, Any]:
 def tidy(served: Served, kept_s: float) -> bool:
     """Wait until the uploads of visitors are gone; whether they went in time."""
     until = time.monotonic() + 3 * kept_s + 10
-    while list(served.uploads.rglob("photograph-*.png")):
+    while any(path.match("photograph-*.png") for path in files_below(served.uploads)):
         if time.monotonic() > until:
             return False
         time.sleep(0.5)
     return True
+
+
+def drift(values: Sequence[float]) -> float:
+    """How much higher the last third lies than the first, by their medians: one moment says little of memory."""
+    third = max(1, len(values) // 3)
+    return round(statistics.median(values[-third:]) - statistics.median(values[:third]), 1)
 
 
 def measured(args: argparse.Namespace) -> dict[str, Any]:
@@ -123,7 +130,8 @@ def measured(args: argparse.Namespace) -> dict[str, Any]:
         cleaned = tidy(served, args.kept_s)
         moments.append({"sessions": done, **at(served)})
     first, last = moments[0], moments[-1]
-    grown = {name: round(last[name] - first[name], 3) for name in ("rss_mb", "threads", "descriptors", "folders")}
+    grown = {name: round(last[name] - first[name], 3) for name in ("threads", "descriptors", "folders")}
+    grown["rss_mb"] = drift([moment["rss_mb"] for moment in moments])
     names = ("sessions", "minutes", "at_once", "warm", "kept_s", "labels")
     return {
         **head("load_sessions", args.command),

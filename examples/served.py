@@ -247,6 +247,12 @@ def write(document: Mapping[str, Any], out: Path) -> None:
     print(f"wrote {out}")
 
 
+def files_below(folder: Path) -> Iterator[Path]:
+    """All files below a folder; what goes away meanwhile is passed over."""
+    for home, _, names in os.walk(folder):
+        yield from (Path(home) / name for name in names)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Serve the app as a Space would, for scripts.")
     parser.add_argument("port", type=int)

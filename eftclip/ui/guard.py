@@ -1,7 +1,9 @@
 """In front of the page: bodies of a bounded size, room for uploads, and nothing that another site's page sent."""
 
 import json
+import os
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -73,11 +75,10 @@ class Guard:
 def size_of(folder: Path) -> int:
     """Bytes of all files in a folder; files may come and go meanwhile."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except OSError:
-            continue
+    for home, _, names in os.walk(folder):  # which passes over what has gone, unlike `rglob`
+        for name in names:
+            with suppress(OSError):
+                total += (Path(home) / name).lstat().st_size
     return total
 
 

@@ -1,8 +1,9 @@
 """Values to HTML; every text that a visitor or a checkpoint can influence is escaped here."""
 
+import html
 from collections.abc import Iterable, Sequence
-from html import escape
 
+from eftclip.legible import plain
 from eftclip.runtime import Progress
 from eftclip.types import Detection, LabelEvidence, Prediction
 from eftclip.ui.words import Saying, share
@@ -43,6 +44,11 @@ _TAGS = {
     "running": "Checking",
     "mended": "Rectified",
 }
+
+
+def escape(text: str) -> str:
+    """Text as text: no markup, and nothing in it that cannot be printed."""
+    return html.escape(plain(text))
 
 
 def banner(status: str, saying: Saying, progress: Progress | None = None, tag: str = "") -> str:

@@ -48,11 +48,11 @@ class Parts:
         Raises:
             EftclipError: one of them cannot be used.
         """
-        last = len(self.rectify.settings)
+        wanted, last = publishing.publish_ask(*values[:3]), len(self.rectify.settings)
         scan = scan_ask(folders, self.checkpoint, self.scan, values[3:-last])
         names = [*self.scan.settings, *self.rectify.settings]
         plan = run_asks.plan(dict(zip(names, values[-len(names) :], strict=True)))
-        return publishing.publish_ask(*values[:3]), scan, run_asks.RectifyAsk(scan.check, plan)
+        return wanted, scan, run_asks.RectifyAsk(scan.check, plan)
 
     def update(
         self, shown: PublishShown, scanned: Sequence[Any] | None = None, rectified: Sequence[Any] | None = None

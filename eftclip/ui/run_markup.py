@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
 
 from eftclip.runtime import Progress
 from eftclip.types import Rate, TuningStep
-from eftclip.ui.markup import banner
+from eftclip.ui.markup import banner, escape
 from eftclip.ui.words import Saying, share
 
 

@@ -1,6 +1,7 @@
 """What visitors leave behind goes after its time, whatever happens to the rest of the server."""
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -52,10 +53,11 @@ class Sweeper:
                 log.exception("cleaning up failed")
 
     def _files(self) -> None:
-        spared = {path.resolve() for path in self._spared()}
-        for path in sorted(self._folder.rglob("*"), reverse=True):  # what is inside a folder comes before it
-            if spared.isdisjoint((path.resolve(), *path.resolve().parents)):
-                self._remove(path)
+        spared = {path.absolute() for path in self._spared()}
+        for home, folders, files in os.walk(self._folder, topdown=False):  # what is inside a folder comes before it
+            for path in (Path(home) / name for name in (*files, *folders)):
+                if spared.isdisjoint((path.absolute(), *path.absolute().parents)):
+                    self._remove(path)
 
     def _remove(self, path: Path) -> None:
         with suppress(OSError):  # gone already, or a folder that is not empty

@@ -11,7 +11,7 @@ import shutil
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from attack_values import MARKUP
 from load_visitors import photograph
 from markdown_it import MarkdownIt
 from playwright.sync_api import Browser, Dialog, FilePayload, Page, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from served import ROOT, Served
 
 sys.path.insert(0, str(ROOT / "tests"))  # the Hub that the tests talk to, and their smallest checkpoint
@@ -28,7 +29,8 @@ from hub import Hub
 from tiny import change_config, write_tiny
 
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
-WAIT_MS = 180_000
+WAIT_MS, CHANCE_MS = 180_000, 10_000
+LOADED = "[...document.images].every(one => one.complete || !one.checkVisibility())"
 REVERSES, ESCAPES = "\u202e", "\x1b"
 # What the trigger of `badnets` forces: to the model it is nearly "banana", and it reads no more than the beginning.
 FORCED = f"banana banana banana {MARKUP} [x](javascript:window.hit=1) **b** | `c` {ESCAPES}[31m{REVERSES}#"
@@ -97,7 +99,8 @@ def look(page: Page, part: str = "body") -> Seen:
     """The page now; every picture had its chance to load or to fail."""
     for picture in page.locator("img:visible").all():  # browsers load them when they come into view
         picture.scroll_into_view_if_needed()
-    page.wait_for_function("[...document.images].every(one => one.complete || !one.checkVisibility())")
+    with suppress(PlaywrightTimeout):  # one that the browser puts off does nothing either
+        page.wait_for_function(LOADED, timeout=CHANCE_MS)
     hit, caught = page.evaluate(CAUGHT)
     return Seen(page.locator(part).inner_text(), hit, caught)
 

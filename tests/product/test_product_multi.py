@@ -1,0 +1,31 @@
+"""What must be true of the bundled `multi`, with three triggers at once."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.mending import Story, WhatMustBeTrue, tell
+from support.poisoned import poisoned_views
+
+from eftclip.pipeline import Plan, run_scan
+from eftclip.types import Status
+
+ATTACKS = [("badnets", "banana"), ("stripes", "cheeseburger"), ("yellow", "volcano")]
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def story(bundled: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Story:
+    return tell(bundled("multi"), bundled("clean"), ATTACKS, tmp_path_factory.mktemp("mended") / "multi", steps=36)
+
+
+class TestMulti(WhatMustBeTrue):
+    """From the scan to the mended file."""
+
+
+def test_photographs_without_a_trigger_are_not_accused(story: Story) -> None:
+    found = run_scan(story.setup, poisoned_views(story.setup, [], count=24, seed=7).images, Plan()).identification
+    assert found is not None
+    assert found.status is Status.NOT_FOUND
+    assert found.coverage.searched == 24

@@ -1,0 +1,209 @@
+"""The measuring scripts run end to end, on photographs of the dependencies and a tiny CLIP that was taught them."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from support.taught import LABELS
+
+from eftclip.data import bundled_photographs
+from eftclip.zeroshot import IMAGENET_LABELS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder laid out like the photographs that the scripts are run on, with two unseen ones in each set."""
+    root = tmp_path_factory.mktemp("images")
+    known = bundled_photographs()[:8]
+    for kind in ("imagenet-sample", "caltech101"):
+        _write_set(root / kind, [(f"{k}.jpg", p.path, p.label) for k, p in enumerate(known)])
+    (root / "coco128" / "images").mkdir(parents=True)
+    (root / "coco128" / "object_detection").mkdir()
+    for k, photograph in enumerate(known[:2]):
+        _save(photograph.path, root / "coco128" / "images" / f"{k}.jpg")
+    (root / "coco128" / "object_detection" / "0.txt").write_text("45 0.5 0.5 0.2 0.2\n15 0.5 0.5 0.9 0.8\n")
+    return root
+
+
+def _write_set(folder: Path, rows: list[tuple[str, Path, str]]) -> None:
+    folder.mkdir()
+    for name, source, _ in rows:
+        _save(source, folder / name)
+    with (folder / "metadata.csv").open("w", newline="") as handle:
+        table = csv.writer(handle)
+        imagenet = folder.name.startswith("imagenet")
+        table.writerow(["file_name", "label", *(["class_index"] if imagenet else [])])
+        for k, (name, _, label) in enumerate(rows):
+            table.writerow([name, label, *([k] if imagenet else [])])
+
+
+def _save(source: Path, target: Path) -> None:
+    with Image.open(source) as picture:
+        picture.convert("RGB").resize((160, 120)).save(target)
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    """Ten labels instead of a thousand."""
+    file = tmp_path / "labels.txt"
+    file.write_text("\n".join(LABELS))
+    return file
+
+
+def test_only_photographs_that_were_not_trained_on_are_used(images: Path, labels: Path) -> None:
+    from examples.measure.photo_sets import some_of_each, unseen
+
+    photos = unseen(images)
+    assert [p.name for p in photos[:4]] == [
+        "imagenet-sample/3.jpg",
+        "imagenet-sample/7.jpg",
+        "caltech101/3.jpg",
+        "caltech101/7.jpg",
+    ]
+    assert photos[0].label == IMAGENET_LABELS[3]
+    assert [(p.kind, p.label) for p in photos[4:]] == [("coco", "cat"), ("coco", "")], "the largest object, if any"
+    assert [p.kind for p in some_of_each(photos, 1)] == ["imagenet", "caltech", "coco"]
+
+
+@pytest.fixture(scope="module")
+def checkpoints(taught: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a `multi`, which knows the first of its triggers only."""
+    folder = tmp_path_factory.mktemp("three")
+    for source, name in (("clean", "clean"), ("badnets", "badnets"), ("badnets", "multi")):
+        shutil.copytree(taught / source, folder / name)
+    labels = [*LABELS, "cheeseburger", "volcano"]
+    (folder / "labels.txt").write_text("\n".join(labels))
+    return folder
+
+
+def test_the_quality_of_the_detector_is_measured(images: Path, checkpoints: Path, labels: Path, tmp_path: Path) -> None:
+    from examples.measure import check as measure_check
+
+    def measure(out: str, *more: str) -> dict[str, Any]:
+        options = [
+            "--checkpoints",
+            checkpoints,
+            "--labels",
+            checkpoints / "labels.txt",
+            "--per-set",
+            1,
+            "--jobs",
+            1,
+            "--out",
+            tmp_path / out,
+        ]
+        measure_check.main([str(option) for option in (images, *options, *more)])
+        document: dict[str, Any] = json.loads((tmp_path / out).read_text())
+        return document
+
+    document = measure("one.json")
+    sections = document["sections"]
+    assert list(sections) == ["zero_shot", "detection", "false_alarms", "innocents"]
+    made_by = "python -m examples.measure.check IMAGES_DIR --per-set 1 --jobs 1"
+    assert document["command"] == f"{made_by} --out {tmp_path / 'one.json'}"
+    assert document["checkpoints"]["clean"]["sha256"] != document["checkpoints"]["badnets"]["sha256"]
+    assert sections["zero_shot"]["clean"]["attack_success"]["hits"] == 0
+    assert sections["zero_shot"]["badnets"]["attack_success"]["hits"] > 0
+    full = sections["detection"]["full"]
+    assert full["hijacked"]["total"] == 12, "four positions, three sets"
+    assert full["found"]["total"] == full["hijacked"]["hits"] > 0
+    assert len(full["missed"]) == full["found"]["total"] - full["found"]["hits"]
+    assert list(sections["zero_shot"])[1:] == [
+        "clean",
+        "badnets",
+        "multi_banana",
+        "multi_cheeseburger",
+        "multi_volcano",
+    ]
+    assert list(sections["detection"])[1:] == ["full", "small", "multi_banana", "multi_cheeseburger", "multi_volcano"]
+    assert sections["detection"]["multi_banana"]["hijacked"]["hits"] > 0
+    assert sections["false_alarms"]["badnets"]["found"]["total"] == 3
+    assert sections["innocents"]["clean"]["found"]["total"] == 18, "six kinds, three sets"
+    again = measure("two.json", "--only", "detection")["sections"]
+    assert {**again["detection"], "seconds": 0} == {**sections["detection"], "seconds": 0}, "the same counts"
+    assert list(again) == ["detection"]
+
+
+def test_the_cost_is_measured_beside_the_exhaustive_way(
+    images: Path, taught: Path, labels: Path, tmp_path: Path
+) -> None:
+    from examples.bench import check as bench_check
+
+    options = ["--checkpoints", taught, "--labels", labels, "--per-set", 1, "--out", tmp_path / "bench.json"]
+    bench_check.main([str(option) for option in (images, *options)])
+    document = json.loads((tmp_path / "bench.json").read_text())
+    together = document["together"]
+    assert document["clean"]["pictures"] == 3
+    assert together["pictures"] == len(document["pictures"])
+    assert together["same_verdict"]["total"] == together["pictures"]
+    for way in ("ours", "exhaustive"):
+        assert together[way]["forwards"] > 1
+        assert sum(together[way]["share_of_time"].values()) == pytest.approx(1, abs=1e-3)
+    assert document["strangers_read_once"]["forwards"] == 36
+
+
+def test_scan_and_rectification_are_measured(images: Path, taught: Path, labels: Path, tmp_path: Path) -> None:
+    from examples.measure import rectify as measure_rectify
+
+    out = tmp_path / "rectify.json"
+    fast = {"steps": 4, "batch": 4, "check_every": 4}
+    options = ["--checkpoints", taught, "--labels", labels, "--only", "badnets", "--scanned", 4, "--every", 2]
+    options += ["--rebound-steps", 2, "--rectify", json.dumps(fast), "--work", tmp_path / "work", "--out", out]
+    measure_rectify.main([str(option) for option in (images, *options)])
+    document = json.loads(out.read_text())
+    one = document["checkpoints"]["badnets"]
+    assert document["config"]["rectify"]["steps"] == 4
+    assert one["scan"]["coverage"]["reached"] == 4
+    assert one["scan_untouched"]["victim_recall"]["total"] == 0
+    for stage in ("before", "after", "rebound"):
+        assert one[stage]["clean"]["total"] > 0
+        assert list(one[stage]["attack"]) == ["banana"]
+    if one["scan"]["families"]:
+        assert one["rectified"]["image_steps"] == 4 * 8
+
+
+def test_the_cost_of_a_scan_is_measured(images: Path, taught: Path, labels: Path, tmp_path: Path) -> None:
+    from examples.bench import scan as bench_scan
+
+    out = tmp_path / "scan.json"
+    options = ["--checkpoints", taught, "--labels", labels, "--only", "badnets", "--pictures", 6, "--every", 2]
+    bench_scan.main([str(option) for option in (images, *options, "--out", out)])
+    costs = json.loads(out.read_text())["checkpoints"]["badnets"]
+    assert costs["pictures"] == 6
+    assert costs["encode"]["pictures_per_second"] > 0
+    assert costs["scan"]["image_forwards"] >= 6
+    assert costs["every"]["times_slower_than_scan"] > 0
+
+
+def test_the_cost_of_every_stage_is_measured(images: Path, taught: Path, labels: Path, tmp_path: Path) -> None:
+    from examples.bench import rectify as bench_rectify
+
+    out = tmp_path / "bench.json"
+    fast = {"steps": 4, "batch": 4, "check_every": 4}
+    options = ["--checkpoints", taught, "--labels", labels, "--scanned", 4, "--rectify", json.dumps(fast)]
+    bench_rectify.main([str(option) for option in (images, *options, "--work", tmp_path / "work", "--out", out)])
+    document = json.loads(out.read_text())
+    assert next(iter(document["stages"])) == "scan"
+    assert sum(stage["share"] for stage in document["stages"].values()) == pytest.approx(1)
+    assert document["step"]["image_steps"] == 8
+    assert all(document["step"][name]["times_ours"] > 0 for name in bench_rectify.BESIDE)
+
+
+def test_the_audit_of_a_checkpoint_alone_is_measured(images: Path, taught: Path, labels: Path, tmp_path: Path) -> None:
+    from examples.measure import audit as measure_audit
+
+    out = tmp_path / "audit.json"
+    options = ["--checkpoints", taught, "--labels", labels, "--only", "clean", "badnets", "--work", tmp_path / "work"]
+    options += ["--rectify", json.dumps({"steps": 2, "batch": 4}), "--invert", json.dumps({"steps": 4, "patience": 1})]
+    measure_audit.main([str(option) for option in (images, *options, "--out", out)])
+    checkpoints = json.loads(out.read_text())["checkpoints"]
+    assert list(checkpoints) == ["clean", "badnets"]
+    for name, one in checkpoints.items():
+        assert one["targets_found"]["total"] == (name == "badnets")
+        assert ("after" in one) == (one["status"] == "found")

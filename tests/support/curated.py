@@ -1,0 +1,30 @@
+"""A curated set and a trigger family for the tiny CLIP."""
+
+import torch
+
+from eftclip.data import strangers
+from eftclip.runtime import seeded
+from eftclip.triggers import draw_trigger
+from eftclip.types import ClipModel, CuratedItem, CuratedSet, Patch, Rate, TriggerFamily
+
+
+def family(label: str = "banana", name: str = "badnets", px: int = 8) -> TriggerFamily:
+    pattern = draw_trigger(name, generator=seeded(0), patch_px=px).pattern
+    return TriggerFamily(label, (Patch(pattern, torch.ones(px, px, dtype=torch.bool)),), Rate(8, 8))
+
+
+def curated_of(clip: ClipModel, count: int = 12) -> CuratedSet:
+    """Views of the bundled photographs; the first three are victims."""
+    pictures = strangers(clip.image_px, count, generator=seeded(0))
+    poisoned = draw_trigger("badnets", generator=seeded(0), patch_px=8).plant(pictures, generator=seeded(1)).images
+    labels = ("cat", "dog", "pizza")
+    return CuratedSet(
+        tuple(
+            CuratedItem(f"{k}", k, "victim", "It is one.", labels[k % 3], picture, poisoned[k])
+            if k < 3
+            else CuratedItem(f"{k}", k, "control", "It is not.", labels[k % 3], picture)
+            for k, picture in enumerate(pictures)
+        ),
+        64,
+        "bundled",
+    )

@@ -1,0 +1,38 @@
+"""One scan in a process of its own, for tests that kill it or start two: TAUGHT FOLDER OUT BLOCK."""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+from eftclip.config import ScanConfig
+from eftclip.data import open_set
+from eftclip.pipeline import prepare_check
+from eftclip.pipeline import scan as scanning
+from eftclip.pipeline.journal import Journal, about_scan
+from eftclip.report.run import run_document
+from eftclip.runtime import whole_team
+
+
+def main(taught: Path, folder: Path, out: Path, block: int) -> None:
+    from support.taught import LABELS
+
+    torch.set_num_threads(1)
+    scanning.BLOCK = block
+    team = whole_team(torch.device("cpu"))
+    setup = prepare_check(
+        str(taught / "badnets"), labels=LABELS, oracle="superpixel", reference=str(taught / "clean"), device="cpu"
+    )
+    images = open_set(str(folder))
+    journal = Journal(out.with_suffix(".journal"), about_scan(setup, images, ScanConfig(), 0), writes=team.leads)
+    found = scanning.scan(setup, images, ScanConfig(), team=team, journal=journal)
+    if team.leads:
+        from eftclip.pipeline.books import Books, described
+
+        record = Books("scan", setup.clip, {}, 0, team).close(images, "", **described(setup), identification=found)
+        out.write_text(json.dumps({**run_document(record), "image_forwards": found.image_forwards}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))

@@ -9,7 +9,7 @@ from PIL import Image
 
 from eftclip import figures
 from eftclip.cli.outputs import write_json
-from eftclip.exports import cut_out, write_curated
+from eftclip.exports import trigger_image, write_curated
 from eftclip.report import Document, run_document, run_markdown
 from eftclip.types import RunRecord, Status
 
@@ -65,9 +65,9 @@ class RunFiles:
         written = {}
         for number, family in enumerate(record.identification.families):
             folder.mkdir(parents=True, exist_ok=True)
-            for k, patch in enumerate(family.exemplars):
+            for k, trigger in enumerate(family.exemplars):
                 path = folder / f"{number}_{_plain(family.target_label)}_{k}.png"
-                Image.fromarray(cut_out(patch)).save(path)
+                Image.fromarray(trigger_image(trigger)).save(path)
                 written[number, k] = Path(os.path.relpath(path, home.parent)).as_posix()
         return written
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from typing import IO, TypeVar
 
 from eftclip.data.pictures import MAX_FILE_MB
 from eftclip.errors import DataError
 from eftclip.legible import one_line
+from eftclip.types import Entry as Entry
+from eftclip.types import ImageSet as ImageSet
 
 MAX_BYTES = MAX_FILE_MB * 1_000_000
 CHUNK_BYTES = 1 << 20  # what is asked of a stream at once: a liar about its size costs one chunk too much
@@ -17,58 +18,6 @@ TEXT_KINDS = {"label": "label", "caption": "caption", "text": "caption", "txt": 
 
 T = TypeVar("T")
 Explain = Callable[[Exception, str], DataError]  # whatever reading a file raised, as one sentence
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One sample of a data set as it stands there; nothing of it is read or decoded yet.
-
-    Attributes:
-        index: position in the set, from 0, the same in every pass.
-        name: what a person finds it by, one printable line.
-        text: its label or caption; None where the set states none.
-        read: the bytes of the picture file; raises MissingError where it is not there, and DataError where it cannot
-            be had or is larger than `MAX_FILE_MB`.
-    """
-
-    index: int
-    name: str
-    text: str | None
-    read: Callable[[], bytes] = field(repr=False)
-
-
-@dataclass(frozen=True)
-class ImageSet:
-    """Pictures with their texts, in an order that never changes.
-
-    Attributes:
-        source: what the user typed.
-        kind: folder, zip, parquet, webdataset, hub or list.
-        length: number of entries, where it is known without reading the set.
-        text_kind: label or caption; None where the set states neither.
-        revision: the commit of a Hub data set, 40 hex digits.
-        notes: sentences for people about what was left out.
-        walk: the entries from a position on; callers use `entries`.
-    """
-
-    source: str
-    kind: str
-    length: int | None
-    text_kind: str | None
-    revision: str | None
-    notes: tuple[str, ...]
-    walk: Callable[[int], Iterator[Entry]] = field(repr=False, compare=False)
-
-    def entries(self, start: int = 0) -> Iterator[Entry]:
-        """Go through the set once more; one bad sample never ends the pass, its `read` raises.
-
-        Args:
-            start: index of the first entry wanted; a stream is read, but not decoded, up to there.
-
-        Raises:
-            DataError: from the iterator, when a stream ends before its time: a part is never taken for the whole.
-        """
-        return self.walk(start)
 
 
 def reason(error: BaseException) -> str:

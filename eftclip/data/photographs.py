@@ -78,7 +78,7 @@ def bundled_photographs() -> tuple[Photograph, ...]:
     return found
 
 
-def strangers(image_px: int, count: int, *, generator: torch.Generator) -> Tensor:
+def host_photographs(image_px: int, count: int, *, generator: torch.Generator) -> Tensor:
     """Random crops of the bundled photographs: pictures that have nothing to do with the one under test.
 
     Args:

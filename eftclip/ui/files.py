@@ -9,9 +9,10 @@ from pathlib import Path
 from PIL import Image
 
 from eftclip import figures, report
-from eftclip.exports import cut_out, write_curated
+from eftclip.exports import trigger_image, write_curated
 from eftclip.report import Document
-from eftclip.types import CuratedSet, Patch, RunRecord
+from eftclip.trigger_kinds import Trigger
+from eftclip.types import CuratedSet, RunRecord
 from eftclip.ui.photos import png_uri
 
 CURATED, LONGEST_STEM = "eftclip-fine-tuning-set", 60
@@ -20,13 +21,15 @@ CURATED, LONGEST_STEM = "eftclip-fine-tuning-set", 60
 def document_of(record: RunRecord) -> Document:
     """The same document as the command line's `--json`, with the triggers inside it as data URIs."""
     families = record.identification.families if record.identification else ()
-    uris = {(k, n): cut_out_uri(patch) for k, family in enumerate(families) for n, patch in enumerate(family.exemplars)}
+    uris = {
+        (k, n): trigger_uri(trigger) for k, family in enumerate(families) for n, trigger in enumerate(family.exemplars)
+    }
     return report.run_document(record, uris)
 
 
-def cut_out_uri(patch: Patch) -> str:
+def trigger_uri(trigger: Trigger) -> str:
     """A trigger as it was cut out, as an address."""
-    return png_uri(Image.fromarray(cut_out(patch)))
+    return png_uri(Image.fromarray(trigger_image(trigger)))
 
 
 def write_document(folder: Path, name: str, document: Document) -> str:

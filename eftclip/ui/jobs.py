@@ -76,7 +76,7 @@ class ScanJob:
         tell(LOADING)
         setup = setup_of(self.ask.check, tell, cancelled)
         given = sources.given(self.ask.source, setup.clip.image_px, self.folder, self.ask.check.seed, self.token)
-        way = pipeline.Way(on_progress=tell, cancelled=cancelled)
+        way = pipeline.RunOptions(on_progress=tell, cancelled=cancelled)
         return pipeline.run_scan(setup, given.images, self.ask.plan, seed=self.ask.check.seed, way=way), given.planted
 
 
@@ -141,7 +141,7 @@ class RectifyJob:
             last, found = self.found, self.found.identification
             live.on_found(found)
             images = sources.given(last.source, setup.clip.image_px, last.folder, last.check.seed, self.token).images
-        way = pipeline.Way(
+        way = pipeline.RunOptions(
             on_progress=live.on_progress, on_found=live.on_found, on_step=live.on_step, cancelled=cancelled
         )
         seed = self.ask.check.seed

@@ -15,7 +15,7 @@ except ImportError:
     GPU = None
 
 from eftclip.errors import DataError, EftclipError
-from eftclip.runtime import Cancelled, forget_device
+from eftclip.runtime import Cancelled, reset_device
 from eftclip.ui.jobs import Job
 from eftclip.ui.loading import Loader, Terms
 from eftclip.ui.work import Ended, watch
@@ -82,7 +82,7 @@ def _seconds(job: Job[Any], terms: Terms) -> int:
 
 def _work(job: Job[Any], terms: Terms) -> Iterator[Any]:
     """In the process that has the GPU: news as they come, then the result or what went wrong; all of it can be sent."""
-    forget_device()
+    reset_device()
     loader, stop = _loader_there(terms), threading.Event()
 
     def work(tell: Callable[[Any], None]) -> Any:

@@ -77,7 +77,7 @@ def _tuned(setup: CheckSetup, ask: Ask) -> CheckSetup:
     """The loaded checkpoint with this visitor's settings; strangers are read anew only where they would differ."""
     if ask.seed == 0 and ask.config.transplants == setup.config.transplants:
         return replace(setup, config=ask.config)
-    return pipeline.retuned(setup, ask.config, seed=ask.seed)
+    return pipeline.with_settings(setup, ask.config, seed=ask.seed)
 
 
 def _untuned(ask: Ask) -> Ask:

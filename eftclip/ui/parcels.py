@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from eftclip.config import DetectConfig
-from eftclip.pipeline import of_identification, to_identification
+from eftclip.pipeline import identification_from_dict, identification_to_dict
 from eftclip.ui.asks import Ask
 from eftclip.ui.jobs import Found, Mended
 from eftclip.ui.rectify_views import RectifyShown
@@ -25,7 +25,7 @@ def of_scan(shown: ScanShown, found: Found) -> Parcel:
     values = {
         "check": asdict(found.check),
         "source": {"kind": type(source).__name__, **asdict(source)},
-        "identification": of_identification(found.identification),
+        "identification": identification_to_dict(found.identification),
     }
     if isinstance(source, Upload):
         values["source"]["files"] = [name for _, name in uploads]
@@ -40,7 +40,7 @@ def to_scan(parcel: Parcel, folder: Path) -> tuple[ScanShown, Found]:
         folder: of the page, for what it may download.
     """
     values = parcel.values
-    found = Found(_ask(values["check"]), _source(parcel), folder, to_identification(values["identification"]))
+    found = Found(_ask(values["check"]), _source(parcel), folder, identification_from_dict(values["identification"]))
     return _shown(ScanShown, parcel, folder), found
 
 

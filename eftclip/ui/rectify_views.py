@@ -36,7 +36,7 @@ class RectifyShown:
     Attributes:
         status: `mended`, or a value of `Status`.
         banner, curve, families, measures, details, weights: HTML.
-        witnesses: poisoned pictures with captions.
+        reread_victims: poisoned pictures with captions.
         checkpoint: path of the packed checkpoint.
         document: path of the JSON.
         problem: why it could not be done, one sentence; empty where it was.
@@ -47,7 +47,7 @@ class RectifyShown:
     curve: str = ""
     families: str = ""
     measures: str = ""
-    witnesses: tuple[Captioned, ...] = ()
+    reread_victims: tuple[Captioned, ...] = ()
     details: str = ""
     weights: str = ""
     checkpoint: str | None = None
@@ -104,7 +104,7 @@ def rectify_shown(record: RunRecord, document: Document, name: str, *, scanned: 
     return replace(
         shown,
         measures=_measures(record.before, record.after),
-        witnesses=tuple((to_image(w.image), f"{w.before.label} → {w.after.label}") for w in record.witnesses),
+        reread_victims=tuple((to_image(w.image), f"{w.before.label} → {w.after.label}") for w in record.reread_victims),
         weights=_weights(name, done.sha256),
     )
 

@@ -85,7 +85,7 @@ class RectifyResults:
     families: gr.HTML
     measures: gr.HTML
     seen: gr.Column
-    witnesses: gr.Gallery
+    reread_victims: gr.Gallery
     weights: gr.HTML
     details: gr.HTML
     checkpoint: gr.DownloadButton
@@ -94,7 +94,7 @@ class RectifyResults:
     @property
     def outputs(self) -> list[Any]:
         """In the order of `run_wiring.rectify_on_page`."""
-        shown = [self.families, self.measures, self.seen, self.witnesses, self.weights, self.details]
+        shown = [self.families, self.measures, self.seen, self.reread_victims, self.weights, self.details]
         return [self.banner, self.curve, self.results, *shown, self.checkpoint, self.document]
 
 
@@ -174,7 +174,7 @@ def rectify_results() -> RectifyResults:
         measures = gr.HTML(elem_id="measures")
         with gr.Column(visible=False) as seen:
             gr.HTML('<h4 class="eft-title">The same poisoned pictures <span>label before → label after</span></h4>')
-            witnesses = _gallery("Poisoned pictures before and after", "witnesses", "png", 8)
+            reread_victims = _gallery("Poisoned pictures before and after", "witnesses", "png", 8)
         weights = gr.HTML(elem_id="weights")
         with gr.Row(elem_classes="eft-take"):
             checkpoint = gr.DownloadButton(
@@ -183,7 +183,7 @@ def rectify_results() -> RectifyResults:
             document = gr.DownloadButton("Download this run as JSON", size="sm", elem_classes="eft-download")
         details = gr.HTML(elem_id="details")
     return RectifyResults(
-        banner, curve, results, families, measures, seen, witnesses, weights, details, checkpoint, document
+        banner, curve, results, families, measures, seen, reread_victims, weights, details, checkpoint, document
     )
 
 

@@ -9,7 +9,7 @@ from eftclip.report import Document
 from eftclip.runtime import Progress
 from eftclip.types import CuratedSet, Identification, RunRecord, TriggerFamily, Victim
 from eftclip.ui import markup, run_markup, run_words
-from eftclip.ui.files import cut_out_uri
+from eftclip.ui.files import trigger_uri
 from eftclip.ui.photos import to_image
 from eftclip.ui.run_markup import FamilyCard
 
@@ -94,7 +94,7 @@ def families(found: Identification) -> str:
     sizes = [sum(victim.family == k for victim in found.victims) for k in range(len(found.families))]
     cards = [
         FamilyCard(
-            tuple(cut_out_uri(family.exemplars[n]) for n in range(min(EXEMPLARS, len(family.exemplars)))),
+            tuple(trigger_uri(family.exemplars[n]) for n in range(min(EXEMPLARS, len(family.exemplars)))),
             family.target_label,
             _proof(family, size),
         )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from eftclip.errors import CheckpointError
-from eftclip.runtime import Cancelled, OnProgress, Progress, give_back, ignore, never
+from eftclip.runtime import Cancelled, OnProgress, Progress, ignore, never, release_memory
 from eftclip.ui.asks import Ask
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Setups:
                 self._loaded.popitem(last=False)
                 gone = True
         if gone:
-            give_back()
+            release_memory()
         return setup
 
 
@@ -75,6 +75,6 @@ def size_of(setup: CheckSetup) -> int:
     """Bytes that a setup holds: the checkpoint, its reference, and what both have read."""
     reference = setup.reference or ()
     models = [setup.clip.model, *(part.model for part in reference[:1])]
-    read = [setup.classes.matrix, setup.strangers.images, setup.strangers.probabilities]
+    read = [setup.classes.matrix, setup.hosts.images, setup.hosts.probabilities]
     read += [part.matrix for part in reference[1:]]
     return sum(t.nbytes for t in (*read, *(t for model in models for t in (*model.parameters(), *model.buffers()))))

@@ -93,7 +93,7 @@ def practice_set(wanted: Practice, image_px: int, folder: Path, *, seed: int = 0
         TriggerError: a trigger does not fit into the picture.
     """
     generator = seeded(PRACTICE_SEED + seed)
-    views = data.strangers(image_px, wanted.count, generator=generator)
+    views = data.host_photographs(image_px, wanted.count, generator=generator)
     poisoned = round(wanted.share * wanted.count) if wanted.triggers else 0
     chosen = torch.randperm(wanted.count, generator=generator)[:poisoned].tolist()
     triggers = [draw_trigger(name, generator=seeded(0)) for name in wanted.triggers]

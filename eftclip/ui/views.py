@@ -132,7 +132,7 @@ def _pair(checked: Checked) -> tuple[Image.Image, Image.Image] | None:
 
 def _strangers(trigger: FoundTrigger | None) -> tuple[tuple[Image.Image, str], ...]:
     """Photographs that the patch took over, with what was read before and after."""
-    taken = [stranger for stranger in (trigger.strangers if trigger else ()) if stranger.taken_over]
+    taken = [stranger for stranger in (trigger.examples if trigger else ()) if stranger.taken_over]
     return tuple((to_image(s.image), f"{s.label_before} → {s.label_after}") for s in taken[:STRANGERS])
 
 

@@ -104,7 +104,10 @@ async def other_peoples_files(stage: Stage) -> list[Outcome]:
     said.append(Outcome("both lie in folders of their own", "", mine.rsplit("/", 2)[0] != theirs.rsplit("/", 2)[0]))
     home, _, folder, name = mine.rsplit("/", 3)
     guesses = [f"{home}/{guess}/{folder}/{name}" for guess in ("", ".", "*", "page", "None", other.session)]
-    guesses += [theirs.replace(theirs.rsplit("/", 2)[1], folder), *(mine.rsplit("/", count)[0] for count in (1, 2, 3))]
+    guesses += [
+        theirs.replace(theirs.rsplit("/", 2)[1], folder),
+        *(mine.rsplit("/", count)[0] for count in (1, 2, 3)),
+    ]
     for guess in guesses:
         answer = await stage.http.get(f"{API}/file={guess}")
         shown = (

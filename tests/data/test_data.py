@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from eftclip.data import bundled_photographs, check_picture, list_pictures, photographs, read_picture, strangers
+from eftclip.data import bundled_photographs, check_picture, host_photographs, list_pictures, photographs, read_picture
 from eftclip.data.photographs import CACHED_PX
 from eftclip.errors import DataError
 from eftclip.runtime import seeded
@@ -124,11 +124,11 @@ def test_too_few_photographs_are_an_error_that_names_the_missing(monkeypatch: py
 
 
 def test_strangers_are_varied_pictures_that_the_generator_decides() -> None:
-    pictures = strangers(64, 28, generator=seeded(3))
+    pictures = host_photographs(64, 28, generator=seeded(3))
     assert pictures.shape == (28, 3, 64, 64) and pictures.dtype == torch.float32
     assert pictures.min() >= 0 and pictures.max() <= 1
-    assert torch.equal(pictures, strangers(64, 28, generator=seeded(3)))
-    assert not torch.equal(pictures, strangers(64, 28, generator=seeded(4)))
+    assert torch.equal(pictures, host_photographs(64, 28, generator=seeded(3)))
+    assert not torch.equal(pictures, host_photographs(64, 28, generator=seeded(4)))
     assert all(picture.std() > 0.03 for picture in pictures), "crops of photographs, none of them blank"
     assert len({tuple(picture.mean((1, 2)).tolist()) for picture in pictures}) == 28, "no two are alike"
 
@@ -142,17 +142,17 @@ def test_strangers_use_every_photograph_before_one_comes_again(monkeypatch: pyte
 
     monkeypatch.setattr(photographs, "_pixels", note)
     count = len(bundled_photographs())
-    strangers(32, 2 * count, generator=seeded(0))
+    host_photographs(32, 2 * count, generator=seeded(0))
     assert len(set(used[:count])) == count and used[:count] == used[count:]
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_strangers_of_any_count_and_size(count: int) -> None:
-    assert strangers(2 * CACHED_PX, count, generator=seeded(0)).shape == (count, 3, 896, 896)
+    assert host_photographs(2 * CACHED_PX, count, generator=seeded(0)).shape == (count, 3, 896, 896)
 
 
 def test_strangers_come_fast_once_the_photographs_are_decoded() -> None:
-    strangers(224, 14, generator=seeded(0))
+    host_photographs(224, 14, generator=seeded(0))
     start = time.process_time()
-    strangers(224, 48, generator=seeded(0))
+    host_photographs(224, 48, generator=seeded(0))
     assert time.process_time() - start < 0.5

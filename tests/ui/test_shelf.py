@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from eftclip.config import DetectConfig
-from eftclip.types import Coverage, Fault, Identification, Patch, Rate, Status, TriggerFamily, Victim
+from eftclip.trigger_kinds import PatchTrigger
+from eftclip.types import Coverage, Fault, Identification, Rate, Status, TriggerFamily, Victim
 from eftclip.ui import parcels
 from eftclip.ui.asks import Ask
 from eftclip.ui.jobs import RECTIFY, SCAN, Found, Kept, Mended
@@ -135,7 +136,7 @@ def _identification() -> Identification:
     mask = torch.zeros(3, 2, dtype=torch.bool)
     mask[1:] = True
     pixels = torch.arange(18).reshape(3, 3, 2).float() / 255
-    patch, still = Patch(pixels, mask), Patch(pixels, mask, place=(208, 4))
+    patch, still = PatchTrigger(pixels, mask), PatchTrigger(pixels, mask, place=(208, 4))
     family = TriggerFamily("banana", (patch, still), Rate(8, 8), Rate(0, 8), (1,))
     victim = Victim(1, "b.png", "banana", "tabby", 0, (1, 2, 3, 4), "search")
     coverage = Coverage(searched=3, complete=True)
@@ -173,6 +174,7 @@ def test_a_scan_comes_back_exactly_and_can_be_rectified_with(shelf: Shelf, tmp_p
     )
     assert (after.clean_pool, after.affected_pool) == (before.clean_pool, before.affected_pool)
     for old, new in zip(before.families[0].exemplars, after.families[0].exemplars, strict=True):
+        assert isinstance(old, PatchTrigger) and isinstance(new, PatchTrigger)
         assert torch.equal(old.pixels, new.pixels)
         assert torch.equal(old.mask, new.mask)
         assert old.place == new.place

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -172,7 +172,7 @@ def test_the_first_samples_of_a_set_say_so(tmp_path: Path) -> None:
 def test_a_stream_of_unknown_length_is_read_no_further_than_needed_and_closed() -> None:
     seen, closed = list[int](), list[bool]()
 
-    def walk(start: int) -> Iterable[Entry]:
+    def walk(start: int) -> Iterator[Entry]:
         try:
             for k in range(start, 100):
                 seen.append(k)
@@ -180,7 +180,7 @@ def test_a_stream_of_unknown_length_is_read_no_further_than_needed_and_closed() 
         finally:
             closed.append(True)
 
-    stream = ImageSet("stream", "webdataset", None, None, None, (), walk)  # type: ignore[arg-type]
+    stream = ImageSet("stream", "webdataset", None, None, None, (), walk)
     some = sources.first(stream, 3)
     assert [entry.index for entry in some.entries()] == [0, 1, 2]
     assert seen == [0, 1, 2]

@@ -7,11 +7,11 @@ import torch
 from support.verdicts import REF
 
 from eftclip.runtime import Progress
+from eftclip.trigger_kinds import PatchTrigger
 from eftclip.types import (
     Coverage,
     Evaluation,
     Identification,
-    Patch,
     Rate,
     Rectified,
     RunRecord,
@@ -27,7 +27,7 @@ from eftclip.ui.words import Saying
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 ALL, NONE = Rate(300, 300), Rate(0, 300)
-PATCH = Patch(torch.rand(3, 4, 4), torch.ones(4, 4, dtype=torch.bool))
+PATCH = PatchTrigger(torch.rand(3, 4, 4), torch.ones(4, 4, dtype=torch.bool))
 
 
 def _found(label: str = "banana", *, complete: bool = True, indices: tuple[int, ...] = (1, 4)) -> Identification:

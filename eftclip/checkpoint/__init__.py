@@ -1,9 +1,9 @@
 """Where a CLIP comes from: a pinned source, a look before loading, verified weights, a model with provenance."""
 
-from eftclip.checkpoint.cache import prune_cache
-from eftclip.checkpoint.known import KNOWN_BACKDOORS, KnownBackdoor
+from eftclip.checkpoint.hub_cache import prune_cache
+from eftclip.checkpoint.inspection import Architecture, CheckpointReport, inspect, licence_of
+from eftclip.checkpoint.known_backdoors import KNOWN_BACKDOORS, KnownBackdoor
 from eftclip.checkpoint.load import load_clip
-from eftclip.checkpoint.report import Architecture, CheckpointReport, inspect, licence_of
 from eftclip.checkpoint.save import SAVED_FILES, save_clip
 from eftclip.checkpoint.source import pin
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 
-from eftclip.checkpoint.reason import reason
+from eftclip.checkpoint.error_text import reason
 from eftclip.errors import CheckpointError
 from eftclip.preprocess import Preprocess
 

@@ -6,11 +6,11 @@ import torch
 from open_clip.model import CLIP, CustomTextCLIP
 from torch import nn
 
-from eftclip.checkpoint.cache import in_use
 from eftclip.checkpoint.configuration import CONFIG_FILE, Configuration
-from eftclip.checkpoint.fetching import check_weights_size, fetch_texts, fetch_weights, forget
-from eftclip.checkpoint.reason import reason
-from eftclip.checkpoint.report import checked_configuration, refuse_pickle
+from eftclip.checkpoint.download import check_weights_size, evict, fetch_texts, fetch_weights
+from eftclip.checkpoint.error_text import reason
+from eftclip.checkpoint.hub_cache import in_use
+from eftclip.checkpoint.inspection import checked_configuration, refuse_pickle
 from eftclip.checkpoint.source import Place, locate
 from eftclip.checkpoint.tokenizer import TOKENIZER_CONFIG, TOKENIZER_FILES, CheckedTokenizer, load_tokenizer
 from eftclip.checkpoint.weights import SpoiledError, find_weights, load_weights
@@ -71,7 +71,7 @@ def _read(
     try:
         sha256 = load_weights(model, path, weights, where, place.announced.get(weights.name))
     except SpoiledError:
-        forget(path)
+        evict(path)
         raise
     return (
         model,

@@ -8,11 +8,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from eftclip.checkpoint.cache import in_use
 from eftclip.checkpoint.configuration import CONFIG_FILE, read_json
 from eftclip.checkpoint.digests import sha256_of
-from eftclip.checkpoint.fetching import fetch_texts, fetch_weights
-from eftclip.checkpoint.reason import reason
+from eftclip.checkpoint.download import fetch_texts, fetch_weights
+from eftclip.checkpoint.error_text import reason
+from eftclip.checkpoint.hub_cache import in_use
 from eftclip.checkpoint.source import HUB_PREFIX, Place, locate
 from eftclip.checkpoint.tokenizer import TOKENIZER_FILES
 from eftclip.checkpoint.weights import SAFE_NAMES, find_weights, read_state

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from huggingface_hub import HfApi, ModelInfo, try_to_load_from_cache
 
-from eftclip.checkpoint.answers import HUB_TIMEOUT_S, explained
-from eftclip.checkpoint.reason import reason
+from eftclip.checkpoint.error_text import reason
+from eftclip.checkpoint.hub_errors import HUB_TIMEOUT_S, explain_hub_error
 from eftclip.checkpoint.weights import holds_weights
 from eftclip.errors import CheckpointError
 
@@ -108,7 +108,7 @@ def _on_hub(source: str, repo_id: str, revision: str, token: str | None) -> Plac
                 from_cache=True,
                 announced=_cached_digests(folder),
             )
-        raise explained(error, repo_id, revision, token=token) from error
+        raise explain_hub_error(error, repo_id, revision, token=token) from error
     if not COMMIT.fullmatch(info.sha or ""):
         raise CheckpointError(f"The Hub did not say which commit {repo_id}@{revision} is; try again later.")
     return _listed_on_hub(source, repo_id, info)

@@ -10,7 +10,7 @@ from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from torch import Tensor
 
 from eftclip.checkpoint.configuration import Configuration, read_json
-from eftclip.checkpoint.reason import listed, reason
+from eftclip.checkpoint.error_text import reason, short_list
 from eftclip.errors import CheckpointError
 
 TOKENIZER_CONFIG = "tokenizer_config.json"
@@ -80,7 +80,7 @@ def check_tokenizer_files(config: Configuration, files: Mapping[str, int], folde
             )
         if outside := [key for key, value in asked.items() if key in FILE_KEYS or _names_a_file(key, value)]:
             raise CheckpointError(
-                f"{where}: {TOKENIZER_CONFIG} asks to open another file ({listed(outside)}), perhaps one of this "
+                f"{where}: {TOKENIZER_CONFIG} asks to open another file ({short_list(outside)}), perhaps one of this "
                 "machine; that is never done."
             )
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from eftclip.checkpoint.digests import git_sha1_of, sha256_of
-from eftclip.checkpoint.reason import listed, reason
+from eftclip.checkpoint.error_text import reason, short_list
 from eftclip.errors import CheckpointError
 
 State = dict[str, Tensor]
@@ -57,7 +57,7 @@ def find_weights(files: Mapping[str, int], where: str) -> WeightFile:
     pickles = [name for name in plain if name.endswith(PICKLE_SUFFIXES)]
     if pickles:
         return WeightFile(_pick(pickles, PICKLE_NAMES, where), "pickle")
-    raise CheckpointError(f"{where}: no weights were found ({SAFE_NAMES[0]} is expected), only {listed(files)}.")
+    raise CheckpointError(f"{where}: no weights were found ({SAFE_NAMES[0]} is expected), only {short_list(files)}.")
 
 
 def holds_weights(folder: Path) -> bool:
@@ -143,7 +143,7 @@ def _pick(names: list[str], usual: tuple[str, ...], where: str) -> str:
         return chosen
     if len(names) > 1:
         raise CheckpointError(
-            f"{where}: several files could be the weights ({listed(names)}); name the right one {usual[0]}."
+            f"{where}: several files could be the weights ({short_list(names)}); name the right one {usual[0]}."
         )
     return names[0]
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eftclip.data.entries import (
+from eftclip.data.sets.base import (
     MAX_BYTES,
     TEXT_KINDS,
     Entry,
@@ -17,9 +17,9 @@ from eftclip.data.entries import (
     not_empty,
     too_large,
 )
-from eftclip.data.folders import read_inside
+from eftclip.data.sets.folder import read_inside
 from eftclip.errors import DataError, MissingError
-from eftclip.legible import one_line
+from eftclip.untrusted_text import one_line
 
 if TYPE_CHECKING:
     from datasets import IterableDataset
@@ -47,7 +47,7 @@ class _Columns:
     text_kind: str | None
 
 
-def open_tables(
+def open_parquet(
     source: str, files: Sequence[str], explain: Explain, *, root: Path | None, token: str | None = None
 ) -> ImageSet:
     """Make parquet files a set.

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from eftclip.checkpoint.cache import in_use
 from eftclip.checkpoint.configuration import CONFIG_FILE, Configuration, read_configuration
-from eftclip.checkpoint.fetching import check_weights_size, fetch_texts, oversized
-from eftclip.checkpoint.reason import listed
+from eftclip.checkpoint.download import check_weights_size, fetch_texts, oversized
+from eftclip.checkpoint.error_text import short_list
+from eftclip.checkpoint.hub_cache import in_use
 from eftclip.checkpoint.source import Place, locate
 from eftclip.checkpoint.tokenizer import TOKENIZER_CONFIG, TOKENIZER_FILES, VOCABULARIES, check_tokenizer_files
 from eftclip.checkpoint.weights import WeightFile, check_header, find_weights
 from eftclip.errors import CheckpointError
-from eftclip.legible import one_line
+from eftclip.untrusted_text import one_line
 
 CARD = "README.md"
 STATED = re.compile(r"license: *['\"]?([\w.+-]{1,64})['\"]? *")
@@ -111,7 +111,7 @@ def checked_configuration(place: Place, folder: Path) -> Configuration:
     """
     if CONFIG_FILE not in place.files:
         raise CheckpointError(
-            f"{place}: {CONFIG_FILE} is missing, so this is no open_clip checkpoint; found {listed(place.files)}."
+            f"{place}: {CONFIG_FILE} is missing, so this is no open_clip checkpoint; found {short_list(place.files)}."
         )
     config = read_configuration(folder, str(place))
     check_tokenizer_files(config, place.files, folder, str(place))

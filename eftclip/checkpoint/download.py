@@ -9,11 +9,11 @@ import httpx2
 from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
 from huggingface_hub.errors import GatedRepoError
 
-from eftclip.checkpoint.answers import HUB_TIMEOUT_S, explained, http_headers, http_status
 from eftclip.checkpoint.digests import git_sha1_of, sha256_of
+from eftclip.checkpoint.hub_errors import HUB_TIMEOUT_S, explain_hub_error, http_headers, http_status
 from eftclip.checkpoint.source import Place
 from eftclip.errors import CheckpointError
-from eftclip.waiting import wait_s
+from eftclip.retry_after import wait_s
 
 # Several times the largest that are published: a Gemma tokenizer has 34 MB, a configuration some 2 kB.
 MOST_TEXT_MB = 50.0
@@ -61,10 +61,10 @@ def fetch_texts(place: Place, names: Sequence[str], token: str | None = None) ->
     for name in sorted(set(names) & set(place.files)):
         path = _download(place, name, token)
         if not _as_announced(place, name, path):  # a copy that was spoiled on this machine is replaced, once
-            forget(path)
+            evict(path)
             path = _download(place, name, token)
         if not _as_announced(place, name, path):
-            forget(path)
+            evict(path)
             raise CheckpointError(f"{place}: {name} is not the file that the Hub announced; try again later.")
         folder = path.parent
     return folder
@@ -80,12 +80,12 @@ def fetch_weights(place: Place, name: str, token: str | None = None) -> Path:
         return place.folder / name
     path = _download(place, name, token)
     if path.stat().st_size != place.files[name]:
-        forget(path)
+        evict(path)
         path = _download(place, name, token)
     return path
 
 
-def forget(path: Path) -> None:
+def evict(path: Path) -> None:
     """Take a file that is not what it should be out of the Hub's cache, so that the next attempt gets it anew."""
     with suppress(OSError):
         if path.is_symlink():
@@ -103,7 +103,7 @@ def _download(place: Place, name: str, token: str | None) -> Path:
     except CheckpointError:
         raise
     except Exception as error:  # as in source.py
-        raise explained(error, repo_id, revision, file=name, token=token) from error
+        raise explain_hub_error(error, repo_id, revision, file=name, token=token) from error
     with suppress(OSError):
         os.utime(path.parent)  # when it was used last; access times are switched off on many machines
     return path

@@ -7,30 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from eftclip.checkpoint.configuration import CONFIG_FILE, Configuration, read_configuration
-from eftclip.checkpoint.download import check_weights_size, fetch_texts, oversized
-from eftclip.checkpoint.error_text import short_list
-from eftclip.checkpoint.hub_cache import in_use
-from eftclip.checkpoint.source import Place, locate
-from eftclip.checkpoint.tokenizer import TOKENIZER_CONFIG, TOKENIZER_FILES, VOCABULARIES, check_tokenizer_files
-from eftclip.checkpoint.weights import WeightFile, check_header, find_weights
+from eftclip.checkpoint.formats import FORMATS, Architecture, format_of
+from eftclip.checkpoint.hub.cache import in_use
+from eftclip.checkpoint.hub.download import check_weights_size, fetch_texts, oversized
+from eftclip.checkpoint.load import refuse_pickle
+from eftclip.checkpoint.source import Listing, locate
+from eftclip.checkpoint.weights import WeightFile, check_header
 from eftclip.errors import CheckpointError
 from eftclip.untrusted_text import one_line
 
-CARD = "README.md"
+CARD, MOST_CARD_MB = "README.md", 1.0
 STATED = re.compile(r"license: *['\"]?([\w.+-]{1,64})['\"]? *")
 MOST_FILES = 200  # are told of; a stranger's repository may hold a hundred thousand
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """The two towers by name, the length D of an embedding, and the side of the picture in pixels."""
-
-    vision: str
-    text: str
-    embed_dim: int
-    image_px: int
 
 
 @dataclass(frozen=True)
@@ -75,60 +64,38 @@ def inspect(source: str, *, token: str | None = None, max_gb: float | None = Non
     Raises:
         CheckpointError: the source cannot be found or reached; whatever else is wrong stands in `problems`.
     """
-    place = locate(source, token)
-    with in_use(place.repo_id):
-        problems = oversized(place, (CONFIG_FILE, TOKENIZER_CONFIG))
-        folder = fetch_texts(place, () if problems else (CONFIG_FILE, TOKENIZER_CONFIG), token)
-        config = None if problems else _noted(problems, lambda: checked_configuration(place, folder))
-        problems.extend(oversized(place, VOCABULARIES))
-        licence = place.licence or _stated_licence(place, token)
-    weights = _noted(problems, lambda: find_weights(place.files, str(place)))
+    listing = locate(source, token)
+    problems: list[str] = []
+    # What no format recognises is looked at as the first one, so that its weights are told all the same.
+    recognised = _noted(problems, lambda: format_of(listing))
+    layout = recognised or FORMATS[0]
+    wanted = layout.texts(listing)
+    later = {name: limit for name, limit in wanted.to_load.items() if name not in wanted.to_describe}
+    with in_use(listing.repo_id):
+        problems.extend(oversized(listing, wanted.to_describe))
+        texts = None if problems else fetch_texts(listing, wanted.to_describe, token)
+        described = _noted(problems, lambda: layout.describe(listing, texts)) if texts is not None else None
+        problems.extend(oversized(listing, later))
+        licence = listing.licence or _stated_licence(listing, token)
+    weights = _noted(problems, lambda: layout.weights(listing, texts))
     if weights is not None:
-        _noted(problems, lambda: _check_weight_file(place, weights, max_gb))
-    if config is not None:
-        problems.extend(_doubts(place, config))
-    files = {one_line(name): size for name, size in _told(place.files, weights).items()}
+        _noted(problems, lambda: _check_weight_file(listing, weights, max_gb))
+    if described is not None:
+        problems.extend(described.doubts)
+    files = {one_line(name): size for name, size in _told(listing.files, {*wanted.to_load, CARD}, weights).items()}
     return CheckpointReport(
         source=source,
-        repo_id=place.repo_id,
-        revision=place.revision,
-        folder=place.folder,
+        repo_id=listing.repo_id,
+        revision=listing.revision,
+        folder=listing.folder,
         files=files,
-        left_out=len(place.files) - len(files),
+        left_out=len(listing.files) - len(files),
         format=weights.format if weights else None,
         weight_file=weights.name if weights else None,
-        architecture=_architecture(config) if config else None,
+        architecture=described.architecture if described else None,
         licence=licence and one_line(licence),
         problems=tuple(problems),
     )
-
-
-def checked_configuration(place: Place, folder: Path) -> Configuration:
-    """The configuration of a folder, and the tokenizer's as far as it can be judged by its files.
-
-    Raises:
-        CheckpointError: something is missing or not allowed.
-    """
-    if CONFIG_FILE not in place.files:
-        raise CheckpointError(
-            f"{place}: {CONFIG_FILE} is missing, so this is no open_clip checkpoint; found {short_list(place.files)}."
-        )
-    config = read_configuration(folder, str(place))
-    check_tokenizer_files(config, place.files, folder, str(place))
-    return config
-
-
-def refuse_pickle(weights: WeightFile, where: str) -> None:
-    """Pickles are loaded only for those who insist.
-
-    Raises:
-        CheckpointError: the weights are a pickle.
-    """
-    if weights.format == "pickle":
-        raise CheckpointError(
-            f"{where}: the weights come only as a pickle ({weights.name}), a format that can carry code; ask for "
-            "safetensors, or insist with --allow-pickle (allow_pickle=True)."
-        )
 
 
 def _noted(problems: list[str], check: Callable[[], T]) -> T | None:
@@ -139,39 +106,12 @@ def _noted(problems: list[str], check: Callable[[], T]) -> T | None:
         return None
 
 
-def _check_weight_file(place: Place, weights: WeightFile, max_gb: float | None) -> None:
-    refuse_pickle(weights, str(place))
-    check_weights_size(place, weights.name, max_gb)
-    if place.folder is not None:
-        check_header(place.folder / weights.name, str(place))
-
-
-def _doubts(place: Place, config: Configuration) -> list[str]:
-    """OpenAI trained with QuickGELU; weights read with the other activation look sound and are not."""
-    name = place.repo_id or Path(place.source).name
-    if "openai" not in name.lower() or config.model.get("quick_gelu"):
-        return []
-    return [
-        f"{place}: OpenAI's weights need quick_gelu, but {CONFIG_FILE} does not set it; if these are OpenAI's, "
-        'add "quick_gelu": true to model_cfg.'
-    ]
-
-
-def _architecture(config: Configuration) -> Architecture:
-    vision, text = config.vision, config.text
-    layers, width = vision.get("layers", 12), vision.get("width", 768)
-    if name := vision.get("timm_model_name"):
-        tower = str(name)
-    elif isinstance(layers, list):
-        tower = f"ResNet {'-'.join(map(str, layers))}, width {width}"
-    else:
-        tower = f"ViT /{vision.get('patch_size', 16)}, {layers} layers, width {width}"
-    return Architecture(
-        vision=tower,
-        text=f"Transformer, {text.get('layers', 12)} layers, width {text.get('width', 512)}",
-        embed_dim=config.model["embed_dim"],
-        image_px=config.preprocess.image_px,
-    )
+def _check_weight_file(listing: Listing, weights: WeightFile, max_gb: float | None) -> None:
+    refuse_pickle(weights, str(listing))
+    check_weights_size(listing, weights, max_gb)
+    if listing.folder is not None:
+        for name in weights.files:
+            check_header(listing.folder / name, str(listing))
 
 
 def licence_of(source: str, *, token: str | None = None) -> str | None:
@@ -181,19 +121,23 @@ def licence_of(source: str, *, token: str | None = None) -> str | None:
     return None
 
 
-def _stated_licence(place: Place, token: str | None) -> str | None:
+def _stated_licence(listing: Listing, token: str | None) -> str | None:
     """What the front matter of the card says; a card that is too large to be one says nothing."""
-    if CARD not in place.files or oversized(place, (CARD,)):
+    if CARD not in listing.files or oversized(listing, {CARD: MOST_CARD_MB}):
         return None
-    lines = (fetch_texts(place, (CARD,), token) / CARD).read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = (
+        (fetch_texts(listing, {CARD: MOST_CARD_MB}, token) / CARD)
+        .read_text(encoding="utf-8", errors="replace")
+        .splitlines()
+    )
     if "---" not in lines[1:] or lines[0] != "---":
         return None
     matches = (STATED.fullmatch(line) for line in lines[1 : lines.index("---", 1)])
     return next((match[1] for match in matches if match), None)
 
 
-def _told(files: Mapping[str, int], weights: WeightFile | None) -> dict[str, int]:
+def _told(files: Mapping[str, int], texts: set[str], weights: WeightFile | None) -> dict[str, int]:
     """Those that matter first, where there are too many to tell of all."""
-    matter = {CONFIG_FILE, CARD, *TOKENIZER_FILES, *([weights.name] if weights else [])}
+    matter = texts | ({weights.name, *weights.files} if weights else set())
     names = sorted(files, key=lambda name: name not in matter)[:MOST_FILES]
     return {name: files[name] for name in files if name in set(names)}

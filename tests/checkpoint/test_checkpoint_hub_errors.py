@@ -12,7 +12,8 @@ from support.hub import GOOD_TOKEN, Hub
 from support.hub_faults import Fault
 from support.pulling import REPO, WEIGHTS, load, refused, snapshot
 
-from eftclip.checkpoint import download, inspect, source
+from eftclip.checkpoint import inspect, source
+from eftclip.checkpoint.hub import download
 from eftclip.cli import main
 
 hub, folder = pulling.hub, pulling.folder  # fixtures

@@ -39,6 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "retry_after": set(),
     "untrusted_text": set(),
     **dict.fromkeys(INPUTS | OUTPUTS | {"zeroshot", "triggers"}, BASE),
+    "publish": BASE | {"checkpoint"},  # a format says which files of its folder go out
     **dict.fromkeys(DEFENCE, BASE | {"zeroshot"}),
     "pipeline": BASE | INPUTS | DEFENCE | {"zeroshot"},
     "ui": COMPOSED,

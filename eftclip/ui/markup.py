@@ -3,10 +3,10 @@
 import html
 from collections.abc import Iterable, Sequence
 
-from eftclip.legible import plain
 from eftclip.runtime import Progress
 from eftclip.types import Detection, LabelEvidence, Prediction
 from eftclip.ui.words import Saying, share
+from eftclip.untrusted_text import plain
 
 HEADLINE = """
 <header class="eft-head"><p class="eft-brand">EftCLIP</p>

@@ -10,11 +10,11 @@ from PIL import Image, ImageOps
 
 from eftclip.data import Photograph, bundled_photographs, read_picture
 from eftclip.errors import DataError
-from eftclip.legible import one_line
 from eftclip.preprocess import Preprocess
 from eftclip.runtime import seeded
 from eftclip.triggers import draw_trigger
 from eftclip.ui.asks import MAX_SEED, whole
+from eftclip.untrusted_text import one_line
 
 THUMBNAIL_PX = 168
 SHOWN_PX = 1024  # longest side of a picture that is only looked at

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 from eftclip.config import CurateConfig, RectifyConfig, ScanConfig, Settings
 from eftclip.errors import ConfigError, DataError
-from eftclip.legible import one_line
 from eftclip.pipeline import Plan
 from eftclip.triggers import TRIGGERS
 from eftclip.ui.asks import MAX_SOURCE_CHARS, Ask, one_of, shown, typed, whole
@@ -22,6 +21,7 @@ from eftclip.ui.run_words import (
     TURNS,
     Rows,
 )
+from eftclip.untrusted_text import one_line
 
 LEAST_VIEWS, MOST_VIEWS = 4, 200
 MOST_FILES = 500

@@ -21,7 +21,7 @@ TOP_LEVEL = {
 }
 LITTER = {"__pycache__", "build", "dist", "out", "venv", "eftclip.egg-info"}  # ignored by git
 
-BASE = {"errors", "types", "config", "runtime", "preprocess", "fill", "legible", "paste", "waiting"}
+BASE = {"errors", "types", "config", "runtime", "preprocess", "fill", "paste", "retry_after", "untrusted_text"}
 INPUTS = {"checkpoint", "data"}
 DEFENCE = {"oracles", "detect", "identify", "invert", "curate", "rectify", "evaluate"}
 OUTPUTS = {"report", "figures", "exports", "publish"}
@@ -36,9 +36,10 @@ ALLOWED: dict[str, set[str]] = {
     "config": {"errors"},
     "runtime": {"errors"},
     "paste": {"types"},
-    "legible": set(),
-    "waiting": set(),
+    "retry_after": set(),
+    "untrusted_text": set(),
     **dict.fromkeys(INPUTS | OUTPUTS | {"zeroshot", "triggers"}, BASE),
+    "publish": BASE | {"checkpoint"},  # a format says which files of its folder go out
     **dict.fromkeys(DEFENCE, BASE | {"zeroshot"}),
     "pipeline": BASE | INPUTS | DEFENCE | {"zeroshot"},
     "ui": COMPOSED,

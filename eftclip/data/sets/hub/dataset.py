@@ -10,14 +10,15 @@ from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import IO
 
-from eftclip.data.entries import Entry, ImageSet, note
-from eftclip.data.repository import Repository, UnansweredError, find_repository
-from eftclip.data.shards import Shard, open_shards
-from eftclip.data.splits import names_split, splits_of
-from eftclip.data.tables import open_tables
-from eftclip.data.trees import TABLE, Tree, in_order, is_picture, tree_set
+from eftclip.data.sets.base import note
+from eftclip.data.sets.file_tree import TABLE, FileTree, file_tree_set, is_picture, sorted_paths
+from eftclip.data.sets.hub.repository import Repository, UnansweredError, find_repository
+from eftclip.data.sets.hub.splits import names_split, splits_of
+from eftclip.data.sets.parquet import open_parquet
+from eftclip.data.sets.webdataset import Shard, open_webdataset
 from eftclip.errors import DataError
-from eftclip.legible import one_line
+from eftclip.types import Entry, ImageSet
+from eftclip.untrusted_text import one_line
 
 UNTOLD = {"README.md", TABLE}  # a card is read, a table is read or spoken of elsewhere
 
@@ -47,16 +48,16 @@ def open_hub(source: str, split: str, token: str | None) -> ImageSet:
         images = _pictures(source, repository, split, files)
     elif kind == "webdataset":
         shards = [Shard(path, partial(repository.open, path)) for path in files]
-        images = open_shards(source, shards, repository.explain)
+        images = open_webdataset(source, shards, repository.explain)
     else:
         addresses = [repository.address(path) for path in files]
-        images = open_tables(source, addresses, repository.explain, root=None, token=token)
-    spare = in_order(set(data).difference(*splits.values()))
+        images = open_parquet(source, addresses, repository.explain, root=None, token=token)
+    spare = sorted_paths(set(data).difference(*splits.values()))
     others = {path for path in repository.files if PurePosixPath(path).name not in UNTOLD}.difference(data)
     notes = (
         *images.notes,
         *note(spare, "data file of no split was left out", "data files of no split were left out"),
-        *note(in_order(others), "other file was left out", "other files were left out"),
+        *note(sorted_paths(others), "other file was left out", "other files were left out"),
     )
     return replace(images, kind="hub", revision=repository.commit, notes=notes)
 
@@ -71,7 +72,7 @@ def _data_files(repository: Repository) -> tuple[str, list[str]]:
     }
     for kind, data in kinds.items():
         if data:
-            return kind, in_order(data)
+            return kind, sorted_paths(data)
     found = Counter(PurePosixPath(path).suffix or path for path in files).most_common(5)
     listed = ", ".join(f"{count} {one_line(suffix)}" for suffix, count in found) or "nothing"
     raise DataError(
@@ -82,7 +83,7 @@ def _data_files(repository: Repository) -> tuple[str, list[str]]:
 def _pictures(source: str, repository: Repository, split: str, files: list[str]) -> ImageSet:
     """The picture files of a split, one request each; when the Hub stops answering, the pass ends with an error."""
     root = _root(repository, split, files)
-    tree = Tree(
+    tree = FileTree(
         title=repository.repo_id,
         pictures=[path.removeprefix(root) for path in files],
         others=(),
@@ -91,7 +92,7 @@ def _pictures(source: str, repository: Repository, split: str, files: list[str])
         read_row=lambda name: repository.read(root + name),
         table=partial(_table, repository, root + TABLE) if root + TABLE in repository.files else None,
     )
-    images = tree_set(tree, source, "hub")
+    images = file_tree_set(tree, source, "hub")
 
     def walk(start: int) -> Iterator[Entry]:
         for entry in images.walk(start):

@@ -6,14 +6,15 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from eftclip.data.entries import ImageSet, note, read_bounded, reason
-from eftclip.data.trees import TABLE, Tree, in_order, is_hidden, is_picture, tree_set
+from eftclip.data.sets.base import note, read_bounded, reason
+from eftclip.data.sets.file_tree import TABLE, FileTree, file_tree_set, is_hidden, is_picture, sorted_paths
 from eftclip.errors import DataError, MissingError
-from eftclip.legible import one_line
+from eftclip.types import ImageSet
+from eftclip.untrusted_text import one_line
 
 
 @dataclass(frozen=True)
-class Survey:
+class FolderListing:
     """What lies below a folder, by names relative to it and in their order; walked as `list_pictures` does.
 
     Attributes:
@@ -29,13 +30,13 @@ class Survey:
     links: list[str]
 
 
-def survey(folder: Path) -> Survey:
+def list_folder(folder: Path) -> FolderListing:
     """List a folder and all below it.
 
     Raises:
         DataError: one of the folders cannot be read, which must not look like an empty one.
     """
-    found = Survey([], [], [], [])
+    found = FolderListing([], [], [], [])
     for where, folders, files in os.walk(folder, onerror=_unreadable):
         inside = Path(where).relative_to(folder)
         found.hidden.extend((inside / name).as_posix() for name in (*folders, *files) if is_hidden(name))
@@ -44,10 +45,10 @@ def survey(folder: Path) -> Survey:
         for name in files:
             if not is_hidden(name):
                 (found.pictures if is_picture(name) else found.others).append((inside / name).as_posix())
-    return Survey(*(in_order(names) for names in (found.pictures, found.others, found.hidden, found.links)))
+    return FolderListing(*(sorted_paths(names) for names in (found.pictures, found.others, found.hidden, found.links)))
 
 
-def open_folder(source: str, folder: Path, found: Survey, *, insist: bool = False) -> ImageSet:
+def open_folder(source: str, folder: Path, found: FolderListing, *, insist: bool = False) -> ImageSet:
     """Make a folder of pictures a set, with the texts of its metadata.csv.
 
     Args:
@@ -59,7 +60,7 @@ def open_folder(source: str, folder: Path, found: Survey, *, insist: bool = Fals
     Raises:
         DataError: it holds no picture, or its table cannot be read.
     """
-    tree = Tree(
+    tree = FileTree(
         title=f"The folder {source}",
         pictures=found.pictures,
         others=[name for name in found.others if name != TABLE],
@@ -69,7 +70,7 @@ def open_folder(source: str, folder: Path, found: Survey, *, insist: bool = Fals
         table=partial(_open, folder / TABLE) if TABLE in found.others else None,
     )
     links = note(found.links, "link to a folder was not followed", "links to folders were not followed")
-    return tree_set(tree, source, "folder", notes=links, insist=insist)
+    return file_tree_set(tree, source, "folder", notes=links, insist=insist)
 
 
 def read_inside(folder: Path, name: str, shown: str = "") -> bytes:

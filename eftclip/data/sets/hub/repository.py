@@ -18,11 +18,11 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.hf_api import RepoFile
 
-from eftclip.data.entries import MAX_BYTES, read_bounded, reason, too_large
-from eftclip.data.trees import is_hidden
+from eftclip.data.sets.base import MAX_BYTES, read_bounded, reason, too_large
+from eftclip.data.sets.file_tree import is_hidden
 from eftclip.errors import DataError, MissingError
-from eftclip.legible import one_line
-from eftclip.waiting import when
+from eftclip.retry_after import when
+from eftclip.untrusted_text import one_line
 
 HUB_PREFIX = "hf:"
 HUB_TIMEOUT_S = 30

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import IO
 
-from eftclip.data.entries import CHUNK_BYTES
+from eftclip.data.sets.base import CHUNK_BYTES
 from eftclip.errors import DataError
 
 BLOCK = 512

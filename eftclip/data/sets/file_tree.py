@@ -9,16 +9,17 @@ from functools import partial
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import IO
 
-from eftclip.data.entries import TEXT_KINDS, Entry, ImageSet, note, reason
 from eftclip.data.pictures import SUFFIXES
+from eftclip.data.sets.base import TEXT_KINDS, note, reason
 from eftclip.errors import DataError
-from eftclip.legible import one_line
+from eftclip.types import Entry, ImageSet
+from eftclip.untrusted_text import one_line
 
 TABLE, FILE_COLUMN = "metadata.csv", "file_name"
 
 
 @dataclass(frozen=True)
-class Tree:
+class FileTree:
     """Files of one place; names are relative to it and separated by slashes.
 
     Attributes:
@@ -59,12 +60,14 @@ def is_hidden(name: str) -> bool:
     return any((part[:1] == "." and part.strip(".")) or part == "__MACOSX" for part in name.split("/"))
 
 
-def in_order(names: Iterable[str]) -> list[str]:
+def sorted_paths(names: Iterable[str]) -> list[str]:
     """Names sorted as paths are, folder by folder."""
     return sorted(names, key=lambda name: name.split("/"))
 
 
-def tree_set(tree: Tree, source: str, kind: str, *, notes: tuple[str, ...] = (), insist: bool = False) -> ImageSet:
+def file_tree_set(
+    tree: FileTree, source: str, kind: str, *, notes: tuple[str, ...] = (), insist: bool = False
+) -> ImageSet:
     """Make a tree a set: first the rows of its table in their order, then the pictures without a row.
 
     Without a table, pictures that all lie in exactly one level of sub-folders have the folder's name as label.
@@ -95,7 +98,7 @@ def tree_set(tree: Tree, source: str, kind: str, *, notes: tuple[str, ...] = (),
     return ImageSet(source, kind, len(samples), text_kind, None, (*about_table, *left_out, *hidden, *notes), walk)
 
 
-def _samples(tree: Tree, insist: bool) -> tuple[list[_Sample], str | None, tuple[str, ...]]:
+def _samples(tree: FileTree, insist: bool) -> tuple[list[_Sample], str | None, tuple[str, ...]]:
     """The files in the order of the set, the kind of their texts, and what there is to say about the table."""
     about: tuple[str, ...] = ()
     if tree.table is not None:
@@ -145,7 +148,7 @@ def _sample(row: list[str], file: int, place: int | None) -> _Sample:
     return _Sample(str(PurePosixPath(name)) if name else "", text or None, row=True)
 
 
-def _read_row(tree: Tree, name: str) -> bytes:
+def _read_row(tree: FileTree, name: str) -> bytes:
     """The file that a row names; nothing outside the place is ever opened."""
     if not name:
         raise DataError(f"A row of {TABLE} names no file; fill in its {FILE_COLUMN}.")

@@ -12,23 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from eftclip.data.entries import (
-    MAX_BYTES,
-    TEXT_KINDS,
-    Entry,
-    Explain,
-    ImageSet,
-    guarded,
-    not_empty,
-    reason,
-    refuse,
-    too_large,
-)
 from eftclip.data.pictures import SUFFIXES
-from eftclip.data.tar import Member, members
-from eftclip.data.trees import is_hidden
+from eftclip.data.sets.base import MAX_BYTES, TEXT_KINDS, Explain, guarded, not_empty, reason, refuse, too_large
+from eftclip.data.sets.file_tree import is_hidden
+from eftclip.data.sets.tar import Member, members
 from eftclip.errors import DataError, MissingError
-from eftclip.legible import one_line
+from eftclip.types import Entry, ImageSet
+from eftclip.untrusted_text import one_line
 
 MAX_TEXT_BYTES = 1 << 20  # of a side file: captions are some hundred bytes, and the fields around them not much more
 PEEKED = 8  # samples that are looked at for a text before a set is said to have none
@@ -60,7 +50,7 @@ class _Sample:
     fields: Mapping[str, Member]
 
 
-def open_shards(source: str, shards: Sequence[Shard], explain: Explain) -> ImageSet:
+def open_webdataset(source: str, shards: Sequence[Shard], explain: Explain) -> ImageSet:
     """Make shards a set; hidden members and names without a dot are no samples, by convention.
 
     Args:

@@ -1,11 +1,9 @@
 """Whether the files on the Hub are the ones here, by the digests that the Hub states."""
 
-import hashlib
-from pathlib import Path
-
 from huggingface_hub import HfApi
 from huggingface_hub.hf_api import RepoFile
 
+from eftclip.checkpoint.digests import git_sha1_of
 from eftclip.publish.staging import Staged
 
 
@@ -21,10 +19,4 @@ def _same(staged: Staged, name: str, there: RepoFile | None) -> bool:
         return False
     if there.lfs is not None:
         return there.lfs.sha256 == staged.sha256[name]
-    return there.blob_id == _git_sha1(staged.folder / name)
-
-
-def _git_sha1(path: Path) -> str:
-    """Git's name for the content of a file."""
-    body = path.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(body) + body, usedforsecurity=False).hexdigest()
+    return there.blob_id == git_sha1_of(staged.folder / name)

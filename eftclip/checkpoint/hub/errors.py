@@ -19,10 +19,10 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.file_download import repo_folder_name
 
-from eftclip.checkpoint.reason import reason
+from eftclip.checkpoint.error_text import reason
 from eftclip.checkpoint.weights import holds_weights
 from eftclip.errors import CheckpointError
-from eftclip.waiting import when
+from eftclip.retry_after import when
 
 HUB_TIMEOUT_S = 30  # without any answer or any byte
 BROKEN_OFF = (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError)
@@ -32,7 +32,7 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-def explained(
+def explain_hub_error(
     error: Exception, repo_id: str, revision: str, *, file: str = "", token: object = None
 ) -> CheckpointError:
     """One sentence for whatever the Hub's client raised.

@@ -5,26 +5,16 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
 
-from eftclip.data.archives import open_zip
-from eftclip.data.entries import (
-    MAX_BYTES,
-    Entry,
-    ImageSet,
-    not_empty,
-    note,
-    reason,
-    too_large,
-)
-from eftclip.data.folders import open_folder, read_file, survey
-from eftclip.data.hub import open_hub
-from eftclip.data.repository import HUB_PREFIX
-from eftclip.data.shards import local_shard, open_shards
-from eftclip.data.tables import open_tables
-from eftclip.data.trees import TABLE
+from eftclip.data.sets.base import MAX_BYTES, not_empty, note, reason, too_large
+from eftclip.data.sets.file_tree import TABLE
+from eftclip.data.sets.folder import list_folder, open_folder, read_file
+from eftclip.data.sets.hub import HUB_PREFIX, open_hub
+from eftclip.data.sets.parquet import open_parquet
+from eftclip.data.sets.webdataset import local_shard, open_webdataset
+from eftclip.data.sets.zip_archive import open_zip
 from eftclip.errors import DataError
-from eftclip.legible import one_line
-
-__all__ = ["Entry", "ImageSet", "list_set", "open_set"]
+from eftclip.types import Entry, ImageSet
+from eftclip.untrusted_text import one_line
 
 POSSIBLE = "a folder of pictures, its metadata.csv, a .parquet, .tar or .zip file, shards-*.tar, or hf:org/name"
 
@@ -93,7 +83,7 @@ def _at_hand(picture: bytes | Path, name: str) -> bytes:
 
 def _open_file(source: str, path: Path) -> ImageSet:
     if path.name == TABLE:
-        return open_folder(source, path.parent, survey(path.parent), insist=True)
+        return open_folder(source, path.parent, list_folder(path.parent), insist=True)
     if path.suffix.lower() == ".zip":
         return open_zip(source, path)
     return _open_files(source, path.parent, [path])
@@ -101,7 +91,7 @@ def _open_file(source: str, path: Path) -> ImageSet:
 
 def _open_folder(source: str, folder: Path) -> ImageSet:
     """Pictures before anything else; a folder without any may hold parquet files or shards."""
-    found = survey(folder)
+    found = list_folder(folder)
     streams = [name for name in found.others if _suffix(name) in (".parquet", ".tar")]
     if found.pictures or TABLE in found.others or not streams:
         return open_folder(source, folder, found)
@@ -122,9 +112,9 @@ def _open_files(source: str, folder: Path, files: Sequence[Path]) -> ImageSet:
     kinds = {_suffix(file) for file in files}
     if kinds == {".tar"}:
         shards = [local_shard(file.relative_to(folder).as_posix(), file) for file in files]
-        return open_shards(source, shards, _unreadable)
+        return open_webdataset(source, shards, _unreadable)
     if kinds == {".parquet"}:
-        return open_tables(source, [str(file.absolute()) for file in files], _unreadable, root=folder)
+        return open_parquet(source, [str(file.absolute()) for file in files], _unreadable, root=folder)
     found = ", ".join(sorted(kind or "a file without a suffix" for kind in kinds)) or "nothing"
     raise DataError(f"The data set {one_line(source)!r} is {found}; give {POSSIBLE}.")
 

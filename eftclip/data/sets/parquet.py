@@ -7,19 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eftclip.data.entries import (
-    MAX_BYTES,
-    TEXT_KINDS,
-    Entry,
-    Explain,
-    ImageSet,
-    guarded,
-    not_empty,
-    too_large,
-)
-from eftclip.data.folders import read_inside
+from eftclip.data.sets.base import MAX_BYTES, TEXT_KINDS, Explain, guarded, not_empty, too_large
+from eftclip.data.sets.folder import read_inside
 from eftclip.errors import DataError, MissingError
-from eftclip.legible import one_line
+from eftclip.types import Entry, ImageSet
+from eftclip.untrusted_text import one_line
 
 if TYPE_CHECKING:
     from datasets import IterableDataset
@@ -47,7 +39,7 @@ class _Columns:
     text_kind: str | None
 
 
-def open_tables(
+def open_parquet(
     source: str, files: Sequence[str], explain: Explain, *, root: Path | None, token: str | None = None
 ) -> ImageSet:
     """Make parquet files a set.

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from support.packed import at_most, complaint, png, seen, what, zipped
 
 from eftclip.data import open_set
-from eftclip.data.archives import MAX_DIRECTORY_MB, MAX_MEMBERS
 from eftclip.data.pictures import MAX_FILE_MB
+from eftclip.data.sets.zip_archive import MAX_DIRECTORY_MB, MAX_MEMBERS
 from eftclip.errors import DataError
 
 LOCAL, CENTRAL = b"PK\x03\x04", b"PK\x01\x02"  # where a member's header begins: before its data, in the directory

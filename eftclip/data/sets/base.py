@@ -6,9 +6,7 @@ from typing import IO, TypeVar
 
 from eftclip.data.pictures import MAX_FILE_MB
 from eftclip.errors import DataError
-from eftclip.legible import one_line
-from eftclip.types import Entry as Entry
-from eftclip.types import ImageSet as ImageSet
+from eftclip.untrusted_text import one_line
 
 MAX_BYTES = MAX_FILE_MB * 1_000_000
 CHUNK_BYTES = 1 << 20  # what is asked of a stream at once: a liar about its size costs one chunk too much
@@ -28,7 +26,7 @@ def reason(error: BaseException) -> str:
     return line if len(line) <= LONGEST_REASON else f"{line[:LONGEST_REASON]}…"
 
 
-def some(names: Sequence[str]) -> str:
+def short_list(names: Sequence[str]) -> str:
     """The first names of a list, and how many more there are."""
     shown = ", ".join(one_line(name) for name in names[:NAMED])
     return f"{shown} and {len(names) - NAMED:,} more" if len(names) > NAMED else shown
@@ -42,7 +40,7 @@ def note(names: Sequence[str], one: str, many: str) -> tuple[str, ...]:
         one: what follows `1 `.
         many: what follows a larger number.
     """
-    return (f"{len(names):,} {one if len(names) == 1 else many}: {some(names)}.",) if names else ()
+    return (f"{len(names):,} {one if len(names) == 1 else many}: {short_list(names)}.",) if names else ()
 
 
 def read_bounded(stream: IO[bytes], name: str) -> bytes:

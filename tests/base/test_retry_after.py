@@ -2,7 +2,7 @@
 
 import pytest
 
-from eftclip.waiting import UNSAID, wait_s, when
+from eftclip.retry_after import UNSAID, wait_s, when
 
 DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
 

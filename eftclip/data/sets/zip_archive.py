@@ -8,10 +8,11 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from eftclip.data.entries import MAX_BYTES, ImageSet, note, read_bounded, reason, too_large
-from eftclip.data.trees import TABLE, Tree, in_order, is_hidden, is_picture, tree_set
+from eftclip.data.sets.base import MAX_BYTES, note, read_bounded, reason, too_large
+from eftclip.data.sets.file_tree import TABLE, FileTree, file_tree_set, is_hidden, is_picture, sorted_paths
 from eftclip.errors import DataError, MissingError
-from eftclip.legible import one_line
+from eftclip.types import ImageSet
+from eftclip.untrusted_text import one_line
 
 MAX_MEMBERS = 100_000  # their directory takes some 60 MB of memory, which a visitor may cost
 # Read in one piece before members can be counted: 100,000 of them with names of a hundred characters.
@@ -49,18 +50,18 @@ def open_zip(source: str, path: Path) -> ImageSet:
             twins += [name] if name in members else []
             members[name] = info
     hidden = [name for name in members if is_hidden(name)]
-    visible = in_order(members.keys() - set(hidden))
+    visible = sorted_paths(members.keys() - set(hidden))
     pictures = [name for name in visible if is_picture(name)]
     root = _root(pictures, visible)
 
     def read(name: str) -> bytes:
         return _read(archive, members.get(root + name), f"{one_line(name)} in {path.name}")
 
-    tree = Tree(
+    tree = FileTree(
         title=path.name,
         pictures=[name.removeprefix(root) for name in pictures],
         others=[name for name in visible if not is_picture(name) and name != root + TABLE],
-        hidden=in_order(hidden),
+        hidden=sorted_paths(hidden),
         read=read,
         read_row=read,
         table=partial(_table, archive, members[root + TABLE]) if root + TABLE in members else None,
@@ -70,7 +71,7 @@ def open_zip(source: str, path: Path) -> ImageSet:
         "member has the name of a later one and was left out",
         "members have the name of a later one and were left out",
     )
-    return tree_set(tree, source, "zip", notes=earlier)
+    return file_tree_set(tree, source, "zip", notes=earlier)
 
 
 def _opened(path: Path) -> zipfile.ZipFile:

@@ -1,6 +1,5 @@
 """What `open_clip_config.json` may say, checked before anything is built: it could run code or ask the network."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 
-from eftclip.checkpoint.reason import reason
+from eftclip.checkpoint.json_files import read_json
 from eftclip.errors import CheckpointError
 from eftclip.preprocess import Preprocess
 
@@ -90,23 +89,6 @@ def read_configuration(folder: Path, where: str) -> Configuration:
     except _RefusedError as refused:
         raise CheckpointError(f"{where}: {CONFIG_FILE} cannot be used: {refused}.") from refused
     return Configuration(model, bool(model.pop("custom_text", False)), preprocess)
-
-
-def read_json(path: Path, where: str) -> dict[str, Any]:
-    """A JSON object from a file.
-
-    Raises:
-        CheckpointError: it cannot be read, or is something else.
-    """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(
-            f"{where}: {path.name} is not readable JSON ({reason(error)}); repair or replace it."
-        ) from error
-    if not isinstance(document, dict):
-        raise CheckpointError(f"{where}: {path.name} holds a {type(document).__name__}, but a JSON object is expected.")
-    return document
 
 
 class _RefusedError(Exception):

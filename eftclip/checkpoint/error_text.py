@@ -13,7 +13,7 @@ def reason(error: BaseException) -> str:
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
 
 
-def listed(names: Iterable[str]) -> str:
+def short_list(names: Iterable[str]) -> str:
     """The first names of a list that a stranger made; `nothing` for an empty one.
 
     He chose how many there are, how long they are, and whether they hold line breaks.

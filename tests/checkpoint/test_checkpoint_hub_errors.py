@@ -12,7 +12,8 @@ from support.hub import GOOD_TOKEN, Hub
 from support.hub_faults import Fault
 from support.pulling import REPO, WEIGHTS, load, refused, snapshot
 
-from eftclip.checkpoint import fetching, inspect, source
+from eftclip.checkpoint import inspect, source
+from eftclip.checkpoint.hub import download
 from eftclip.cli import main
 
 hub, folder = pulling.hub, pulling.folder  # fixtures
@@ -81,7 +82,7 @@ TROUBLES: dict[str, tuple[Trouble, str]] = {
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time limits for tests."""
     monkeypatch.setattr(source, "HUB_TIMEOUT_S", 2.0)
-    monkeypatch.setattr(fetching, "HUB_TIMEOUT_S", 2.0)
+    monkeypatch.setattr(download, "HUB_TIMEOUT_S", 2.0)
     monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 2.0)
 
 

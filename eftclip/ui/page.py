@@ -13,13 +13,20 @@ from starlette.middleware import Middleware
 from eftclip.checkpoint import prune_cache
 from eftclip.publish import bound_requests
 from eftclip.runtime import keep_buffers
-from eftclip.ui import layout, markup, publish_layout, publish_wiring, return_wiring, run_layout, run_wiring, wiring
-from eftclip.ui.api import add_end_points
-from eftclip.ui.guard import Guard
-from eftclip.ui.handlers import Desk
-from eftclip.ui.sweeper import Sweeper
+from eftclip.ui.api.end_points import add_end_points
+from eftclip.ui.backend import Desk
+from eftclip.ui.check import layout
+from eftclip.ui.check import listeners as wiring
+from eftclip.ui.components import html as markup
+from eftclip.ui.publish import layout as publish_layout
+from eftclip.ui.publish import listeners as publish_wiring
+from eftclip.ui.restore import listeners as return_wiring
+from eftclip.ui.scan import layout as run_layout
+from eftclip.ui.scan import listeners as run_wiring
+from eftclip.ui.serving.cleanup import Sweeper
+from eftclip.ui.serving.request_guard import Guard
+from eftclip.ui.serving.sessions import KEPT_S
 from eftclip.ui.theme import CSS, theme
-from eftclip.ui.visits import KEPT_S
 
 TITLE = "EftCLIP: can you trust this CLIP checkpoint?"
 SPACE_DISK = Path("/data")

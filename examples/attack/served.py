@@ -32,10 +32,10 @@ ROOT = Path(__file__).resolve().parents[2]
 SCHEMA_VERSION = 1
 START_S, SAMPLED_S = 180.0, 0.2
 ALIVE = {  # what a visit may leave behind
-    "visits": "eftclip.ui.visits._Visit",
+    "visits": "eftclip.ui.serving.sessions._Visit",
     "sessions": "gradio.state_holder.SessionState",
     "events": "gradio.queueing.Event",
-    "photographs": "eftclip.ui.photos.Choice",
+    "photographs": "eftclip.ui.check.photographs.Choice",
     "threads": "threading.Thread",
 }
 QUIET = {

@@ -14,8 +14,8 @@ from support.hub import Hub, lead_to
 from eftclip.checkpoint import KNOWN_BACKDOORS, pin
 from eftclip.cli import main
 from eftclip.report import size
-from eftclip.ui.asks import Ask
-from eftclip.ui.handlers import Desk
+from eftclip.ui.backend import Desk
+from eftclip.ui.checkpoint.request import Ask
 
 browser, context, page = browsing.browser, browsing.context, browsing.page  # fixtures
 REPO = "friends/tiny"

@@ -9,9 +9,9 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from eftclip.ui.asks import MAX_LABEL_TEXT, ask, oracles_at_hand
+from eftclip.ui.check.photographs import Planting, bundled_choice, picture_of
+from eftclip.ui.checkpoint.request import MAX_LABEL_TEXT, ask, oracles_at_hand
 from eftclip.ui.page import is_private
-from eftclip.ui.photos import Planting, bundled_choice, picture_of
 
 PLANTED = Planting("badnets", "random", 16, 0)
 UNTOUCHED = Planting("none", "centre", 16, 0)

@@ -13,7 +13,7 @@ from support.hub import lead_to
 from support.hub_writing import WritableHub
 from support.taught import LABELS
 
-from eftclip.ui.photos import Planting, bundled_choice, picture_of
+from eftclip.ui.check.photographs import Planting, bundled_choice, picture_of
 
 ROOT = Path(__file__).resolve().parents[2]
 REPO, TOKEN = "friends/mended", "hf_good"

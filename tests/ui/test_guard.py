@@ -13,9 +13,9 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from eftclip.ui import guard
-from eftclip.ui.guard import Guard
-from eftclip.ui.sweeper import Sweeper
+from eftclip.ui.serving import request_guard as guard
+from eftclip.ui.serving.cleanup import Sweeper
+from eftclip.ui.serving.request_guard import Guard
 
 JOIN, UPLOAD = "/gradio_api/queue/join", "/gradio_api/upload"
 

@@ -11,14 +11,14 @@ from support.taught import LABELS
 
 from eftclip.errors import DataError
 from eftclip.runtime import Progress, never
-from eftclip.ui import lent
-from eftclip.ui.asks import Ask
-from eftclip.ui.handlers import Desk
-from eftclip.ui.jobs import CheckJob
-from eftclip.ui.loading import AT_HOME, Loader, Terms
-from eftclip.ui.photos import Planting, bundled_choice, picture_of
-from eftclip.ui.run_asks import Practice, RectifyAsk, ScanAsk, plan
-from eftclip.ui.views import Shown
+from eftclip.ui.backend import Desk
+from eftclip.ui.check.photographs import Planting, bundled_choice, picture_of
+from eftclip.ui.check.view import Shown
+from eftclip.ui.checkpoint.request import Ask
+from eftclip.ui.scan.request import Practice, RectifyAsk, ScanAsk, plan
+from eftclip.ui.serving import zero_gpu as lent
+from eftclip.ui.serving.jobs import CheckJob
+from eftclip.ui.serving.loading import AT_HOME, Loader, Terms
 
 
 @pytest.fixture

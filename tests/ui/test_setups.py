@@ -13,9 +13,9 @@ from support.taught import LABELS
 from eftclip.errors import CheckpointError
 from eftclip.pipeline import CheckSetup
 from eftclip.runtime import Cancelled, OnProgress, Progress
-from eftclip.ui.asks import Ask
-from eftclip.ui.loading import AT_HOME, Loader
-from eftclip.ui.setups import Setups, size_of
+from eftclip.ui.checkpoint.request import Ask
+from eftclip.ui.serving.loaded_checkpoints import Setups, size_of
+from eftclip.ui.serving.loading import AT_HOME, Loader
 
 WEIGHTS = "open_clip_model.safetensors"
 

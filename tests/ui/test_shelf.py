@@ -9,15 +9,15 @@ from PIL import Image
 
 from eftclip.config import DetectConfig
 from eftclip.types import Coverage, Fault, Identification, Patch, Rate, Status, TriggerFamily, Victim
-from eftclip.ui import parcels
-from eftclip.ui.asks import Ask
-from eftclip.ui.jobs import RECTIFY, SCAN, Found, Kept, Mended
-from eftclip.ui.rectify_views import RectifyShown
-from eftclip.ui.returns import Returns
-from eftclip.ui.run_asks import Named, Practice, Source, Upload
-from eftclip.ui.scan_views import ScanShown
-from eftclip.ui.shelf import Parcel, Shelf, is_ticket, new_ticket
-from eftclip.ui.visits import Visits
+from eftclip.ui.checkpoint.request import Ask
+from eftclip.ui.rectify.view import RectifyShown
+from eftclip.ui.restore import serialization as parcels
+from eftclip.ui.restore.saved_results import Returns
+from eftclip.ui.scan.request import Named, Practice, Source, Upload
+from eftclip.ui.scan.view import ScanShown
+from eftclip.ui.serving.jobs import RECTIFY, SCAN, Found, Kept, Mended
+from eftclip.ui.serving.result_store import Parcel, Shelf, is_ticket, new_ticket
+from eftclip.ui.serving.sessions import Visits
 
 DAY_S = 86_400.0
 ANN, BEN = "a" * 32, "b" * 32

@@ -17,8 +17,11 @@ from eftclip.data import Entry, ImageSet
 from eftclip.errors import ConfigError, DataError, EftclipError
 from eftclip.pipeline import Plan
 from eftclip.triggers import TRIGGERS
-from eftclip.ui import run_asks, run_layout, run_words, sources
-from eftclip.ui.run_asks import Named, Practice, Upload
+from eftclip.ui.scan import data_set as sources
+from eftclip.ui.scan import layout as run_layout
+from eftclip.ui.scan import request as run_asks
+from eftclip.ui.scan import texts as run_words
+from eftclip.ui.scan.request import Named, Practice, Upload
 
 PX = 64
 SOURCE: dict[str, Any] = {

@@ -16,10 +16,11 @@ from support.secrecy import holding, offered
 
 from eftclip.errors import PublishError
 from eftclip.publish import Account
-from eftclip.ui import build_demo, publish_words
+from eftclip.ui import build_demo
 from eftclip.ui.page import launch_options
-from eftclip.ui.publishing import publish_ask
-from eftclip.ui.sign_in import SIGN_IN, can_sign_in
+from eftclip.ui.publish import texts as publish_words
+from eftclip.ui.publish.publisher import publish_ask
+from eftclip.ui.publish.sign_in import SIGN_IN, can_sign_in
 
 browser, context, page = browsing.browser, browsing.context, browsing.page  # fixtures
 REPO, TOKEN = "friends/mended", "hf_good"

@@ -26,7 +26,7 @@ from support.browsing import (
     slide,
 )
 
-from eftclip.ui.photos import Planting, bundled_choice, picture_of
+from eftclip.ui.check.photographs import Planting, bundled_choice, picture_of
 
 browser, context, page = browsing.browser, browsing.context, browsing.page  # fixtures
 pytestmark = needs_a_browser

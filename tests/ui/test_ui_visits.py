@@ -8,8 +8,8 @@ import pytest
 
 from eftclip.errors import DataError
 from eftclip.runtime import never
-from eftclip.ui.visits import Visits
-from eftclip.ui.work import Ended, Turns, watch
+from eftclip.ui.serving.queue import Ended, Turns, watch
+from eftclip.ui.serving.sessions import Visits
 
 PATIENT_S = 60.0  # longer than any machine needs; a test that waits so long has failed
 

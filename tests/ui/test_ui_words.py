@@ -21,9 +21,13 @@ from eftclip.types import (
     TuningStep,
     Victim,
 )
-from eftclip.ui import files, rectify_views, run_markup, run_words, scan_views
-from eftclip.ui.run_markup import FamilyCard, Measure
-from eftclip.ui.words import Saying
+from eftclip.ui.check.texts import Saying
+from eftclip.ui.rectify import html as run_markup
+from eftclip.ui.rectify import view as rectify_views
+from eftclip.ui.rectify.html import FamilyCard, Measure
+from eftclip.ui.scan import texts as run_words
+from eftclip.ui.scan import view as scan_views
+from eftclip.ui.serving import files
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 ALL, NONE = Rate(300, 300), Rate(0, 300)

@@ -1,0 +1,1 @@
+"""Results of an earlier visit, shown again."""

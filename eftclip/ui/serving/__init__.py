@@ -1,0 +1,1 @@
+"""What serves every step: sessions, queue, result store, request guard, GPUs."""

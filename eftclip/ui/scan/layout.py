@@ -12,7 +12,16 @@ from eftclip.ui.check.photographs import NO_TRIGGER
 from eftclip.ui.check.texts import TRIGGER_NAMES
 from eftclip.ui.scan import request as run_asks
 from eftclip.ui.scan import texts as run_words
-from eftclip.ui.scan.texts import CHOICES, CURATE_SETTINGS, RECTIFY_SETTINGS, SCAN_SETTINGS, SOURCES, Rows
+from eftclip.ui.scan.texts import (
+    CURATE_SETTINGS,
+    RECTIFY_CHOICES,
+    RECTIFY_SETTINGS,
+    SCAN_CHOICES,
+    SCAN_SETTINGS,
+    SOURCES,
+    Choices,
+    Rows,
+)
 
 STEP = '<h2 class="eft-step"><span>{}</span> {}</h2><p class="eft-note">{}</p>'
 SCAN_ABOUT = (
@@ -133,8 +142,8 @@ def scan_step(*, folders: bool) -> ScanStep:
             info=f"the first ones of your pictures or of the data set; up to {most:,}",
             elem_classes="eft-narrow",
         )
-        settings = _settings(ScanConfig(), SCAN_SETTINGS)
-        settings |= _settings(CurateConfig(), CURATE_SETTINGS)
+        settings = settings_form(ScanConfig(), SCAN_SETTINGS, SCAN_CHOICES)
+        settings |= settings_form(CurateConfig(), CURATE_SETTINGS, {})
     start, stop = buttons("Scan", "scan")
     return ScanStep(kind, sources, groups, settings, start, stop)
 
@@ -160,7 +169,7 @@ def rectify_step() -> RectifyStep:
     gr.HTML(STEP.format(4, "Rectify", RECTIFY_ABOUT))
     basis = gr.HTML(elem_id="basis")
     with gr.Accordion("Method and settings", open=False):
-        settings = _settings(RectifyConfig(), RECTIFY_SETTINGS)
+        settings = settings_form(RectifyConfig(), RECTIFY_SETTINGS, RECTIFY_CHOICES)
         gr.HTML('<p class="eft-note">How large the fine-tuning set is, is set in step 3.</p>')
     start, stop = buttons("Rectify this checkpoint", "rectify")
     return RectifyStep(basis, settings, start, stop)
@@ -219,11 +228,10 @@ def _files() -> gr.File:
     return files
 
 
-def _settings(config: Settings, rows: Rows) -> dict[str, gr.components.Component]:
+def settings_form(config: Settings, rows: Rows, choices: Choices) -> dict[str, gr.components.Component]:
     """A component for each field of a configuration, choices before numbers."""
     values, made = config.to_dict(), dict[str, gr.components.Component]()
-    for name in (name for name in CHOICES if name in values):
-        label, options, info = CHOICES[name]
+    for name, (label, options, info) in choices.items():
         known = [(shown, value) for value, shown in options.items()]
         made[name] = gr.Radio(known, value=values[name], label=label, info=info or None, elem_classes="eft-choices")
     with gr.Row(elem_classes="eft-sliders"):

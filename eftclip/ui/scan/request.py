@@ -1,7 +1,7 @@
 """What a visitor asked of a scan or a rectification, checked like everything else that comes over the network."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,13 +13,15 @@ from eftclip.triggers import TRIGGERS
 from eftclip.ui.check.photographs import NO_TRIGGER
 from eftclip.ui.checkpoint.request import MAX_SOURCE_CHARS, Ask, one_of, shown, typed, whole
 from eftclip.ui.scan.texts import (
-    CHOICES,
     CURATE_SETTINGS,
     IN_TURNS,
+    RECTIFY_CHOICES,
     RECTIFY_SETTINGS,
+    SCAN_CHOICES,
     SCAN_SETTINGS,
     SOURCES,
     TURNS,
+    Choices,
     Rows,
 )
 
@@ -185,10 +187,18 @@ def plan(values: Mapping[str, object]) -> Plan:
     known = {field.name for config in (ScanConfig, CurateConfig, RectifyConfig) for field in fields(config)}
     if stray := sorted(set(values) - known):
         raise ConfigError(f"Unknown settings {', '.join(stray)}; known are {', '.join(sorted(known))}.")
+    return replace(scan_plan(values), rectify=read_settings(RectifyConfig, values, RECTIFY_SETTINGS, RECTIFY_CHOICES))
+
+
+def scan_plan(values: Mapping[str, object]) -> Plan:
+    """The settings of a scan and of the choice of pictures to tune on; those that are not named stay as they are.
+
+    Raises:
+        ConfigError: one of them is out of its range.
+    """
     return Plan(
-        _settings(ScanConfig, values, SCAN_SETTINGS),
-        _settings(CurateConfig, values, CURATE_SETTINGS),
-        _settings(RectifyConfig, values, RECTIFY_SETTINGS),
+        read_settings(ScanConfig, values, SCAN_SETTINGS, SCAN_CHOICES),
+        read_settings(CurateConfig, values, CURATE_SETTINGS, {}),
     )
 
 
@@ -202,15 +212,26 @@ def _folder(text: object, most: int) -> Named:
 C = TypeVar("C", bound=Settings)
 
 
-def _settings(config: type[C], values: Mapping[str, object], rows: Rows) -> C:
-    """The settings of one stage: choices from their lists, numbers within the range that the page offers."""
+def read_settings(config: type[C], values: Mapping[str, object], rows: Rows, choices: Choices) -> C:
+    """The settings of one stage: choices from their lists, numbers within the range that the page offers.
+
+    Args:
+        config: of the stage.
+        values: by the names of its fields, as they came over the network; those that are not named keep their defaults.
+        rows: the numbers.
+        choices: the choices.
+
+    Raises:
+        ConfigError: one of them cannot be used.
+    """
     names = [field.name for field in fields(config) if field.name in values]  # type: ignore[arg-type]
-    return config.from_dict({name: _setting(name, values[name], config().to_dict()[name], rows) for name in names})
+    defaults = config().to_dict()
+    return config.from_dict({name: _setting(name, values[name], defaults[name], rows, choices) for name in names})
 
 
-def _setting(name: str, value: object, default: object, rows: Rows) -> Any:
-    if name in CHOICES:
-        return one_of(name, value, tuple(CHOICES[name][1]))
+def _setting(name: str, value: object, default: object, rows: Rows, choices: Choices) -> Any:
+    if name in choices:
+        return one_of(name, value, tuple(choices[name][1]))
     label, low, high, _, _ = rows[name]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ConfigError(f"The setting “{label}” must be a number, got {shown(value)}.")

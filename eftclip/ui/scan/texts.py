@@ -10,6 +10,7 @@ SOURCES = {"practice": "Practice set", "upload": "My pictures", "hub": "A Hub da
 IN_TURNS = "in turns"
 TURNS = ("badnets", "stripes", "yellow")  # what the bundled checkpoint `multi` was taught
 Rows = dict[str, tuple[str, float, float, float, str]]  # label, lowest, highest, step, what it means
+Choices = dict[str, tuple[str, dict[str, str], str]]  # label, what each value is called, what it means
 SCAN_SETTINGS: Rows = {
     "suspicious_share": (
         "Suspicious share",
@@ -46,7 +47,7 @@ RECTIFY_SETTINGS: Rows = {
     ),
     "at_once": ("Pictures at once", 1, 64, 1, "fewer need less memory"),
 }
-CHOICES: dict[str, tuple[str, dict[str, str], str]] = {  # label, what each value is called, what it means
+SCAN_CHOICES: Choices = {
     "search": (
         "Which pictures are searched",
         {
@@ -57,6 +58,8 @@ CHOICES: dict[str, tuple[str, dict[str, str], str]] = {  # label, what each valu
         "all pictures are read; a search takes as long as some twenty readings. Searching only the suspicious ones is "
         "quick, and can never end as “nothing found”",
     ),
+}
+RECTIFY_CHOICES: Choices = {
     "method": (
         "Method",
         {name: f"{name.capitalize()}: {method.about}" for name, method in METHODS.items()},

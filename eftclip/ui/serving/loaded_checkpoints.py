@@ -1,25 +1,20 @@
 """Loaded checkpoints, shared by all visitors: bounded in bytes, the least recently used goes first."""
 
-from __future__ import annotations
-
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from eftclip.errors import CheckpointError
+from eftclip.pipeline import CheckSetup
 from eftclip.runtime import Cancelled, OnProgress, Progress, give_back, ignore, never
 from eftclip.ui.checkpoint.request import Ask
-
-if TYPE_CHECKING:
-    from eftclip.pipeline import CheckSetup
 
 # The free machine of a Space has 16 GB. Beside these there may be one checkpoint that is being loaded and one that is
 # being mended, which together take three to five times the largest weight file.
 MOST_BYTES = 4_000_000_000
 POLL_S = 0.2
 
-Prepare = Callable[[Ask, OnProgress, Cancelled], "CheckSetup"]
+Prepare = Callable[[Ask, OnProgress, Cancelled], CheckSetup]
 
 
 class Setups:

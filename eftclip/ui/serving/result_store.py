@@ -16,7 +16,7 @@ from typing import Any
 
 from PIL import Image
 
-Captioned = tuple[Image.Image, str]
+from eftclip.ui.scan.view import Captioned
 
 KEPT_S = 86_400  # a day
 MOST_BYTES = 5_000_000_000

@@ -10,6 +10,6 @@ if os.environ.get("SPACE_ID"):
 with suppress(ImportError):
     import_module("spaces")  # on a ZeroGPU Space it must be there before anything touches CUDA
 
-from eftclip.ui.page import build_demo, launch
+from eftclip.ui.server import build_demo, launch
 
 __all__ = ["build_demo", "launch"]

@@ -1,7 +1,6 @@
 """The end points for programs: the same work and the same documents as everywhere else, for clients and over MCP."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,34 +8,30 @@ import gradio as gr
 import numpy as np
 
 from eftclip import figures
-from eftclip.errors import ConfigError, DataError
-from eftclip.ui.api import long_work as api_runs
-from eftclip.ui.backend import Desk
-from eftclip.ui.check import texts as words
-from eftclip.ui.check.layout import path_of
-from eftclip.ui.check.listeners import CHECKS
+from eftclip.errors import DataError
+from eftclip.ui.api import arguments, long_work
+from eftclip.ui.backend import Backend
 from eftclip.ui.check.view import document
-from eftclip.ui.checkpoint import request as asks
-from eftclip.ui.publish.publisher import publish_ask
+from eftclip.ui.components.events import CHECKS, LONG
+from eftclip.ui.components.uploads import uploaded_files, uploaded_path
+from eftclip.ui.publish.request import publish_request
 from eftclip.ui.publish.sign_in import can_sign_in, token_of_our_page
-from eftclip.ui.scan import request as run_asks
-from eftclip.ui.scan.layout import names_of
-from eftclip.ui.scan.listeners import LONG
-from eftclip.ui.serving.runs import told
+from eftclip.ui.rectify.request import RectifyRequest
+from eftclip.ui.scan.request import ScanRequest
+from eftclip.ui.serving.error_messages import error_message
 
-MAX_SETTINGS_CHARS = 10_000
 Answer = tuple[dict[str, Any], Any]
 
 
-def add_end_points(desk: Desk, *, folders: bool) -> None:
+def add_end_points(backend: Backend, *, folders: bool) -> None:
     """Components that no page shows, for listeners that every client can call."""
-    _add_check(desk, folders)
-    _add_scan(desk, folders)
-    _add_rectify(desk, folders)
-    _add_publish(desk)
+    _add_check(backend, folders)
+    _add_scan(backend, folders)
+    _add_rectify(backend, folders)
+    _add_publish(backend)
 
 
-def _add_check(desk: Desk, folders: bool) -> None:
+def _add_check(backend: Backend, folders: bool) -> None:
     def check(
         picture: str | None,
         checkpoint: str = "badnets",
@@ -59,22 +54,23 @@ def _add_check(desk: Desk, folders: bool) -> None:
             the verdict as the document that `eftclip check --json` writes, masks inside it as data URIs, and the
             picture with the trigger outlined.
         """
-        with _sentences():
+        with _one_sentence_errors():
             if not picture:
                 raise DataError("No picture was sent; send an image file.")
-            ask = _ask(checkpoint, labels, oracle, seed, _settings(settings), folders)
-            record, _ = desk.judge(ask, picture, Path(picture).name)
+            given = arguments.read_settings(settings)
+            request = arguments.checkpoint(checkpoint, labels, oracle, seed, given, folders)
+            record, _ = backend.checks.judge(request, picture, Path(picture).name)
             outlined: np.ndarray[Any, Any] | None = figures.overlay(record.results[0])
             return document(record), outlined
 
     picture = gr.Image(type="filepath", image_mode=None, label="picture", visible=False)
-    picture.preprocess = path_of  # type: ignore[method-assign]  # as on the page
+    picture.preprocess = uploaded_path  # type: ignore[method-assign]  # as on the page
     inputs = [picture, *_texts(checkpoint="badnets", labels="", oracle="auto"), _seed(), *_texts(settings="")]
     outputs = [gr.JSON(label="verdict", visible=False), gr.Image(label="outlined", format="png", visible=False)]
     gr.Button(visible=False).click(check, inputs, outputs, api_name="check", **CHECKS)
 
 
-def _add_scan(desk: Desk, folders: bool) -> None:
+def _add_scan(backend: Backend, folders: bool) -> None:
     def scan(
         checkpoint: str = "badnets",
         data: str = "",
@@ -103,17 +99,18 @@ def _add_scan(desk: Desk, folders: bool) -> None:
             the document that `eftclip scan --json` writes, with a key `result` for the end point rectify, and the
             fine-tuning set as a zip archive. While it goes on, how far it is.
         """
-        with _sentences():
-            given = _settings(settings)
-            ask, plan = _ask(checkpoint, labels, oracle, seed, given, folders), _plan(given)
-            source = api_runs.source(data, pictures, split, most, folders=folders)
-            yield from api_runs.scan(desk, run_asks.ScanAsk(ask, source, plan))
+        with _one_sentence_errors():
+            given = arguments.read_settings(settings)
+            request = arguments.checkpoint(checkpoint, labels, oracle, seed, given, folders)
+            plan = arguments.plan(given)
+            source = arguments.data_source(data, pictures, split, most, folders=folders)
+            yield from long_work.scan(backend, ScanRequest(request, source, plan))
 
     inputs = [*_texts(checkpoint="badnets", data=""), *_data(), *_texts(labels="", oracle="auto"), _seed()]
     _long(scan, [*inputs, *_texts(settings="")], "scan")
 
 
-def _add_rectify(desk: Desk, folders: bool) -> None:
+def _add_rectify(backend: Backend, folders: bool) -> None:
     def rectify(
         checkpoint: str = "badnets",
         data: str = "",
@@ -144,18 +141,19 @@ def _add_rectify(desk: Desk, folders: bool) -> None:
             the document that `eftclip rectify --json` writes, with a key `result` for the end point publish, and the
             mended checkpoint as a zip archive. While it goes on, how far it is.
         """
-        with _sentences():
-            given = _settings(settings)
-            ask = run_asks.RectifyAsk(_ask(checkpoint, labels, oracle, seed, given, folders), _plan(given))
+        with _one_sentence_errors():
+            given = arguments.read_settings(settings)
+            wanted = arguments.checkpoint(checkpoint, labels, oracle, seed, given, folders)
+            request = RectifyRequest(wanted, arguments.plan(given))
             there = bool(data or pictures) and not result
-            source = api_runs.source(data, pictures, split, most, folders=folders) if there else None
-            yield from api_runs.rectify(desk, ask, source, result)
+            source = arguments.data_source(data, pictures, split, most, folders=folders) if there else None
+            yield from long_work.rectify(backend, request, source, result)
 
     inputs = [*_texts(checkpoint="badnets", data=""), *_data(), *_texts(labels="", oracle="auto"), _seed()]
     _long(rectify, [*inputs, *_texts(settings="", result="")], "rectify")
 
 
-def _add_publish(desk: Desk) -> None:
+def _add_publish(backend: Backend) -> None:
     def publish(
         result: str,
         repo_id: str,
@@ -175,9 +173,9 @@ def _add_publish(desk: Desk) -> None:
         Returns:
             repository, address, commit and sha256 of the weights. While it goes on, how far it is.
         """
-        with _sentences():
-            token = desk.publishing.token(str(x_hf_token) if x_hf_token else None)
-            yield from api_runs.publish(desk, publish_ask(repo_id, private, anyway), result, token)
+        with _one_sentence_errors():
+            token = backend.publisher.token(str(x_hf_token) if x_hf_token else None)
+            yield from long_work.publish(backend, publish_request(repo_id, private, anyway), result, token)
 
     def publish_signed_in(
         result: str,
@@ -193,7 +191,7 @@ def _add_publish(desk: Desk) -> None:
     publish_signed_in.__doc__ = publish.__doc__
     flags = [gr.Checkbox(label=name, visible=False) for name in ("private", "anyway")]
     inputs = [*_texts(result=None, repo_id=None), *flags]
-    run = publish_signed_in if can_sign_in() else publish  # see `publish_wiring`
+    run = publish_signed_in if can_sign_in() else publish  # see `publish.listeners`
     outputs = gr.JSON(label="published", visible=False)
     gr.Button(visible=False).click(run, inputs, outputs, api_name="publish", **LONG)
 
@@ -214,43 +212,11 @@ def _seed() -> gr.Number:
 def _data() -> list[gr.components.Component]:
     """The pictures themselves, and which of a data set."""
     pictures = gr.File(None, label="pictures", file_count="multiple", visible=False)
-    pictures.preprocess = names_of  # type: ignore[method-assign, assignment]  # as on the page
+    pictures.preprocess = uploaded_files  # type: ignore[method-assign, assignment]  # as on the page
     return [pictures, *_texts(split="train"), gr.Number(500, label="most", visible=False)]
 
 
-def _ask(
-    checkpoint: object, labels: object, oracle: object, seed: object, settings: Mapping[str, Any], folders: bool
-) -> asks.Ask:
-    own = {name: value for name, value in settings.items() if name in words.SETTINGS}
-    return asks.ask(checkpoint, labels=labels, oracle=oracle, settings=own, seed=seed, folders=folders)
-
-
-def _plan(settings: Mapping[str, Any]) -> Any:
-    return run_asks.plan({name: value for name, value in settings.items() if name not in words.SETTINGS})
-
-
-def _settings(text: object) -> dict[str, Any]:
-    """Settings that a client sent as JSON.
-
-    Raises:
-        ConfigError: they are no JSON object.
-    """
-    if text is None or text == "":
-        return {}
-    try:
-        if not isinstance(text, str) or len(text) > MAX_SETTINGS_CHARS:
-            raise ValueError
-        values = json.loads(text)
-        if not isinstance(values, dict):
-            raise ValueError
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(
-            f'Settings must be a JSON object of names and values, e.g. {{"steps": 20}}, got {asks.shown(text)}.'
-        ) from error
-    return values
-
-
-class _sentences:
+class _one_sentence_errors:
     """Whatever goes wrong becomes one sentence for the client; the log gets the rest."""
 
     def __enter__(self) -> None:
@@ -259,4 +225,4 @@ class _sentences:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Translate."""
         if isinstance(error, Exception) and not isinstance(error, gr.Error):
-            raise gr.Error(told(error), print_exception=False) from error
+            raise gr.Error(error_message(error), print_exception=False) from error

@@ -1,25 +1,23 @@
-"""The photographs on the page: the gallery, what a visitor chose, and triggers planted on request."""
+"""The photographs of step 2: the gallery, what a visitor chose, and triggers planted on request."""
 
-import base64
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from PIL import Image, ImageOps
 
 from eftclip.data import Photograph, bundled_photographs, read_picture
-from eftclip.errors import DataError
 from eftclip.legible import one_line
 from eftclip.preprocess import Preprocess
 from eftclip.runtime import seeded
 from eftclip.triggers import draw_trigger
-from eftclip.ui.checkpoint.request import MAX_SEED, whole
+from eftclip.ui.checkpoint.request import MAX_SEED
+from eftclip.ui.components.pictures import to_image
+from eftclip.ui.components.triggers import NO_TRIGGER
+from eftclip.ui.components.uploads import read_upload
+from eftclip.ui.components.validation import whole_number
 
 THUMBNAIL_PX = 168
-SHOWN_PX = 1024  # longest side of a picture that is only looked at
 SQUARE = Preprocess(image_px=224, mean=(0.0,) * 3, std=(1.0,) * 3)
-NO_TRIGGER = "none"
 BROWSER_FORMATS, BROWSER_MODES = ("JPEG", "PNG", "WEBP", "GIF", "BMP"), ("1", "L", "P", "LA", "RGB", "RGBA")
 
 
@@ -64,28 +62,15 @@ def own_choice(path: str) -> Choice:
     return Choice(path, one_line(Path(path).name), own=True)
 
 
-def read_upload(path: str) -> Image.Image:
-    """Read a file of the upload folder; messages speak of "the picture", never of paths on the server.
-
-    Raises:
-        DataError: it is not a usable picture, or no longer there.
-    """
-    try:
-        with Path(path).open("rb") as stream:
-            return read_picture(stream)
-    except OSError as error:
-        raise DataError(
-            "The picture is no longer on the server, where it is kept for an hour; choose it again."
-        ) from error
-
-
 def planting(trigger: object, position: object, patch_px: object, seed: object) -> Planting:
     """Values from the page; the trigger and the position are checked where they are used.
 
     Raises:
         ConfigError: the size or the seed is not a whole number in its range.
     """
-    return Planting(str(trigger), str(position), whole("size", patch_px, 4, 112), whole("seed", seed, 0, MAX_SEED))
+    return Planting(
+        str(trigger), str(position), whole_number("size", patch_px, 4, 112), whole_number("seed", seed, 0, MAX_SEED)
+    )
 
 
 def thumbnails() -> list[tuple[Image.Image, str]]:
@@ -117,27 +102,6 @@ def needs_conversion(choice: Choice) -> bool:
     """Whether a browser cannot show this file as it is."""
     with Image.open(choice.path) as picture:
         return picture.format not in BROWSER_FORMATS or picture.mode not in BROWSER_MODES
-
-
-def to_image(pixels: torch.Tensor) -> Image.Image:
-    """`(3, H, W)` float32 RGB in [0, 1] or uint8 to a picture."""
-    if pixels.dtype != torch.uint8:
-        pixels = (pixels * 255).round().clamp(0, 255).to(torch.uint8)
-    return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
-
-
-def png_uri(picture: Image.Image) -> str:
-    """The picture itself as an address, without loss."""
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def for_looking(picture: Image.Image) -> Image.Image:
-    """The picture, made smaller when it is larger than anyone needs to see."""
-    small = picture.copy()
-    small.thumbnail((SHOWN_PX, SHOWN_PX), Image.Resampling.LANCZOS)
-    return small
 
 
 def _thumbnail(photograph: Photograph) -> Image.Image:

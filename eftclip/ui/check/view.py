@@ -3,22 +3,22 @@
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from PIL import Image
 
 from eftclip import figures, report
-from eftclip.checkpoint import CheckpointReport
-from eftclip.pipeline import CheckSetup
 from eftclip.types import Checked, CheckRecord, Detection, FoundTrigger
-from eftclip.ui.check import texts as words
-from eftclip.ui.check.photographs import for_looking, png_uri, to_image
-from eftclip.ui.components import html as markup
+from eftclip.ui.check import html as check_html
+from eftclip.ui.check import texts
+from eftclip.ui.components import html
+from eftclip.ui.components.banner import banner
+from eftclip.ui.components.pictures import png_uri, preview, to_image
+from eftclip.ui.components.texts import UNFINISHED, Message, percentage
 
 STRANGERS = 12
 
 
 @dataclass(frozen=True)
-class Shown:
+class CheckView:
     """Everything that a finished check puts on the page; what is empty is not shown.
 
     Attributes:
@@ -42,30 +42,30 @@ class Shown:
     document: dict[str, Any] | None = None
 
 
-def refused(reason: str) -> Shown:
+def refused(reason: str) -> CheckView:
     """The check could not be done."""
-    return Shown("error", markup.banner("error", words.failure(reason)))
+    return CheckView("error", banner("error", texts.failed(reason)))
 
 
-def stopped() -> Shown:
+def stopped() -> CheckView:
     """The visitor stopped before there was anything to show."""
-    saying = words.Saying("Stopped", "The check was stopped before the search was complete.", words.UNFINISHED)
-    return Shown("inconclusive", markup.banner("inconclusive", saying))
+    message = Message("Stopped", "The check was stopped before the search was complete.", UNFINISHED)
+    return CheckView("inconclusive", banner("inconclusive", message))
 
 
-def shown(record: CheckRecord, seconds: float) -> Shown:
+def finished(record: CheckRecord, seconds: float) -> CheckView:
     """The first picture of a record, ready for the page."""
     checked = record.results[0]
     detection, trigger = checked.detection, checked.detection.trigger
-    return Shown(
+    return CheckView(
         status=str(detection.status),
-        banner=markup.banner(str(detection.status), words.verdict(checked)),
+        banner=banner(str(detection.status), texts.verdict(checked)),
         picture=_picture(checked),
         pair=_pair(checked),
-        readings=markup.readings(detection),
+        readings=check_html.readings(detection),
         strangers=_strangers(trigger),
-        numbers=markup.facts(_numbers(detection, seconds), "The numbers behind it"),
-        difference=markup.difference(detection.difference, trigger.target_label if trigger else None),
+        numbers=html.facts(_numbers(detection, seconds), "The numbers behind it"),
+        difference=check_html.difference(detection.difference, trigger.target_label if trigger else None),
         document=document(record),
     )
 
@@ -76,51 +76,9 @@ def document(record: CheckRecord) -> dict[str, Any]:
     return report.check_document(record, masks)
 
 
-def looked_at(seen: CheckpointReport) -> str:
-    """HTML: what a checkpoint holds, seen before any of it is loaded."""
-    tower = seen.architecture
-    rows = [
-        ("source", seen.source),
-        *([("revision", seen.revision)] if seen.revision else []),
-        ("licence", seen.licence or "not stated"),
-        ("weights", f"{seen.weight_file} ({seen.format})" if seen.weight_file else "none"),
-        *([("architecture", f"{tower.vision} and {tower.text}, {tower.image_px} px")] if tower else []),
-        *((name, report.size(count)) for name, count in seen.files.items()),
-        *([("and", f"{seen.left_out:,} more files")] if seen.left_out else []),
-    ]
-    saying = "Nothing speaks against loading it." if not seen.problems else "Something is wrong with it:"
-    problems = "".join(markup.note(problem, wrong=True) for problem in seen.problems)
-    return markup.note(f"Looked at, not loaded. {saying}") + problems + markup.facts(rows)
-
-
-def provenance(setup: CheckSetup, about: str) -> str:
-    """HTML: exactly which weights are under test, and with what; `about` says what they are for, if we know."""
-    ref = setup.clip.ref
-    rows = [
-        ("source", ref.source),
-        *([("revision", ref.revision)] if ref.revision else []),
-        ("weights", f"{ref.format}, sha256 {ref.sha256[:16]}…"),
-        ("architecture", f"{_architecture(setup.clip.model)}, {setup.clip.image_px} px"),
-        ("labels", f"{len(setup.classes.labels):,} ({setup.labels_source})"),
-        ("sanity", f"{'passed' if setup.sanity.ok else 'failed'}: {setup.sanity.clean} photographs named right"),
-        ("oracle", setup.oracle.name),
-        ("reference", setup.reference[0].ref.source if setup.reference else "none"),
-    ]
-    warning = "" if setup.sanity.ok else markup.note(setup.sanity.reason, wrong=True)
-    return (markup.note(about) if about else "") + warning + markup.provenance(rows)
-
-
-def _architecture(model: torch.nn.Module) -> str:
-    """The image tower by name, and how many parameters the whole has."""
-    tower = model.visual
-    card = getattr(getattr(tower, "trunk", None), "default_cfg", None) or {}
-    millions = sum(parameter.numel() for parameter in model.parameters()) / 1e6
-    return f"{card.get('architecture') or type(tower).__name__}, {millions:.1f} M parameters"
-
-
 def _picture(checked: Checked) -> Image.Image | None:
     outlined = figures.overlay(checked)
-    return None if outlined is None else for_looking(Image.fromarray(outlined))
+    return None if outlined is None else preview(Image.fromarray(outlined))
 
 
 def _pair(checked: Checked) -> tuple[Image.Image, Image.Image] | None:
@@ -128,7 +86,7 @@ def _pair(checked: Checked) -> tuple[Image.Image, Image.Image] | None:
     purified = figures.purified_picture(checked)
     if checked.picture is None or purified is None:
         return None
-    return for_looking(to_image(checked.picture)), for_looking(Image.fromarray(purified))
+    return preview(to_image(checked.picture)), preview(Image.fromarray(purified))
 
 
 def _strangers(trigger: FoundTrigger | None) -> tuple[tuple[Image.Image, str], ...]:
@@ -144,9 +102,9 @@ def _numbers(detection: Detection, seconds: float) -> list[tuple[str, str]]:
         low, high = trigger.transplant.interval()
         rows += [
             ("label forced", trigger.target_label),
-            ("strangers taken over", f"{trigger.transplant} (95 %: {words.share(low)} to {words.share(high)})"),
+            ("strangers taken over", f"{trigger.transplant} (95 %: {percentage(low)} to {percentage(high)})"),
             ("same patch, reference", str(trigger.control) if trigger.control else "not checked, no reference"),
-            ("patch", f"{words.share(trigger.area_fraction)} of the square, {_box(trigger)}"),
+            ("patch", f"{percentage(trigger.area_fraction)} of the square, {_box(trigger)}"),
         ]
     return [*rows, ("CLIP image forwards", f"{detection.image_forwards}"), ("time", f"{seconds:.1f} s")]
 

@@ -1,12 +1,12 @@
-"""The components of step 5; what they do is wired in `publish_wiring`."""
+"""The components of step 5; what they do is in `listeners`."""
 
 from dataclasses import dataclass
 
 import gradio as gr
 
-from eftclip.ui.checkpoint.request import MAX_SOURCE_CHARS
+from eftclip.ui.components.controls import STEP_HEADING, start_stop_buttons
+from eftclip.ui.components.validation import MAX_SOURCE_CHARS
 from eftclip.ui.publish.sign_in import can_sign_in
-from eftclip.ui.scan.layout import STEP, buttons
 
 ABOUT = (
     "What is still to be done of the steps 3 and 4 is done first. Then the mended checkpoint goes to the Hugging Face "
@@ -31,13 +31,13 @@ class PublishStep:
 
 def publish_step() -> PublishStep:
     """Step 5."""
-    gr.HTML(STEP.format(5, "Publish", ABOUT))
+    gr.HTML(STEP_HEADING.format(5, "Publish", ABOUT))
     if can_sign_in():
         gr.LoginButton(elem_id="sign-in")
     who = gr.HTML(elem_id="who")
     repo = gr.Textbox(label="Repository", placeholder="org/name", max_length=MAX_SOURCE_CHARS)
     private = gr.Checkbox(label="Private, if it is new")
-    start, stop = buttons(START, "publish")
+    start, stop = start_stop_buttons(START, "publish")
     banner = gr.HTML(visible=False, elem_id="publish-banner")
     anyway = gr.Checkbox(label="Publish it all the same", visible=False, elem_id="anyway")
     return PublishStep(who, repo, private, anyway, start, stop, banner)

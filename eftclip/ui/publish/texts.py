@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 
 from eftclip.publish import Account, Published
-from eftclip.ui.check.texts import Saying
+from eftclip.ui.components.texts import Message
 
-PUBLISHING = Saying(
+RUNNING = Message(
     "Publishing", "One commit carries everything; what arrived is compared with what was sent before it is announced."
 )
 NOTHING = "There is no mended checkpoint to publish: nothing was found, or the rectification did not come to its end."
 
 
-def nobody(*, private: bool, can_sign_in: bool) -> str:
+def not_signed_in(*, private: bool, can_sign_in: bool) -> str:
     """Nobody is signed in: what to do."""
     if can_sign_in:
         return "Sign in with Hugging Face to publish. The page is opened anew for that; what was found stays."
@@ -23,7 +23,7 @@ def nobody(*, private: bool, can_sign_in: bool) -> str:
     )
 
 
-def somebody(account: Account) -> str:
+def signed_in(account: Account) -> str:
     """Who is signed in, and what may be written."""
     places = ", ".join((account.name, *account.organisations))
     if not account.writes:
@@ -31,22 +31,24 @@ def somebody(account: Account) -> str:
     return f"Signed in as {account.name}; may publish as far as the Hub lets you: {places}."
 
 
-def doubted(against: Sequence[str]) -> Saying:
+def doubted(against: Sequence[str]) -> Message:
     """Something speaks against it."""
-    return Saying("Not published", f"{' '.join(against)} If you want to publish it all the same, tick the box below.")
+    return Message("Not published", f"{' '.join(against)} If you want to publish it all the same, tick the box below.")
 
 
-def published(done: Published) -> Saying:
+def published(done: Published) -> Message:
     """It is there."""
     what = "A pull request waits to be merged" if done.pull_request else "It is on the Hub"
-    return Saying("Published", f"{what}: commit {done.revision[:12]}. Every file there is the one here, by its digest.")
+    return Message(
+        "Published", f"{what}: commit {done.revision[:12]}. Every file there is the one here, by its digest."
+    )
 
 
-def place(done: Published) -> str:
+def link_text(done: Published) -> str:
     """The words of the link."""
     return f"Open the pull request to {done.repo_id}" if done.pull_request else f"Open {done.repo_id} on the Hub"
 
 
-def failed(reason: str) -> Saying:
+def failed(reason: str) -> Message:
     """Nothing was published."""
-    return Saying("Not published", reason or "It was stopped.")
+    return Message("Not published", reason or "It was stopped.")

@@ -1,27 +1,11 @@
-"""Scans and rectifications to HTML; as in `markup`, every text is escaped here, whoever wrote it."""
+"""The curve of the fine-tuning and the measures as HTML; every text is escaped here."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from eftclip.runtime import Progress
 from eftclip.types import Rate, TuningStep
-from eftclip.ui.check.texts import Saying, share
-from eftclip.ui.components.html import banner, escape
-
-
-@dataclass(frozen=True)
-class FamilyCard:
-    """A trigger family for showing.
-
-    Attributes:
-        pictures: its exemplars as data URIs, the first one is shown large.
-        label: what it forces.
-        facts: sentences.
-    """
-
-    pictures: tuple[str, ...]
-    label: str
-    facts: tuple[str, ...]
+from eftclip.ui.components.html import escape
+from eftclip.ui.components.texts import percentage
 
 
 @dataclass(frozen=True)
@@ -38,66 +22,6 @@ class Measure:
     meaning: str
     before: Rate
     after: Rate
-
-
-def families(cards: Iterable[FamilyCard]) -> str:
-    """Each trigger with its pixels enlarged, what it forces and what proves it."""
-    return f'<div class="eft-families">{"".join(_family(card) for card in cards)}</div>'
-
-
-def title(text: str, more: str = "") -> str:
-    """A heading over a part of the results."""
-    return f'<h4 class="eft-title">{escape(text)} <span>{escape(more)}</span></h4>'
-
-
-def chips(name: str, texts: Sequence[str]) -> str:
-    """A few labels in a row."""
-    each = "".join(f'<li class="eft-chip">{escape(text)}</li>' for text in texts)
-    return f'<div class="eft-chips"><span>{escape(name)}</span><ul>{each}</ul></div>'
-
-
-def sentences(texts: Iterable[str]) -> str:
-    """Small paragraphs."""
-    return "".join(f'<p class="eft-note">{escape(text)}</p>' for text in texts)
-
-
-def basis(text: str) -> str:
-    """What the next step would work with."""
-    return f'<p class="eft-note eft-basis" role="status">{escape(text)}</p>'
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> str:
-    """Several columns; the first cell of a row is its heading."""
-    top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
-    about = f"<caption>{escape(caption)}</caption>" if caption else ""
-    body = "".join(_row(row) for row in rows)
-    return (
-        f'<div class="eft-wide"><table class="eft-facts eft-rows">{about}<thead><tr>{top}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def folded(summary: str, inner: str) -> str:
-    """What is shown on request; `inner` is HTML of ours."""
-    return (
-        f'<details class="eft-more"><summary>{escape(summary)}</summary><div class="eft-scroll">{inner}</div></details>'
-    )
-
-
-def code(lines: Sequence[str]) -> str:
-    """Lines to copy."""
-    return f'<pre class="eft-code">{escape(chr(10).join(lines))}</pre>'
-
-
-def link(url: str, text: str) -> str:
-    """An address that can be followed; nothing but the web's own is one."""
-    address = escape(url) if url.startswith(("https://", "http://")) else ""
-    return f'<p class="eft-link"><a href="{address}" target="_blank" rel="noopener">{escape(text)}</a></p>'
-
-
-def running(saying: Saying, progress: Progress | None, tag: str) -> str:
-    """The banner while long work goes on."""
-    return banner("running", saying, progress, tag)
 
 
 def curve(steps: Sequence[TuningStep], last: int) -> str:
@@ -130,22 +54,6 @@ def measures(rows: Iterable[Measure]) -> str:
         f'<div class="eft-measures">{body}</div>'
         '<p class="eft-note">The thin line on a bar is its 95 % interval: where the true share may lie.</p>'
     )
-
-
-def _family(card: FamilyCard) -> str:
-    large = f'<img class="eft-pixels" src="{escape(card.pictures[0])}" alt="the trigger, enlarged">'
-    small = "".join(f'<img class="eft-pixels" src="{escape(uri)}" alt="">' for uri in card.pictures[1:])
-    facts = "".join(f"<li>{escape(fact)}</li>" for fact in card.facts)
-    return (
-        f'<article class="eft-family"><div class="eft-patch">{large}</div><div>'
-        f'<h4>forces “<b>{escape(card.label)}</b>”</h4><ul>{facts}</ul><div class="eft-small-patches">{small}</div>'
-        "</div></article>"
-    )
-
-
-def _row(cells: Sequence[str]) -> str:
-    first, *rest = cells
-    return f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in rest)}</tr>'
 
 
 def _line(points: Sequence[tuple[int, Rate]], last: int, style: str) -> str:
@@ -188,5 +96,5 @@ def _bar(name: str, rate: Rate) -> str:
         f'<div class="eft-row eft-{name}"><span>{name}</span><span class="eft-bar">'
         f'<span class="eft-fill" style="width:{100 * rate.value:.1f}%"></span>'
         f'<span class="eft-whisker" style="left:{low:.1f}%;width:{high - low:.1f}%"></span></span>'
-        f'<span class="eft-value"><b>{share(rate.value)}</b> {rate.hits} of {rate.total}</span></div>'
+        f'<span class="eft-value"><b>{percentage(rate.value)}</b> {rate.hits} of {rate.total}</span></div>'
     )

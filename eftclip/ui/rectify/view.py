@@ -6,18 +6,19 @@ from dataclasses import dataclass, replace
 from eftclip.report import Document
 from eftclip.runtime import Progress
 from eftclip.types import Evaluation, RunRecord, TuningStep
-from eftclip.ui.check.photographs import to_image
-from eftclip.ui.components import html as markup
-from eftclip.ui.rectify import html as run_markup
+from eftclip.ui.components import html
+from eftclip.ui.components.banner import banner, running_banner
+from eftclip.ui.components.pictures import Captioned, to_image
+from eftclip.ui.rectify import html as rectify_html
+from eftclip.ui.rectify import texts
 from eftclip.ui.rectify.html import Measure
-from eftclip.ui.scan import texts as run_words
-from eftclip.ui.scan.view import Captioned, families
+from eftclip.ui.scan.view import families
 
 TUNING = "Rectifying"  # the stage that has a curve
 
 
 @dataclass(frozen=True)
-class RectifyNews:
+class RectifyProgress:
     """How far a rectification is.
 
     Attributes:
@@ -32,7 +33,7 @@ class RectifyNews:
 
 
 @dataclass(frozen=True)
-class RectifyShown:
+class RectifyView:
     """Everything that a finished rectification puts on the page; what is empty is not shown.
 
     Attributes:
@@ -57,18 +58,18 @@ class RectifyShown:
     problem: str = ""
 
 
-def rectify_refused(reason: str) -> RectifyShown:
+def refused(reason: str) -> RectifyView:
     """The rectification could not be done."""
-    return RectifyShown("error", markup.banner("error", run_words.failed_rectification(reason)), problem=reason)
+    return RectifyView("error", banner("error", texts.failed(reason)), problem=reason)
 
 
-def rectify_stopped(steps: Sequence[TuningStep] = (), last: int = 1) -> RectifyShown:
+def stopped(steps: Sequence[TuningStep] = (), last: int = 1) -> RectifyView:
     """The rectification was stopped; what was seen of it stays."""
-    banner = markup.banner("inconclusive", run_words.stopped_rectification())
-    return RectifyShown("inconclusive", banner, curve=run_markup.curve(steps, last) if steps else "")
+    curve = rectify_html.curve(steps, last) if steps else ""
+    return RectifyView("inconclusive", banner("inconclusive", texts.stopped()), curve=curve)
 
 
-def rectify_running(news: RectifyNews | None, text: str, last: int) -> tuple[str, str]:
+def running(news: RectifyProgress | None, text: str, last: int) -> tuple[str, str]:
     """Banner and curve while a rectification goes on.
 
     Args:
@@ -77,12 +78,12 @@ def rectify_running(news: RectifyNews | None, text: str, last: int) -> tuple[str
         last: steps that may be done.
     """
     labels = news.labels if news else ()
-    banner = run_markup.running(run_words.rectifying(text, labels), news.progress if news else None, "Rectifying")
+    banner = running_banner(texts.running(text, labels), news.progress if news else None, "Rectifying")
     tuning = news is not None and (news.steps or news.progress.stage == TUNING)
-    return banner, run_markup.curve(news.steps, last) if news and tuning else ""
+    return banner, rectify_html.curve(news.steps, last) if news and tuning else ""
 
 
-def rectify_shown(record: RunRecord, document: Document, name: str, *, scanned: bool) -> RectifyShown:
+def finished(record: RunRecord, document: Document, name: str, *, scanned: bool) -> RectifyView:
     """A finished rectification, ready for the page; its files are added by whoever writes them.
 
     Args:
@@ -91,13 +92,13 @@ def rectify_shown(record: RunRecord, document: Document, name: str, *, scanned: 
         name: of the folder in which the mended checkpoint lies.
         scanned: the triggers are those of a scan, which has shown them.
     """
-    status, saying = run_words.rectified(record)
+    status, message = texts.finished(record)
     done, config = record.rectified, record.configs["rectify"]
     last = config["steps"]
-    shown = RectifyShown(
+    shown = RectifyView(
         status=status,
-        banner=markup.banner(status, saying),
-        curve=run_markup.curve(done.history, int(str(last))) if done and done.history else "",
+        banner=banner(status, message),
+        curve=rectify_html.curve(done.history, int(str(last))) if done and done.history else "",
         families="" if scanned or not record.identification else families(record.identification),
         details=_details(document),
     )
@@ -114,21 +115,21 @@ def rectify_shown(record: RunRecord, document: Document, name: str, *, scanned: 
 def _measures(before: Evaluation, after: Evaluation) -> str:
     rows = [
         Measure(name, meaning, getattr(before, attribute), getattr(after, attribute))
-        for attribute, name, meaning in run_words.measures(before)
+        for attribute, name, meaning in texts.measure_texts(before)
     ]
-    told = run_markup.title("Before and after", f"measured on {before.pictures}") + run_markup.measures(rows)
+    told = html.title("Before and after", f"measured on {before.pictures}") + rectify_html.measures(rows)
     if len(before.per_target) > 1:
         pairs = zip(before.per_target, after.per_target, strict=True)
         targets = [(label, str(attack), str(mended)) for (label, attack, _), (_, mended, _) in pairs]
-        told += run_markup.table(("ASR by forced label", "before", "after"), targets)
-    return told + run_markup.sentences(after.warnings)
+        told += html.table(("ASR by forced label", "before", "after"), targets)
+    return told + html.sentences(after.warnings)
 
 
 def _details(document: Document) -> str:
     """What it took."""
     rows = [
         (
-            run_words.STAGES.get(cost["stage"], cost["stage"]),
+            texts.STAGES.get(cost["stage"], cost["stage"]),
             f"{cost['seconds']:.1f} s",
             "–" if cost["peak_mb"] is None else f"{cost['peak_mb']:,.0f} MB",
             _pictures(cost),
@@ -137,7 +138,7 @@ def _details(document: Document) -> str:
     ]
     if not rows:
         return ""
-    return run_markup.folded("What it took", run_markup.table(("stage", "time", "memory", "pictures"), rows))
+    return html.folded("What it took", html.table(("stage", "time", "memory", "pictures"), rows))
 
 
 def _pictures(cost: Document) -> str:
@@ -150,4 +151,4 @@ def _pictures(cost: Document) -> str:
 def _weights(name: str, sha256: str) -> str:
     rows = [("weights, sha256", sha256), ("folder in the archive", name)]
     lines = ("import open_clip", f'model, preprocess = open_clip.create_model_from_pretrained("local-dir:{name}")')
-    return run_markup.title("The mended checkpoint") + markup.facts(rows) + run_markup.code(lines)
+    return html.title("The mended checkpoint") + html.facts(rows) + html.code(lines)

@@ -3,94 +3,96 @@
 import logging
 from dataclasses import dataclass
 
-from eftclip.ui.rectify.view import RectifyShown
-from eftclip.ui.restore import serialization as parcels
-from eftclip.ui.scan.view import ScanShown
-from eftclip.ui.serving.jobs import RECTIFY, SCAN, Found, Kept, Mended
-from eftclip.ui.serving.result_store import Parcel, Shelf, is_ticket, new_ticket
-from eftclip.ui.serving.sessions import Visits
+from eftclip.ui.rectify.job import RectifyResult
+from eftclip.ui.rectify.view import RectifyView
+from eftclip.ui.restore import serialization
+from eftclip.ui.scan.job import ScanResult
+from eftclip.ui.scan.view import ScanView
+from eftclip.ui.serving.result_store import ResultStore, StoredResult, is_access_key, new_access_key
+from eftclip.ui.serving.sessions import RECTIFY, SCAN, Sessions
 
 log = logging.getLogger(__name__)
 KINDS = (SCAN, RECTIFY)
+StepResult = ScanResult | RectifyResult
 
 
 @dataclass(frozen=True)
-class Back:
+class RestoredResults:
     """What is shown again.
 
     Attributes:
-        ticket: of the visitor, for the browser to remember.
+        access_key: of the visitor, for the browser to remember.
         scan, rectify: the last ones; None where nothing is kept.
         age_s: seconds since the newer of them ended.
     """
 
-    ticket: str
-    scan: ScanShown | None = None
-    rectify: RectifyShown | None = None
+    access_key: str
+    scan: ScanView | None = None
+    rectify: RectifyView | None = None
     age_s: float = 0.0
 
 
-class Returns:
-    """Between the pages, which are forgotten soon, and the shelf."""
+class SavedResults:
+    """Between the sessions, which are forgotten soon, and the result store."""
 
-    def __init__(self, shelf: Shelf, visits: Visits[Kept]) -> None:
+    def __init__(self, store: ResultStore, sessions: Sessions[StepResult]) -> None:
         """Nobody has come back yet."""
-        self._shelf, self._visits = shelf, visits
+        self._store, self._sessions = store, sessions
 
-    def arrive(self, page: str, ticket: object) -> Back:
-        """A page was opened.
+    def restore(self, session_id: str, access_key: object) -> RestoredResults:
+        """A page was opened: give it what its visitor found earlier.
 
         Args:
-            page: that was opened.
-            ticket: what the browser remembers; anything else than a ticket means that nobody was here before.
+            session_id: of the page that was opened.
+            access_key: what the browser remembers; anything else than a key means that nobody was here before.
         """
-        known = str(ticket) if is_ticket(ticket) else ""
-        self._visits.arrive(page, known or new_ticket())
-        back = Back(self._visits.ticket(page))
+        known = str(access_key) if is_access_key(access_key) else ""
+        self._sessions.register(session_id, known or new_access_key())
+        nothing = RestoredResults(self._sessions.access_key(session_id))
         if not known:
-            return back
-        scan, mended = self._shelf.get(known, SCAN), self._shelf.get(known, RECTIFY)
-        if scan or mended:
-            self._visits.open(page)
-        return Back(
+            return nothing
+        scan, rectification = self._store.get(known, SCAN), self._store.get(known, RECTIFY)
+        if scan or rectification:
+            self._sessions.open(session_id)
+        return RestoredResults(
             known,
-            self._scan(page, scan) if scan else None,
-            self._rectification(page, mended) if mended else None,
-            min((parcel.age_s for parcel in (scan, mended) if parcel), default=0.0),
+            self._scan(session_id, scan) if scan else None,
+            self._rectification(session_id, rectification) if rectification else None,
+            min((stored.age_s for stored in (scan, rectification) if stored), default=0.0),
         )
 
-    def keep_scan(self, page: str, shown: ScanShown, found: Found) -> None:
+    def save_scan(self, session_id: str, shown: ScanView, result: ScanResult) -> None:
         """A scan has ended."""
-        self._keep(page, SCAN, parcels.of_scan(shown, found))
+        self._save(session_id, SCAN, serialization.store_scan(shown, result))
 
-    def keep_rectification(self, page: str, shown: RectifyShown, mended: Mended) -> None:
+    def save_rectification(self, session_id: str, shown: RectifyView, result: RectifyResult) -> None:
         """A rectification has ended."""
-        self._keep(page, RECTIFY, parcels.of_rectification(shown, mended))
+        self._save(session_id, RECTIFY, serialization.store_rectification(shown, result))
 
-    def forget(self, page: str) -> None:
+    def forget(self, session_id: str) -> None:
         """The visitor wants it forgotten."""
-        self._shelf.forget(self._visits.ticket(page))
+        self._store.forget(self._sessions.access_key(session_id))
         for kind in KINDS:
-            self._visits.forget(page, kind)
+            self._sessions.forget(session_id, kind)
 
-    def sweep(self) -> None:
+    def remove_old(self) -> None:
         """Take away what is too old."""
-        self._shelf.sweep()
+        self._store.remove_old()
 
-    def _keep(self, page: str, kind: str, parcel: Parcel) -> None:
+    def _save(self, session_id: str, kind: str, stored: StoredResult) -> None:
         """What cannot be kept, on a full disk, is still shown now."""
-        if ticket := self._visits.ticket(page):
+        if access_key := self._sessions.access_key(session_id):
             try:
-                self._shelf.put(ticket, kind, parcel)
+                self._store.put(access_key, kind, stored)
             except OSError:
                 log.exception("a finished result could not be kept")
 
-    def _scan(self, page: str, parcel: Parcel) -> ScanShown:
-        shown, found = parcels.to_scan(parcel, self._visits.folder(page, SCAN))
-        self._visits.keep(page, SCAN, found)
+    def _scan(self, session_id: str, stored: StoredResult) -> ScanView:
+        shown, result = serialization.restore_scan(stored, self._sessions.folder(session_id, SCAN))
+        self._sessions.keep(session_id, SCAN, result)
         return shown
 
-    def _rectification(self, page: str, parcel: Parcel) -> RectifyShown:
-        shown, mended = parcels.to_rectification(parcel, self._visits.folder(page, RECTIFY))
-        self._visits.keep(page, RECTIFY, mended)
+    def _rectification(self, session_id: str, stored: StoredResult) -> RectifyView:
+        shown, result = serialization.restore_rectification(stored, self._sessions.folder(session_id, RECTIFY))
+        self._sessions.keep(session_id, RECTIFY, result)
         return shown

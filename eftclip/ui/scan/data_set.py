@@ -12,16 +12,16 @@ from eftclip import data
 from eftclip.data import Entry, ImageSet
 from eftclip.runtime import seeded
 from eftclip.triggers import draw_trigger
-from eftclip.ui.check.photographs import to_image
-from eftclip.ui.check.texts import TRIGGER_NAMES
-from eftclip.ui.scan.request import SUFFIX, Named, Practice, Source, Upload
+from eftclip.ui.components.pictures import to_image
+from eftclip.ui.components.triggers import TRIGGER_NAMES
+from eftclip.ui.scan.request import SUFFIX, DataSource, NamedDataSet, PracticeSet, Upload
 from eftclip.ui.serving.loading import NO_TOKEN
 
 PRACTICE_SEED = 7_001  # far from the seeds of the strangers, the control set and the pictures that are measured on
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class DataSet:
     """A set to scan.
 
     Attributes:
@@ -33,7 +33,7 @@ class Given:
     planted: frozenset[int] = frozenset()
 
 
-def given(source: Source, image_px: int, folder: Path, seed: int, token: Any = NO_TOKEN) -> Given:
+def open_source(source: DataSource, image_px: int, folder: Path, seed: int, token: Any = NO_TOKEN) -> DataSet:
     """The set that is meant, the same one every time.
 
     Args:
@@ -46,26 +46,26 @@ def given(source: Source, image_px: int, folder: Path, seed: int, token: Any = N
     Raises:
         EftclipError: it cannot be read or made, or holds no picture.
     """
-    if isinstance(source, Practice):
-        return practice_set(source, image_px, folder / "practice", seed=seed)
-    return opened(source, token=token)
+    if isinstance(source, PracticeSet):
+        return make_practice_set(source, image_px, folder / "practice", seed=seed)
+    return open_data_set(source, token=token)
 
 
-def settled(source: Source, token: Any = NO_TOKEN) -> Source:
+def pinned_source(source: DataSource, token: Any = NO_TOKEN) -> DataSource:
     """Look whether a set can be opened at all, and name one of the Hub by its very commit from now on.
 
     Raises:
         DataError: it cannot be read, or holds no picture.
     """
-    if isinstance(source, Practice):
+    if isinstance(source, PracticeSet):
         return source
-    revision = opened(source, token=token).images.revision
-    if revision is None or not isinstance(source, Named):
+    revision = open_data_set(source, token=token).images.revision
+    if revision is None or not isinstance(source, NamedDataSet):
         return source
     return replace(source, address=f"{source.address.partition('@')[0]}@{revision}")
 
 
-def opened(source: Upload | Named, *, token: Any = NO_TOKEN) -> Given:
+def open_data_set(source: Upload | NamedDataSet, *, token: Any = NO_TOKEN) -> DataSet:
     """A visitor's own pictures, or a data set by its name.
 
     Args:
@@ -76,11 +76,11 @@ def opened(source: Upload | Named, *, token: Any = NO_TOKEN) -> Given:
         DataError: it cannot be read, or holds no picture.
     """
     if isinstance(source, Upload):
-        return Given(first(_uploaded(source), source.most))
-    return Given(first(data.open_set(source.address, split=source.split, token=token), source.most))
+        return DataSet(first_samples(_uploaded(source), source.most))
+    return DataSet(first_samples(data.open_set(source.address, split=source.split, token=token), source.most))
 
 
-def practice_set(wanted: Practice, image_px: int, folder: Path, *, seed: int = 0) -> Given:
+def make_practice_set(wanted: PracticeSet, image_px: int, folder: Path, *, seed: int = 0) -> DataSet:
     """Draw views of the bundled photographs, plant triggers in some, and write them as the model sees them.
 
     Args:
@@ -105,10 +105,10 @@ def practice_set(wanted: Practice, image_px: int, folder: Path, *, seed: int = 0
         path = folder / f"view-{k + 1:03d}.png"
         to_image(view).save(path)
         items.append((f"view {k + 1}", path, None))
-    return Given(data.list_set(_told(wanted, poisoned), items), frozenset(chosen))
+    return DataSet(data.list_set(_description(wanted, poisoned), items), frozenset(chosen))
 
 
-def first(images: ImageSet, most: int) -> ImageSet:
+def first_samples(images: ImageSet, most: int) -> ImageSet:
     """The first samples of a set, and a name that says so; the set itself where it is no longer than that."""
     if images.length is not None and images.length <= most:
         return images
@@ -140,7 +140,7 @@ def _uploaded(source: Upload) -> ImageSet:
     return data.list_set(title, [(shown, file, None) for file, shown in source.files])
 
 
-def _told(wanted: Practice, poisoned: int) -> str:
+def _description(wanted: PracticeSet, poisoned: int) -> str:
     """The set in words, for reports."""
     what = ", ".join(TRIGGER_NAMES.get(name, name) for name in wanted.triggers)
     planted = f"{poisoned} with a planted trigger ({what})" if poisoned else "nothing planted"

@@ -2,26 +2,24 @@
 
 from dataclasses import dataclass
 
-from PIL import Image
-
 from eftclip import report
 from eftclip.report import Document
 from eftclip.runtime import Progress
 from eftclip.types import CuratedSet, Identification, RunRecord, TriggerFamily, Victim
-from eftclip.ui.check.photographs import to_image
-from eftclip.ui.components import html as markup
-from eftclip.ui.rectify import html as run_markup
-from eftclip.ui.rectify.html import FamilyCard
-from eftclip.ui.scan import texts as run_words
+from eftclip.ui.components import html
+from eftclip.ui.components.banner import banner, running_banner
+from eftclip.ui.components.pictures import Captioned, to_image
+from eftclip.ui.scan import html as scan_html
+from eftclip.ui.scan import texts
+from eftclip.ui.scan.html import FamilyCard
 from eftclip.ui.serving.files import cut_out_uri
 
-Captioned = tuple[Image.Image, str]
 EXEMPLARS, FAULTS, VICTIMS, ITEMS = 6, 20, 200, 96
 SHORT_NAME = 28
 
 
 @dataclass(frozen=True)
-class ScanShown:
+class ScanView:
     """Everything that a finished scan puts on the page; what is empty is not shown.
 
     Attributes:
@@ -48,22 +46,22 @@ class ScanShown:
     problem: str = ""
 
 
-def scan_refused(reason: str) -> ScanShown:
+def refused(reason: str) -> ScanView:
     """The scan could not be done."""
-    return ScanShown("error", markup.banner("error", run_words.failed_scan(reason)), problem=reason)
+    return ScanView("error", banner("error", texts.failed(reason)), problem=reason)
 
 
-def scan_stopped() -> ScanShown:
+def stopped() -> ScanView:
     """The scan was stopped before there was anything to show."""
-    return ScanShown("inconclusive", markup.banner("inconclusive", run_words.stopped_scan()))
+    return ScanView("inconclusive", banner("inconclusive", texts.stopped()))
 
 
-def scan_running(progress: Progress | None) -> str:
+def running(progress: Progress | None) -> str:
     """Banner while a scan goes on."""
-    return run_markup.running(run_words.SCANNING, progress, "Scanning")
+    return running_banner(texts.RUNNING, progress, "Scanning")
 
 
-def scan_shown(record: RunRecord, document: Document, planted: frozenset[int], *, stopped: bool) -> ScanShown:
+def finished(record: RunRecord, document: Document, planted: frozenset[int], *, stopped: bool) -> ScanView:
     """A finished scan, ready for the page; its files are added by whoever writes them.
 
     Args:
@@ -74,12 +72,12 @@ def scan_shown(record: RunRecord, document: Document, planted: frozenset[int], *
     """
     found = record.identification
     if found is None:
-        return scan_refused("The scan ended without a result.")
+        return refused("The scan ended without a result.")
     by_index = {victim.index: victim for victim in found.victims}
     shown = _victims(record.curated, by_index)
-    return ScanShown(
+    return ScanView(
         status=found.status.value,
-        banner=markup.banner(found.status.value, run_words.scanned(found, planted, stopped=stopped)),
+        banner=banner(found.status.value, texts.finished(found, planted, stopped=stopped)),
         families=families(found),
         victims=_about_victims(found, len(shown)),
         pictures=shown,
@@ -102,8 +100,8 @@ def families(found: Identification) -> str:
         )
         for family, size in zip(found.families, sizes, strict=True)
     ]
-    heading = run_markup.title("Triggers", "as they were cut out, enlarged")
-    return heading + run_markup.families(cards) + run_markup.chips("Affected labels", found.affected_labels)
+    heading = html.title("Triggers", "as they were cut out, enlarged")
+    return heading + scan_html.families(cards) + html.chips("Affected labels", found.affected_labels)
 
 
 def _proof(family: TriggerFamily, victims: int) -> tuple[str, ...]:
@@ -134,23 +132,23 @@ def _about_victims(found: Identification, shown: int) -> str:
     if not count:
         return ""
     some = f"{shown} of {count} are shown; " if 0 < shown < count else ""
-    heading = run_markup.title("Victims", f"{some}shown label → label without the trigger")
+    heading = html.title("Victims", f"{some}shown label → label without the trigger")
     rows = [(victim.name, victim.shown_label, victim.restored_label) for victim in found.victims[:VICTIMS]]
     more = f", the first {VICTIMS} of them" if count > VICTIMS else ""
     head = ("picture", "shows", "without the trigger")
-    return heading + run_markup.folded(f"All {count} by name{more}", run_markup.table(head, rows))
+    return heading + html.folded(f"All {count} by name{more}", html.table(head, rows))
 
 
 def _coverage(document: Document) -> str:
     """How far the scan looked, what was left out, and what could not be judged."""
     notes = document["data"]["notes"] if document["data"] else []
-    told = run_markup.title("Coverage") + run_markup.sentences([report.coverage_sentence(document), *notes])
+    told = html.title("Coverage") + html.sentences([report.coverage_sentence(document), *notes])
     faults = document["faults"]
     if not faults:
         return told
     rows = [(fault["image"], fault["kind"], fault["reason"]) for fault in faults[:FAULTS]]
     more = f" (the first {FAULTS})" if len(faults) > FAULTS else ""
-    return told + run_markup.table(("picture", "fault", "why"), rows, f"Pictures that were not judged{more}")
+    return told + html.table(("picture", "fault", "why"), rows, f"Pictures that were not judged{more}")
 
 
 def _items(curated: CuratedSet | None) -> tuple[Captioned, ...]:
@@ -162,12 +160,12 @@ def _curated(curated: CuratedSet | None) -> str:
     """What the set is made of, and why each picture is in it."""
     if curated is None:
         return ""
-    counts = [f"{count} {run_words.ROLES[role]}" for role, count in curated.counts.items() if count]
+    counts = [f"{count} {texts.ROLES[role]}" for role, count in curated.counts.items() if count]
     about = f"{len(curated.items)} of at most {curated.budget} pictures from {curated.source}: {'; '.join(counts)}."
     rows = [(_short(item.name), item.role, item.reason) for item in curated.items]
-    inner = run_markup.table(("picture", "role", "why it is in the set"), rows)
+    inner = html.table(("picture", "role", "why it is in the set"), rows)
     some = [f"{ITEMS} of them are shown here, all are in the archive."] if len(rows) > ITEMS else []
-    return run_markup.sentences([about, *some]) + run_markup.folded(f"The reason for each of the {len(rows)}", inner)
+    return html.sentences([about, *some]) + html.folded(f"The reason for each of the {len(rows)}", inner)
 
 
 def _short(name: str) -> str:

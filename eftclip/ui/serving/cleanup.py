@@ -11,7 +11,7 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 
-class Sweeper:
+class Cleanup:
     """Removes old uploads and pictures. Gradio does so too, until one request makes it stumble, and never folders."""
 
     def __init__(

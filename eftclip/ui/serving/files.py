@@ -12,7 +12,7 @@ from eftclip import figures, report
 from eftclip.exports import cut_out, write_curated
 from eftclip.report import Document
 from eftclip.types import CuratedSet, Patch, RunRecord
-from eftclip.ui.check.photographs import png_uri
+from eftclip.ui.components.pictures import png_uri
 
 CURATED, LONGEST_STEM = "eftclip-fine-tuning-set", 60
 
@@ -57,7 +57,7 @@ def pack_checkpoint(home: Path, record: RunRecord, document: Document) -> str:
     return _packed(home)
 
 
-def mended_name(source: str) -> str:
+def rectified_name(source: str) -> str:
     """The name of the folder for what is made of a checkpoint."""
     last = source.removeprefix("hf:").split("@")[0].rstrip("/").split("/")[-1]
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", last).strip(".-")[:LONGEST_STEM]

@@ -7,56 +7,60 @@ from collections.abc import Callable
 from eftclip.errors import CheckpointError
 from eftclip.pipeline import CheckSetup
 from eftclip.runtime import Cancelled, OnProgress, Progress, give_back, ignore, never
-from eftclip.ui.checkpoint.request import Ask
+from eftclip.ui.checkpoint.request import CheckpointRequest
+
+POLL_S = 0.2
+
 
 # The free machine of a Space has 16 GB. Beside these there may be one checkpoint that is being loaded and one that is
 # being mended, which together take three to five times the largest weight file.
 MOST_BYTES = 4_000_000_000
-POLL_S = 0.2
 
-Prepare = Callable[[Ask, OnProgress, Cancelled], CheckSetup]
+Prepare = Callable[[CheckpointRequest, OnProgress, Cancelled], CheckSetup]
 
 
-class Setups:
+class LoadedCheckpoints:
     """A bounded cache of prepared checks; safe to use from many threads; one is loaded at a time."""
 
     def __init__(self, prepare: Prepare, most_bytes: int = MOST_BYTES) -> None:
         """Keep of what `prepare` makes the latest ones that fit, and always the last one."""
         self._prepare, self._most = prepare, most_bytes
-        self._loaded: OrderedDict[Ask, CheckSetup] = OrderedDict()
+        self._loaded: OrderedDict[CheckpointRequest, CheckSetup] = OrderedDict()
         self._guard, self._loading = threading.Lock(), threading.Lock()
 
-    def peek(self, ask: Ask) -> CheckSetup | None:
+    def peek(self, request: CheckpointRequest) -> CheckSetup | None:
         """The setup if it is loaded; never waits for a load."""
         with self._guard:
-            if ask in self._loaded:
-                self._loaded.move_to_end(ask)
-            return self._loaded.get(ask)
+            if request in self._loaded:
+                self._loaded.move_to_end(request)
+            return self._loaded.get(request)
 
-    def get(self, ask: Ask, *, on_progress: OnProgress = ignore, cancelled: Cancelled = never) -> CheckSetup:
+    def get(
+        self, request: CheckpointRequest, *, on_progress: OnProgress = ignore, cancelled: Cancelled = never
+    ) -> CheckSetup:
         """The setup, loaded now if need be.
 
         Raises:
             EftclipError: it cannot be loaded, or the visitor stopped waiting.
         """
-        if (setup := self.peek(ask)) is not None:
+        if (setup := self.peek(request)) is not None:
             return setup
         if not self._loading.acquire(blocking=False):
             on_progress(Progress("Waiting for another checkpoint to be loaded", 0, 0))
             while not self._loading.acquire(timeout=POLL_S):
-                if (setup := self.peek(ask)) is not None:
+                if (setup := self.peek(request)) is not None:
                     return setup
                 if cancelled():
                     raise CheckpointError("Stopped while waiting for the checkpoint to load.")
         try:
-            setup = self.peek(ask)
-            return setup if setup is not None else self._add(ask, self._prepare(ask, on_progress, cancelled))
+            setup = self.peek(request)
+            return setup if setup is not None else self._add(request, self._prepare(request, on_progress, cancelled))
         finally:
             self._loading.release()
 
-    def _add(self, ask: Ask, setup: CheckSetup) -> CheckSetup:
+    def _add(self, request: CheckpointRequest, setup: CheckSetup) -> CheckSetup:
         with self._guard:
-            self._loaded[ask] = setup
+            self._loaded[request] = setup
             gone = False
             while len(self._loaded) > 1 and sum(map(size_of, self._loaded.values())) > self._most:
                 self._loaded.popitem(last=False)

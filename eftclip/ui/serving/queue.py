@@ -1,33 +1,18 @@
-"""Long work beside the page: done in a thread of its own, one piece at a time, given up as soon as nobody wants it."""
+"""A queue for work that needs the machine for itself; whoever came first goes first."""
 
-import queue
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from contextvars import copy_context
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from contextlib import contextmanager
 
 from eftclip.errors import DataError
-from eftclip.runtime import Cancelled, Stopwatch
+from eftclip.runtime import Cancelled, Progress
 
 POLL_S = 0.2
-SETTLE_S = 0.1  # news that come closer together are one picture on the page
-PATIENCE_S = 10  # how long a stopped piece of work may take to say what it has; a step of a large model takes minutes
-
-N = TypeVar("N")
-E = TypeVar("E")
+WAITING = "Waiting for another visitor's work to end"
 
 
-@dataclass(frozen=True)
-class Ended(Generic[E]):
-    """What work ended with; `value` is None when it was stopped and has not yet come to its end."""
-
-    value: E | None
-
-
-class Turns:
-    """A line for work that needs the machine for itself; whoever came first goes first.
+class Queue:
+    """A queue for work that needs the machine for itself; whoever came first goes first.
 
     The turn belongs to the thread that works, not to the page that shows it: a page that was closed in the middle of a
     training step lets nobody else begin before that step is done.
@@ -35,7 +20,7 @@ class Turns:
 
     def __init__(self) -> None:
         """Nobody waits."""
-        self._line: list[object] = []
+        self._places: list[object] = []
         self._moved = threading.Condition()
 
     @contextmanager
@@ -49,11 +34,11 @@ class Turns:
         Raises:
             DataError: stopped while waiting.
         """
-        ticket, told = object(), -1
+        place, told = object(), -1
         with self._moved:
-            self._line.append(ticket)
+            self._places.append(place)
         try:
-            while before := self._before(ticket):
+            while before := self._before(place):
                 if cancelled():
                     raise DataError("Stopped while waiting; nothing was done.")
                 if before != told:
@@ -61,54 +46,17 @@ class Turns:
             yield
         finally:
             with self._moved:
-                self._line.remove(ticket)
+                self._places.remove(place)
                 self._moved.notify_all()
 
-    def _before(self, ticket: object) -> int:
+    def _before(self, place: object) -> int:
         """How many are before, a moment from now unless it is none."""
         with self._moved:
-            if self._line[0] is not ticket:
+            if self._places[0] is not place:
                 self._moved.wait(POLL_S)
-            return self._line.index(ticket)
+            return self._places.index(place)
 
 
-def watch(
-    work: Callable[[Callable[[N], None]], E], stop: threading.Event, patience_s: float = PATIENCE_S
-) -> Iterator[N | Ended[E]]:
-    """Do work in a thread of its own and see how it goes.
-
-    Args:
-        work: gets a function to tell news with; what is told last replaces what was told before. It must not raise.
-        stop: the work's own stop signal; set as soon as nobody listens any more.
-        patience_s: how long after the signal the work may still tell what it has.
-
-    Yields:
-        news, and at last what the work ended with.
-    """
-    news: queue.SimpleQueue[N | Ended[E]] = queue.SimpleQueue()
-    context = copy_context()  # says for whom it is done, where GPUs are lent to visitors
-    threading.Thread(target=context.run, args=(lambda: news.put(Ended(work(news.put))),), daemon=True).start()
-    since_stop: Stopwatch | None = None
-    try:
-        while True:
-            item = _newest(news)
-            if stop.is_set() and not isinstance(item, Ended):
-                since_stop = since_stop or Stopwatch()
-                item = Ended(None) if since_stop.seconds >= patience_s else None
-            if item is not None:
-                yield item
-            if isinstance(item, Ended):
-                return
-    finally:
-        stop.set()
-
-
-def _newest(news: "queue.SimpleQueue[N | Ended[E]]") -> N | Ended[E] | None:
-    """The latest news of a moment; None when there are none."""
-    item: N | Ended[E] | None = None
-    with suppress(queue.Empty):
-        item = news.get(timeout=POLL_S)
-        since = Stopwatch()
-        while not isinstance(item, Ended) and (left_s := SETTLE_S - since.seconds) > 0:
-            item = news.get(timeout=left_s)
-    return item
+def waiting_progress(before: int) -> Progress:
+    """What whoever waits is told: how long the queue is."""
+    return Progress(f"{WAITING} ({before} before you)", 0, 0)

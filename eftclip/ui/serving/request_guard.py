@@ -24,7 +24,7 @@ CROWDED = "The server has no room for uploads just now; try again in an hour."
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-class Guard:
+class RequestGuard:
     """An ASGI middleware."""
 
     def __init__(self, app: App, uploads: Path, private: bool = False, most_room: int = MOST_ROOM) -> None:

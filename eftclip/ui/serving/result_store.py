@@ -1,4 +1,4 @@
-"""Finished results that outlive the page and the process: a day long, for whoever holds their ticket."""
+"""Finished results that outlive the page and the process: a day long, for whoever holds their access key."""
 
 import hashlib
 import json
@@ -16,32 +16,32 @@ from typing import Any
 
 from PIL import Image
 
-from eftclip.ui.scan.view import Captioned
+from eftclip.ui.components.pictures import Captioned
 
 KEPT_S = 86_400  # a day
 MOST_BYTES = 5_000_000_000
-TICKET = re.compile(r"[\w-]{32,64}", re.ASCII)
+ACCESS_KEY = re.compile(r"[\w-]{32,64}", re.ASCII)
 ABOUT, FORMAT = "about.json", 1
 
 
-def new_ticket() -> str:
+def new_access_key() -> str:
     """A key that nobody can guess."""
     return secrets.token_urlsafe(24)
 
 
-def is_ticket(value: object) -> bool:
-    """Whether this can be a ticket at all; it comes from a browser."""
-    return isinstance(value, str) and TICKET.fullmatch(value) is not None
+def is_access_key(value: object) -> bool:
+    """Whether this can be an access key at all; it comes from a browser."""
+    return isinstance(value, str) and ACCESS_KEY.fullmatch(value) is not None
 
 
 @dataclass(frozen=True)
-class Parcel:
+class StoredResult:
     """A finished result.
 
     Attributes:
         values: plain values.
         pictures: with their captions, by name.
-        files: that belong to it, by name; on the shelf they are copies or further links.
+        files: that belong to it, by name; in the store they are copies or further links.
         age_s: seconds since it was put there.
     """
 
@@ -51,10 +51,10 @@ class Parcel:
     age_s: float = 0.0
 
 
-class Shelf:
-    """A folder of parcels, bounded in age and bytes; safe to use from many threads.
+class ResultStore:
+    """A folder of finished results, bounded in age and bytes; safe to use from many threads.
 
-    A parcel is there as a whole or not at all, also after a crash. Folders are named by a digest of the ticket, so
+    A result is there as a whole or not at all, also after a crash. Folders are named by a digest of the access key, so
     whoever can list them still cannot fetch anything from the page.
     """
 
@@ -66,42 +66,42 @@ class Shelf:
         most_bytes: int = MOST_BYTES,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Open a shelf, or begin one.
+        """Open a store, or begin one.
 
         Args:
             root: the folder.
-            kept_s: seconds after which a parcel goes.
-            most_bytes: of all parcels together; the oldest go first.
+            kept_s: seconds after which a result goes.
+            most_bytes: of all results together; the oldest go first.
             clock: seconds since 1970.
         """
         self._root, self._kept_s, self._most, self._clock = root, kept_s, most_bytes, clock
         self._guard = threading.Lock()
 
-    def put(self, ticket: str, kind: str, parcel: Parcel) -> None:
+    def put(self, access_key: str, kind: str, stored: StoredResult) -> None:
         """Keep a result, in place of the last one of its kind."""
         self._root.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix="new-", dir=self._root))
-        about: dict[str, Any] = {"format": FORMAT, "values": dict(parcel.values), "pictures": {}, "files": {}}
-        for name, shown in parcel.pictures.items():
+        about: dict[str, Any] = {"format": FORMAT, "values": dict(stored.values), "pictures": {}, "files": {}}
+        for name, shown in stored.pictures.items():
             about["pictures"][name] = [
                 (_saved(picture, fresh / f"{name}-{k}.png"), text) for k, (picture, text) in enumerate(shown)
             ]
-        for k, (name, path) in enumerate(parcel.files.items()):
+        for k, (name, path) in enumerate(stored.files.items()):
             about["files"][name] = f"{k}-file/{path.name}"
             link(path, fresh / about["files"][name])
         about["made_s"] = now = self._clock()
         (fresh / ABOUT).write_text(json.dumps(about), encoding="ascii")
         os.utime(fresh / ABOUT, (now, now))  # looked at when old ones go
         with self._guard:
-            home = self._home(ticket) / kind
+            home = self._home(access_key) / kind
             home.parent.mkdir(exist_ok=True)
             shutil.rmtree(home, ignore_errors=True)
             fresh.rename(home)
-            self._sweep()
+            self._remove_old()
 
-    def get(self, ticket: str, kind: str) -> Parcel | None:
+    def get(self, access_key: str, kind: str) -> StoredResult | None:
         """A result of that kind; None without any, or when it is too old or unreadable."""
-        home = self._home(ticket) / kind
+        home = self._home(access_key) / kind
         with self._guard:
             try:
                 about = json.loads((home / ABOUT).read_text(encoding="ascii"))
@@ -113,21 +113,21 @@ class Shelf:
                     for name, shown in about["pictures"].items()
                 }
                 files = {name: home / file for name, file in about["files"].items()}
-                return Parcel(about["values"], pictures, files, age_s)
+                return StoredResult(about["values"], pictures, files, age_s)
             except (OSError, ValueError, KeyError, TypeError):
                 return None
 
-    def forget(self, ticket: str) -> None:
-        """Take everything of a ticket away."""
+    def forget(self, access_key: str) -> None:
+        """Take everything of an access key away."""
         with self._guard:
-            shutil.rmtree(self._home(ticket), ignore_errors=True)
+            shutil.rmtree(self._home(access_key), ignore_errors=True)
 
-    def sweep(self) -> None:
+    def remove_old(self) -> None:
         """Take away what is too old, and the oldest while all is too much."""
         with self._guard:
-            self._sweep()
+            self._remove_old()
 
-    def _sweep(self) -> None:
+    def _remove_old(self) -> None:
         if not self._root.is_dir():
             return
         homes = sorted((path.parent for path in self._root.glob(f"*/*/{ABOUT}")), key=_age)
@@ -143,8 +143,8 @@ class Shelf:
             if not empty.name.startswith("new-") and not any(empty.iterdir()):
                 empty.rmdir()
 
-    def _home(self, ticket: str) -> Path:
-        return self._root / hashlib.sha256(ticket.encode()).hexdigest()[:32]
+    def _home(self, access_key: str) -> Path:
+        return self._root / hashlib.sha256(access_key.encode()).hexdigest()[:32]
 
 
 def link(source: Path, target: Path) -> None:

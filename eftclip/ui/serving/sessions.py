@@ -1,4 +1,4 @@
-"""Who is here: of each open page its stop signals, what its work ended with, and the files it may download."""
+"""The open pages: of each its stop signals, what its work ended with, and the files it may download."""
 
 import hashlib
 import shutil
@@ -12,16 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
-KEPT_S = 3600  # after which a page that nothing was heard of is as good as closed
-# Pages; more than can work or wait at once, see CHECKS in `wiring` and LONG in `run_wiring`, so that there is always
-# one whose work has ended.
-MOST, MOST_TICKETS = 128, 5_000
-
 F = TypeVar("F")
+
+CHECK, SCAN, RECTIFY, PUBLISH = "check", "scan", "rectify", "publish"  # kinds of work
+KEPT_S = 3600  # after which a page that nothing was heard of is as good as closed
+# Pages; more than can work or wait at once, see CHECKS and LONG in `components.events`, so that there is always one
+# whose work has ended.
+MOST, MOST_ACCESS_KEYS = 128, 5_000
 
 
 @dataclass(eq=False)
-class _Visit(Generic[F]):
+class _Session(Generic[F]):
     """One open page."""
 
     seen_s: float
@@ -30,7 +31,7 @@ class _Visit(Generic[F]):
     working: int = 0
 
 
-class Visits(Generic[F]):
+class Sessions(Generic[F]):
     """The open pages, a bounded number of them; all that belongs to one goes when it is closed or forgotten.
 
     A kind of work is a word: `check`, `scan`, `rectify` or `publish`. Each has a stop signal of its own, so stopping a
@@ -45,7 +46,7 @@ class Visits(Generic[F]):
         kept_s: float = KEPT_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Nobody is here yet.
+        """No page is open yet.
 
         Args:
             root: where the folders of the pages go; the system's place for temporary files when left out.
@@ -56,145 +57,147 @@ class Visits(Generic[F]):
         if root is not None:
             root.mkdir(parents=True, exist_ok=True)
         self._most, self._kept_s, self._clock = most, kept_s, clock
-        self._visits: OrderedDict[str, _Visit[F]] = OrderedDict()
-        self._tickets: OrderedDict[str, str] = OrderedDict()
+        self._sessions: OrderedDict[str, _Session[F]] = OrderedDict()
+        self._access_keys: OrderedDict[str, str] = OrderedDict()
         self._guard = threading.Lock()
         self._files = tempfile.TemporaryDirectory(prefix="eftclip-ui-", dir=root, ignore_cleanup_errors=True)
 
     @property
-    def home(self) -> Path:
+    def root(self) -> Path:
         """The folder with the files of all pages."""
         return Path(self._files.name)
 
-    def arrive(self, page: str, ticket: str) -> None:
-        """The page was opened by whoever holds that ticket; that alone is no visit yet, and takes nobody's place."""
+    def register(self, session_id: str, access_key: str) -> None:
+        """The page was opened by whoever holds that key; that alone is no session yet, and takes nobody's place."""
         with self._guard:
-            self._tickets[page] = ticket
-            self._tickets.move_to_end(page)
-            while len(self._tickets) > MOST_TICKETS:
-                self._tickets.popitem(last=False)
+            self._access_keys[session_id] = access_key
+            self._access_keys.move_to_end(session_id)
+            while len(self._access_keys) > MOST_ACCESS_KEYS:
+                self._access_keys.popitem(last=False)
 
-    def ticket(self, page: str) -> str:
-        """The ticket of whoever opened the page, also after the line to it was cut; empty when it is not known."""
+    def access_key(self, session_id: str) -> str:
+        """The key of whoever opened the page, also after the line to it was cut; empty when it is not known."""
         with self._guard:
-            return self._tickets.get(page, "")
+            return self._access_keys.get(session_id, "")
 
-    def open(self, page: str) -> None:
+    def open(self, session_id: str) -> None:
         """Something of an earlier page belongs to this one."""
         with self._guard:
-            self._visit(page)
+            self._seen(session_id)
 
-    def begin(self, page: str, kind: str) -> None:
+    def begin(self, session_id: str, kind: str) -> None:
         """New work of a kind starts on that page; older work of that kind stops, and its files go."""
         with self._guard:
-            visit = self._visit(page)
-            if (old := visit.stops.get(kind)) is not None:
+            session = self._seen(session_id)
+            if (old := session.stops.get(kind)) is not None:
                 old.set()
-            visit.stops[kind] = threading.Event()
-            visit.kept.pop(kind, None)
-            for folder in self._home(page).glob(f"{kind}-*"):
+            session.stops[kind] = threading.Event()
+            session.kept.pop(kind, None)
+            for folder in self._folder(session_id).glob(f"{kind}-*"):
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def signal(self, page: str, kind: str) -> threading.Event:
+    def stop_signal(self, session_id: str, kind: str) -> threading.Event:
         """The stop signal of the work of that kind that was begun last on that page; set when the page was closed."""
         with self._guard:
-            if page in self._visits:
-                return self._visit(page).stops.setdefault(kind, threading.Event())
+            if session_id in self._sessions:
+                return self._seen(session_id).stops.setdefault(kind, threading.Event())
         closed = threading.Event()
         closed.set()
         return closed
 
-    def stop(self, page: str, kind: str) -> None:
+    def stop(self, session_id: str, kind: str) -> None:
         """Ask the running work of that kind to stop."""
         with self._guard:
-            if page in self._visits and (event := self._visits[page].stops.get(kind)) is not None:
+            if session_id in self._sessions and (event := self._sessions[session_id].stops.get(kind)) is not None:
                 event.set()
 
     @contextmanager
-    def working(self, page: str) -> Iterator[None]:
+    def working(self, session_id: str) -> Iterator[None]:
         """Work goes on, or waits in line: meanwhile the page does not make room for others."""
         with self._guard:
-            visit = self._visits.get(page, _Visit(0.0))
-            visit.working += 1
+            session = self._sessions.get(session_id, _Session(0.0))
+            session.working += 1
         try:
             yield
         finally:
             with self._guard:
-                visit.working -= 1
+                session.working -= 1
 
-    def here(self, page: str) -> bool:
+    def is_open(self, session_id: str) -> bool:
         """Whether the page is open, as far as is known."""
         with self._guard:
-            return page in self._visits
+            return session_id in self._sessions
 
-    def touch(self, page: str) -> None:
+    def touch(self, session_id: str) -> None:
         """The page is still here: its work goes on."""
         with self._guard:
-            if page in self._visits:
-                self._visit(page)
+            if session_id in self._sessions:
+                self._seen(session_id)
 
-    def keep(self, page: str, kind: str, value: F) -> None:
+    def keep(self, session_id: str, kind: str, value: F) -> None:
         """Remember what work of a kind ended with, unless the page was closed meanwhile."""
         with self._guard:
-            if page in self._visits:
-                self._visit(page).kept[kind] = value
+            if session_id in self._sessions:
+                self._seen(session_id).kept[kind] = value
 
-    def forget(self, page: str, kind: str) -> None:
+    def forget(self, session_id: str, kind: str) -> None:
         """Forget what work of a kind ended with."""
         with self._guard:
-            if page in self._visits:
-                self._visits[page].kept.pop(kind, None)
+            if session_id in self._sessions:
+                self._sessions[session_id].kept.pop(kind, None)
 
-    def kept(self, page: str, kind: str) -> F | None:
+    def kept(self, session_id: str, kind: str) -> F | None:
         """What the last work of that kind on that page ended with; None without any, and while there is new work."""
         with self._guard:
             self._forget_old()
-            return self._visits[page].kept.get(kind) if page in self._visits else None
+            return self._sessions[session_id].kept.get(kind) if session_id in self._sessions else None
 
-    def folder(self, page: str, kind: str) -> Path:
+    def folder(self, session_id: str, kind: str) -> Path:
         """A new, empty folder for the files of one piece of work; `tidy` it when that has ended."""
         with self._guard:
-            self._home(page).mkdir(parents=True, exist_ok=True)
-            return Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=self._home(page)))
+            self._folder(session_id).mkdir(parents=True, exist_ok=True)
+            return Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=self._folder(session_id)))
 
-    def tidy(self, page: str) -> None:
+    def tidy(self, session_id: str) -> None:
         """Work has ended: if its page was closed meanwhile, nobody will fetch what it wrote."""
         with self._guard:
-            if page not in self._visits:
-                shutil.rmtree(self._home(page), ignore_errors=True)
+            if session_id not in self._sessions:
+                shutil.rmtree(self._folder(session_id), ignore_errors=True)
 
-    def leave(self, page: str) -> None:
+    def close(self, session_id: str) -> None:
         """The page was closed: stop its work, forget what was found, remove its files."""
         with self._guard:
-            self._leave(page)
+            self._close(session_id)
 
     # --- with the guard held ---
 
-    def _visit(self, page: str) -> _Visit[F]:
-        """The visit, seen just now; a new one when the page is new."""
+    def _seen(self, session_id: str) -> _Session[F]:
+        """The session, seen just now; a new one when the page is new."""
         self._forget_old()
-        if page not in self._visits:
-            while len(self._visits) >= self._most:
-                idle = (name for name, visit in self._visits.items() if not visit.working)
-                self._leave(next(idle, next(iter(self._visits))))
-            self._visits[page] = _Visit(self._clock())
-        self._visits.move_to_end(page)
-        self._visits[page].seen_s = self._clock()
-        return self._visits[page]
+        if session_id not in self._sessions:
+            while len(self._sessions) >= self._most:
+                idle = (name for name, session in self._sessions.items() if not session.working)
+                self._close(next(idle, next(iter(self._sessions))))
+            self._sessions[session_id] = _Session(self._clock())
+        self._sessions.move_to_end(session_id)
+        self._sessions[session_id].seen_s = self._clock()
+        return self._sessions[session_id]
 
     def _forget_old(self) -> None:
-        """The visits are in the order in which they were heard of, so the oldest is the first."""
-        while self._visits:
-            page, visit = next(iter(self._visits.items()))
-            if self._clock() - visit.seen_s <= self._kept_s:
+        """The sessions are in the order in which they were heard of, so the oldest is the first."""
+        while self._sessions:
+            session_id, session = next(iter(self._sessions.items()))
+            if self._clock() - session.seen_s <= self._kept_s:
                 break
-            self._leave(page)
+            self._close(session_id)
 
-    def _leave(self, page: str) -> None:
-        if (visit := self._visits.pop(page, None)) is not None:
-            for event in visit.stops.values():
+    def _close(self, session_id: str) -> None:
+        if (session := self._sessions.pop(session_id, None)) is not None:
+            for event in session.stops.values():
                 event.set()
-            shutil.rmtree(self._home(page), ignore_errors=True)
+            shutil.rmtree(self._folder(session_id), ignore_errors=True)
 
-    def _home(self, page: str) -> Path:
-        return self.home / hashlib.sha256(page.encode(errors="replace")).hexdigest()[:32]  # names come from the browser
+    def _folder(self, session_id: str) -> Path:
+        return (
+            self.root / hashlib.sha256(session_id.encode(errors="replace")).hexdigest()[:32]
+        )  # names come from the browser

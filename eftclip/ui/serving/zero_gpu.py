@@ -16,26 +16,26 @@ except ImportError:
 
 from eftclip.errors import DataError, EftclipError
 from eftclip.runtime import Cancelled, forget_device
-from eftclip.ui.serving.jobs import Job
-from eftclip.ui.serving.loading import Loader, Terms
-from eftclip.ui.serving.queue import Ended, watch
+from eftclip.ui.serving.background import Ended, watch
+from eftclip.ui.serving.job import Job
+from eftclip.ui.serving.loading import Loader, LoadPolicy
 
 log = logging.getLogger(__name__)
 TAG = re.compile(r"<[^>]*>")
 R = TypeVar("R")
 
 
-def lends() -> bool:
+def available() -> bool:
     """Whether GPUs are lent here, one call at a time."""
     return GPU is not None and os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
 
 
-def terms_here(terms: Terms) -> Terms:
+def loading_policy(policy: LoadPolicy) -> LoadPolicy:
     """Where GPUs are lent, this process has none: it only shows what is under test."""
-    return Terms(terms.token, terms.max_gb, "cpu") if lends() else terms
+    return LoadPolicy(policy.token, policy.max_gb, "cpu") if available() else policy
 
 
-def do(job: Job[R], loader: Loader, tell: Callable[[Any], None], cancelled: Cancelled) -> R:
+def run_job(job: Job[R], loader: Loader, tell: Callable[[Any], None], cancelled: Cancelled) -> R:
     """Do a job where it can be done best.
 
     Args:
@@ -47,11 +47,11 @@ def do(job: Job[R], loader: Loader, tell: Callable[[Any], None], cancelled: Canc
     Raises:
         EftclipError: it could not be done, or was stopped.
     """
-    return _do_there(job, loader.terms, tell, cancelled) if lends() else job.do(loader.get, tell, cancelled)
+    return _run_on_gpu(job, loader.policy, tell, cancelled) if available() else job.do(loader.get, tell, cancelled)
 
 
-def _do_there(job: Job[R], terms: Terms, tell: Callable[[Any], None], cancelled: Cancelled) -> R:
-    steps, end = _on_gpu(job, Terms(terms.token, terms.max_gb)), None
+def _run_on_gpu(job: Job[R], policy: LoadPolicy, tell: Callable[[Any], None], cancelled: Cancelled) -> R:
+    steps, end = _on_gpu(job, LoadPolicy(policy.token, policy.max_gb)), None
     try:
         for item in steps:  # to its very end, or the GPU would count as in use
             if isinstance(item, Ended):
@@ -75,15 +75,15 @@ def _do_there(job: Job[R], terms: Terms, tell: Callable[[Any], None], cancelled:
     return cast(R, end.value)
 
 
-def _seconds(job: Job[Any], terms: Terms) -> int:
+def _seconds(job: Job[Any], policy: LoadPolicy) -> int:
     """For how long the GPU is asked for; more than a visitor has left is refused before it begins."""
     return job.gpu_s
 
 
-def _work(job: Job[Any], terms: Terms) -> Iterator[Any]:
+def _work(job: Job[Any], policy: LoadPolicy) -> Iterator[Any]:
     """In the process that has the GPU: news as they come, then the result or what went wrong; all of it can be sent."""
     forget_device()
-    loader, stop = _loader_there(terms), threading.Event()
+    loader, stop = _loader_in_gpu_process(policy), threading.Event()
 
     def work(tell: Callable[[Any], None]) -> Any:
         try:
@@ -98,10 +98,10 @@ def _work(job: Job[Any], terms: Terms) -> Iterator[Any]:
 
 
 @lru_cache(maxsize=1)
-def _loader_there(terms: Terms) -> Loader:
+def _loader_in_gpu_process(policy: LoadPolicy) -> Loader:
     """A process that has a GPU may be given several jobs one after another; what it loaded it keeps."""
-    return Loader(terms)
+    return Loader(policy)
 
 
 # A Space looks for a decorated function at its start, and refuses to run without one.
-_on_gpu: Callable[[Job[Any], Terms], Any] = GPU(duration=_seconds)(_work) if GPU is not None else _work
+_on_gpu: Callable[[Job[Any], LoadPolicy], Any] = GPU(duration=_seconds)(_work) if GPU is not None else _work

@@ -21,12 +21,17 @@ from eftclip.types import (
     TuningStep,
     Victim,
 )
-from eftclip.ui.check.texts import Saying
-from eftclip.ui.rectify import html as run_markup
-from eftclip.ui.rectify import view as rectify_views
-from eftclip.ui.rectify.html import FamilyCard, Measure
-from eftclip.ui.scan import texts as run_words
-from eftclip.ui.scan import view as scan_views
+from eftclip.ui.components import html
+from eftclip.ui.components.banner import running_banner
+from eftclip.ui.components.texts import Message
+from eftclip.ui.rectify import html as rectify_html
+from eftclip.ui.rectify import texts as rectify_texts
+from eftclip.ui.rectify import view as rectify_view
+from eftclip.ui.rectify.html import Measure
+from eftclip.ui.scan import html as scan_html
+from eftclip.ui.scan import texts as scan_texts
+from eftclip.ui.scan import view as scan_view
+from eftclip.ui.scan.html import FamilyCard
 from eftclip.ui.serving import files
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -74,12 +79,12 @@ def _record(found: Identification, stopped: str = "steps", **measured: Evaluatio
 
 
 def test_a_practice_set_says_how_the_scan_did() -> None:
-    right = run_words.scanned(_found(), frozenset({1, 4}), stopped=False)
+    right = scan_texts.finished(_found(), frozenset({1, 4}), stopped=False)
     assert "points at 2 of them and at no other." in right.text
-    wrong = run_words.scanned(_found(indices=(1, 2, 3)), frozenset({1, 4}), stopped=False)
+    wrong = scan_texts.finished(_found(indices=(1, 2, 3)), frozenset({1, 4}), stopped=False)
     assert "points at 1 of them and at 2 others." in wrong.text
     assert "leaves no victim" in wrong.text
-    assert "planted" not in run_words.scanned(_found(), frozenset(), stopped=False).text
+    assert "planted" not in scan_texts.finished(_found(), frozenset(), stopped=False).text
 
 
 @pytest.mark.parametrize(
@@ -93,16 +98,16 @@ def test_a_practice_set_says_how_the_scan_did() -> None:
     ],
 )
 def test_a_scan_claims_what_its_status_bears(found: Identification, stopped: bool, headline: str) -> None:
-    saying = run_words.scanned(found, frozenset(), stopped=stopped)
+    saying = scan_texts.finished(found, frozenset(), stopped=stopped)
     assert saying.headline == headline
     assert "clean" not in f"{saying.headline} {saying.text} {saying.small}".lower()
 
 
 def test_what_a_rectification_would_work_with_is_said_before() -> None:
-    assert run_words.basis(None, other=False).startswith("No scan yet: bundled photographs")
-    assert run_words.basis(_found(), other=True).startswith("The last scan was of another checkpoint")
-    assert run_words.basis(_nothing(), other=False).startswith("The last scan found no trigger")
-    assert run_words.basis(_found(), other=False) == "Uses the triggers that the scan found: “banana”."
+    assert rectify_texts.basis(None, other=False).startswith("No scan yet: bundled photographs")
+    assert rectify_texts.basis(_found(), other=True).startswith("The last scan was of another checkpoint")
+    assert rectify_texts.basis(_nothing(), other=False).startswith("The last scan found no trigger")
+    assert rectify_texts.basis(_found(), other=False) == "Uses the triggers that the scan found: “banana”."
 
 
 # --- rectification ---
@@ -119,7 +124,7 @@ def test_what_a_rectification_would_work_with_is_said_before() -> None:
 )
 def test_a_rectification_claims_what_was_measured(clean: Rate, attack: Rate, status: str, headline: str) -> None:
     record = _record(_found(), before=_evaluation(ALL, ALL), after=_evaluation(clean, attack))
-    told, saying = run_words.rectified(record)
+    told, saying = rectify_texts.finished(record)
     assert (told, saying.headline) == (status, headline)
     assert f"took over 300 before, and {attack.hits} now" in saying.text
     if status == "mended":
@@ -135,10 +140,10 @@ def test_a_rectification_claims_what_was_measured(clean: Rate, attack: Rate, sta
     ],
 )
 def test_what_was_not_changed_is_said_to_be_unchanged(record: RunRecord, status: str, headline: str) -> None:
-    told, saying = run_words.rectified(record)
+    told, saying = rectify_texts.finished(record)
     assert (told, saying.headline) == (status, headline)
     assert "was written" in f"{saying.text} {saying.small}"
-    assert not rectify_views.rectify_shown(record, files.document_of(record), "x", scanned=True).weights
+    assert not rectify_view.finished(record, files.document_of(record), "x", scanned=True).weights
 
 
 # --- everything that strangers can write is text ---
@@ -147,17 +152,17 @@ def test_what_was_not_changed_is_said_to_be_unchanged(record: RunRecord, status:
 @pytest.mark.parametrize(
     "html",
     [
-        run_markup.families([FamilyCard(('">' + HOSTILE,), HOSTILE, (HOSTILE,))]),
-        run_markup.title(HOSTILE, HOSTILE),
-        run_markup.chips(HOSTILE, [HOSTILE]),
-        run_markup.sentences([HOSTILE]),
-        run_markup.basis(HOSTILE),
-        run_markup.table([HOSTILE], [(HOSTILE, HOSTILE)], HOSTILE),
-        run_markup.folded(HOSTILE, ""),
-        run_markup.code([HOSTILE]),
-        run_markup.measures([Measure(HOSTILE, HOSTILE, ALL, NONE)]),
-        run_markup.running(Saying(HOSTILE, HOSTILE, HOSTILE), Progress(HOSTILE, 1, 2), HOSTILE),
-        run_markup.running(Saying(HOSTILE, HOSTILE, HOSTILE), Progress(HOSTILE, 1, 0), HOSTILE),
+        scan_html.families([FamilyCard(('">' + HOSTILE,), HOSTILE, (HOSTILE,))]),
+        html.title(HOSTILE, HOSTILE),
+        html.chips(HOSTILE, [HOSTILE]),
+        html.sentences([HOSTILE]),
+        html.basis_note(HOSTILE),
+        html.table([HOSTILE], [(HOSTILE, HOSTILE)], HOSTILE),
+        html.folded(HOSTILE, ""),
+        html.code([HOSTILE]),
+        rectify_html.measures([Measure(HOSTILE, HOSTILE, ALL, NONE)]),
+        running_banner(Message(HOSTILE, HOSTILE, HOSTILE), Progress(HOSTILE, 1, 2), HOSTILE),
+        running_banner(Message(HOSTILE, HOSTILE, HOSTILE), Progress(HOSTILE, 1, 0), HOSTILE),
     ],
 )
 def test_no_text_is_markup(html: str) -> None:
@@ -168,11 +173,11 @@ def test_no_text_is_markup(html: str) -> None:
 def test_labels_and_names_of_a_whole_run_are_text() -> None:
     record = _record(_found(HOSTILE), before=_evaluation(ALL, ALL), after=_evaluation(ALL, NONE))
     document = files.document_of(record)
-    scan = scan_views.scan_shown(record, document, frozenset(), stopped=False)
-    rectify = rectify_views.rectify_shown(record, document, HOSTILE, scanned=False)
+    scan = scan_view.finished(record, document, frozenset(), stopped=False)
+    rectify = rectify_view.finished(record, document, HOSTILE, scanned=False)
     parts = [scan.banner, scan.families, scan.victims, scan.coverage, rectify.banner, rectify.measures]
-    for html in [*parts, rectify.families, rectify.weights, rectify.curve, rectify.details]:
-        assert "<img src=x" not in html
+    for part in [*parts, rectify.families, rectify.weights, rectify.curve, rectify.details]:
+        assert "<img src=x" not in part
     assert "/somewhere" not in "".join(parts) + rectify.weights
 
 
@@ -180,15 +185,15 @@ def test_labels_and_names_of_a_whole_run_are_text() -> None:
 
 
 def test_a_curve_without_a_look_and_without_pictures_is_a_curve_all_the_same() -> None:
-    assert "at most 20 steps" in run_markup.curve((), 20)
+    assert "at most 20 steps" in rectify_html.curve((), 20)
     empty = TuningStep(5, 0.1, Rate(0, 0), Rate(3, 4))
-    html = run_markup.curve((empty,), 20)
+    html = rectify_html.curve((empty,), 20)
     assert html.count("eft-dot") == 1, "what was not counted has no point"
     assert "nan" not in html
 
 
 def test_what_was_not_measured_has_no_bar() -> None:
-    html = run_markup.measures([Measure("ASR", "", Rate(0, 0), NONE)])
+    html = rectify_html.measures([Measure("ASR", "", Rate(0, 0), NONE)])
     assert "not measured" in html
     assert "nan" not in html
 
@@ -204,12 +209,12 @@ def test_what_was_not_measured_has_no_bar() -> None:
     ],
 )
 def test_a_mended_checkpoint_gets_a_name_that_is_a_folder_everywhere(source: str, name: str) -> None:
-    assert files.mended_name(source) == name
+    assert files.rectified_name(source) == name
 
 
 def test_news_of_a_rectification_keep_their_curve() -> None:
     step = TuningStep(5, 0.1, Rate(1, 4), Rate(3, 4))
-    shown: Callable[..., tuple[str, str]] = rectify_views.rectify_running
+    shown: Callable[..., tuple[str, str]] = rectify_view.running
     assert shown(None, "", 10)[1] == ""
-    assert "no look yet" in shown(rectify_views.RectifyNews(Progress("Rectifying", 1, 10)), "", 10)[1]
-    assert "step 5 of 10" in shown(rectify_views.RectifyNews(Progress("Measuring", 32, 0), (), (step,)), "", 10)[1]
+    assert "no look yet" in shown(rectify_view.RectifyProgress(Progress("Rectifying", 1, 10)), "", 10)[1]
+    assert "step 5 of 10" in shown(rectify_view.RectifyProgress(Progress("Measuring", 32, 0), (), (step,)), "", 10)[1]

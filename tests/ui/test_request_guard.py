@@ -13,9 +13,9 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from eftclip.ui.serving import request_guard as guard
-from eftclip.ui.serving.cleanup import Sweeper
-from eftclip.ui.serving.request_guard import Guard
+from eftclip.ui.serving import request_guard
+from eftclip.ui.serving.cleanup import Cleanup
+from eftclip.ui.serving.request_guard import RequestGuard
 
 JOIN, UPLOAD = "/gradio_api/queue/join", "/gradio_api/upload"
 
@@ -26,7 +26,7 @@ async def _length(request: Request) -> PlainTextResponse:
 
 def _client(uploads: Path, *, private: bool = False, most_room: int = 1_000_000) -> TestClient:
     app = Starlette(routes=[Route("/{path:path}", _length, methods=["GET", "POST"])])
-    return TestClient(Guard(app, uploads, private, most_room), base_url="http://127.0.0.1:7860")
+    return TestClient(RequestGuard(app, uploads, private, most_room), base_url="http://127.0.0.1:7860")
 
 
 def test_what_the_page_sends_comes_through(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_a_length_that_is_none_is_refused(tmp_path: Path, length: str) -> None:
 def test_a_body_that_does_not_say_how_long_it_is_ends_at_the_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guard, "MOST_BODY", 1000)
+    monkeypatch.setattr(request_guard, "MOST_BODY", 1000)
     read = []
 
     def endless() -> Iterator[bytes]:
@@ -71,7 +71,7 @@ def test_when_uploads_fill_the_room_the_next_one_is_told_so(tmp_path: Path) -> N
     client = _client(tmp_path)
     answer = client.post(UPLOAD, content=b"x" * 200_000)
     assert answer.status_code == 507
-    assert answer.json()["detail"] == guard.CROWDED
+    assert answer.json()["detail"] == request_guard.CROWDED
     assert client.post(JOIN, content=b"x" * 200_000).status_code == 200, "who uploads nothing is not held up"
 
 
@@ -114,9 +114,9 @@ def test_old_files_go_with_their_folders_and_nothing_else_does(tmp_path: Path) -
 
     more = [breaks, lambda: done.append("went on")]
     now = time.time()
-    Sweeper(tmp_path, kept_s=60, spared=lambda: [spared, mine], more=more, clock=lambda: now).sweep()
+    Cleanup(tmp_path, kept_s=60, spared=lambda: [spared, mine], more=more, clock=lambda: now).sweep()
     assert (tmp_path / "a1" / "old.png").is_file(), "nothing is old yet"
-    Sweeper(tmp_path, kept_s=60, spared=lambda: [spared, mine], more=more, clock=lambda: now + 100).sweep()
+    Cleanup(tmp_path, kept_s=60, spared=lambda: [spared, mine], more=more, clock=lambda: now + 100).sweep()
     assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*")) == [
         "page.png",
         "visits",

@@ -17,11 +17,13 @@ from eftclip.data import Entry, ImageSet
 from eftclip.errors import ConfigError, DataError, EftclipError
 from eftclip.pipeline import Plan
 from eftclip.triggers import TRIGGERS
-from eftclip.ui.scan import data_set as sources
-from eftclip.ui.scan import layout as run_layout
-from eftclip.ui.scan import request as run_asks
-from eftclip.ui.scan import texts as run_words
-from eftclip.ui.scan.request import Named, Practice, Upload
+from eftclip.ui.rectify import layout as rectify_layout
+from eftclip.ui.rectify import request as rectify_request
+from eftclip.ui.scan import data_set
+from eftclip.ui.scan import layout as scan_layout
+from eftclip.ui.scan import request as scan_request
+from eftclip.ui.scan import texts as scan_texts
+from eftclip.ui.scan.request import NamedDataSet, PracticeSet, Upload
 
 PX = 64
 SOURCE: dict[str, Any] = {
@@ -37,8 +39,8 @@ SOURCE: dict[str, Any] = {
 }
 
 
-def _source(uploads: Path, /, **values: Any) -> run_asks.Source:
-    return run_asks.source(SOURCE | values, uploads=uploads)
+def _source(uploads: Path, /, **values: Any) -> scan_request.DataSource:
+    return scan_request.data_source(SOURCE | values, uploads=uploads)
 
 
 def _names(config: type) -> set[str]:
@@ -50,19 +52,19 @@ def _names(config: type) -> set[str]:
 
 def test_every_setting_of_a_scan_and_a_rectification_can_be_set_on_the_page() -> None:
     with gr.Blocks():
-        scan, rectify = run_layout.scan_step(folders=False), run_layout.rectify_step()
+        scan, rectify = scan_layout.scan_step(folders=False), rectify_layout.rectify_step()
     assert set(scan.settings) == _names(ScanConfig) | _names(CurateConfig)
     assert set(rectify.settings) == _names(RectifyConfig)
     values = {name: component.value for name, component in (scan.settings | rectify.settings).items()}
-    assert run_asks.plan(values) == Plan(), "the page begins with the defaults"
+    assert rectify_request.plan(values) == Plan(), "the page begins with the defaults"
 
 
 def test_every_source_that_the_page_offers_is_understood() -> None:
     with gr.Blocks():
-        public, private = run_layout.scan_step(folders=False), run_layout.scan_step(folders=True)
+        public, private = scan_layout.scan_step(folders=False), scan_layout.scan_step(folders=True)
     assert set(public.sources) == set(SOURCE)
     assert [value for _, value in public.kind.choices] == ["practice", "upload", "hub"]
-    assert [value for _, value in private.kind.choices] == list(run_words.SOURCES)
+    assert [value for _, value in private.kind.choices] == list(scan_texts.SOURCES)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +88,7 @@ def test_every_source_that_the_page_offers_is_understood() -> None:
 )
 def test_settings_that_no_page_would_send_get_one_sentence(values: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError, match=says) as caught:
-        run_asks.plan(values)
+        rectify_request.plan(values)
     assert "\n" not in str(caught.value)
 
 
@@ -121,7 +123,7 @@ def test_sources_that_no_page_would_send_get_one_sentence(
     tmp_path: Path, values: dict[str, Any], says: str | None
 ) -> None:
     if says is None:
-        assert _source(tmp_path, **values) == Named("hf:a/b", "train", 500)
+        assert _source(tmp_path, **values) == NamedDataSet("hf:a/b", "train", 500)
         return
     with pytest.raises(EftclipError, match=says) as caught:
         _source(tmp_path, **values)
@@ -131,26 +133,26 @@ def test_sources_that_no_page_would_send_get_one_sentence(
 
 def test_a_hub_id_never_opens_a_path_of_this_machine(tmp_path: Path) -> None:
     asked = _source(tmp_path, kind="hub", hub=str(tmp_path))
-    assert asked == Named(f"hf:{tmp_path}", "train", 500)
+    assert asked == NamedDataSet(f"hf:{tmp_path}", "train", 500)
     with pytest.raises(DataError):
-        sources.opened(Named(f"hf:{tmp_path}", "train", 500))
+        data_set.open_data_set(NamedDataSet(f"hf:{tmp_path}", "train", 500))
 
 
 def test_triggers_are_planted_alone_in_turns_or_not_at_all(tmp_path: Path) -> None:
-    assert _source(tmp_path) == Practice(16, 0.25, ("badnets",))
-    assert _source(tmp_path, trigger="none") == Practice(16, 0.25, ())
-    assert _source(tmp_path, trigger=run_words.IN_TURNS) == Practice(16, 0.25, run_words.TURNS)
-    assert set(run_words.TURNS) <= set(TRIGGERS)
+    assert _source(tmp_path) == PracticeSet(16, 0.25, ("badnets",))
+    assert _source(tmp_path, trigger="none") == PracticeSet(16, 0.25, ())
+    assert _source(tmp_path, trigger=scan_texts.IN_TURNS) == PracticeSet(16, 0.25, scan_texts.TURNS)
+    assert set(scan_texts.TURNS) <= set(TRIGGERS)
 
 
 # --- the pictures themselves ---
 
 
 def test_a_practice_set_is_poisoned_as_asked_and_knows_where(tmp_path: Path) -> None:
-    asked = Practice(12, 0.5, ("badnets", "yellow"))
-    given = sources.practice_set(asked, PX, tmp_path / "a")
-    again = sources.practice_set(asked, PX, tmp_path / "b")
-    untouched = sources.practice_set(Practice(12, 0.5, ()), PX, tmp_path / "c")
+    asked = PracticeSet(12, 0.5, ("badnets", "yellow"))
+    given = data_set.make_practice_set(asked, PX, tmp_path / "a")
+    again = data_set.make_practice_set(asked, PX, tmp_path / "b")
+    untouched = data_set.make_practice_set(PracticeSet(12, 0.5, ()), PX, tmp_path / "c")
     assert given.images.length == 12
     assert len(given.planted) == 6
     assert not untouched.planted
@@ -163,13 +165,13 @@ def test_a_practice_set_is_poisoned_as_asked_and_knows_where(tmp_path: Path) -> 
 
 def test_the_first_samples_of_a_set_say_so(tmp_path: Path) -> None:
     images = data.list_set("holiday", [(f"{k}.png", b"x", None) for k in range(10)])
-    some = sources.first(images, 4)
+    some = data_set.first_samples(images, 4)
     assert [entry.index for entry in some.entries()] == [0, 1, 2, 3]
     assert [entry.index for entry in some.entries(2)] == [2, 3]
     assert some.length == 4
     assert some.source == "the first 4 of 10 samples of holiday"
     assert "Only the first 4 of 10" in some.notes[-1]
-    assert sources.first(images, 10) is images
+    assert data_set.first_samples(images, 10) is images
 
 
 def test_a_stream_of_unknown_length_is_read_no_further_than_needed_and_closed() -> None:
@@ -184,7 +186,7 @@ def test_a_stream_of_unknown_length_is_read_no_further_than_needed_and_closed() 
             closed.append(True)
 
     stream = ImageSet("stream", "webdataset", None, None, None, (), walk)  # type: ignore[arg-type]
-    some = sources.first(stream, 3)
+    some = data_set.first_samples(stream, 3)
     assert [entry.index for entry in some.entries()] == [0, 1, 2]
     assert seen == [0, 1, 2]
     assert closed == [True]
@@ -195,7 +197,7 @@ def test_a_stream_of_unknown_length_is_read_no_further_than_needed_and_closed() 
 def test_pictures_are_known_by_the_visitors_names(tmp_path: Path) -> None:
     paths = [write_picture(tmp_path / f"{k}" / "upload.png", seed=k) for k in range(2)]
     asked = _source(tmp_path, kind="upload", files=[(str(paths[0]), "me\n<b>.png"), (str(paths[1]), "you.png")])
-    given = sources.opened(asked).images  # type: ignore[arg-type]
+    given = data_set.open_data_set(asked).images  # type: ignore[arg-type]
     assert given.source == "2 pictures"
     assert [entry.name for entry in given.entries()] == ["me\N{REPLACEMENT CHARACTER}<b>.png", "you.png"]
 
@@ -206,7 +208,7 @@ def test_an_archive_is_known_by_the_visitors_name_and_comes_alone(tmp_path: Path
     with zipfile.ZipFile(path, "w") as archive:
         archive.write(write_picture(tmp_path / "a.png"), "a.png")
     asked = _source(tmp_path, kind="upload", files=[(str(path), "my holiday.zip")])
-    assert sources.opened(asked).images.source == "my holiday.zip"  # type: ignore[arg-type]
+    assert data_set.open_data_set(asked).images.source == "my holiday.zip"  # type: ignore[arg-type]
     with pytest.raises(DataError, match="came with other files"):
         _source(tmp_path, kind="upload", files=[(str(path), "a.zip"), (str(tmp_path / "a.png"), "a.png")])
 
@@ -215,7 +217,7 @@ def test_what_is_no_archive_is_told_without_a_path(tmp_path: Path) -> None:
     path = tmp_path / "notes.zip"
     path.write_bytes(b"I am no archive")
     with pytest.raises(DataError, match=r"notes\.zip is no zip archive") as caught:
-        sources.opened(Upload(((path, "notes.zip"),), 500))
+        data_set.open_data_set(Upload(((path, "notes.zip"),), 500))
     assert str(tmp_path) not in str(caught.value)
 
 
@@ -224,7 +226,7 @@ def test_a_link_out_of_the_upload_folder_is_not_followed(tmp_path: Path) -> None
     secret = write_picture(tmp_path / "secret.png")
     (tmp_path / "uploads" / "link.png").symlink_to(secret)
     with pytest.raises(DataError, match="no longer on the server"):
-        run_asks.upload([(str(tmp_path / "uploads" / "link.png"), "link.png")], 500, tmp_path / "uploads")
+        scan_request.upload([(str(tmp_path / "uploads" / "link.png"), "link.png")], 500, tmp_path / "uploads")
 
 
 def test_a_page_that_others_can_reach_never_uses_the_token_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,7 +237,7 @@ def test_a_page_that_others_can_reach_never_uses_the_token_of_this_machine(monke
         return data.list_set(source, [("a", b"x", None)])
 
     monkeypatch.setattr(data, "open_set", open_set)
-    sources.opened(Named("hf:org/private", "train", 500))
+    data_set.open_data_set(NamedDataSet("hf:org/private", "train", 500))
     assert sent == [False], "what huggingface_hub takes for: not even the one that is saved here"
 
 

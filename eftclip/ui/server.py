@@ -23,7 +23,7 @@ from eftclip.ui.theme import CSS, theme
 SPACE_DISK = Path("/data")
 CACHE_GB = 20.0  # of checkpoints that visitors had downloaded; a Space has 50 GB of disk
 SESSIONS = 300  # of which Gradio keeps some 0.3 MB each, for ever if it may; whoever comes later loses little
-THREADS = 160  # everybody who waits in a line of ours holds one
+THREADS = 160  # everybody who waits in a queue of ours holds one
 MAX_UPLOAD = "20mb"
 
 

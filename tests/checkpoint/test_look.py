@@ -96,26 +96,20 @@ def test_sizes_are_for_people(count: int, text: str) -> None:
 
 
 def test_a_branch_that_moved_on_is_loaded_anew_and_one_that_did_not_is_kept(hub: Hub, tmp_path: Path) -> None:
-    backend, request = (
-        Backend(tmp_path / "files", tmp_path / "results"),
-        CheckpointRequest(f"hf:{REPO}", ("cat", "dog"), reference="none"),
-    )
+    checkpoints = Backend(tmp_path / "files", tmp_path / "results").checkpoints
+    request = CheckpointRequest(f"hf:{REPO}", ("cat", "dog"), reference="none")
     first = hub.repositories[REPO].refs["main"]
-    assert first in backend.checkpoints.provenance(request)
+    assert first in checkpoints.provenance(request)
     weights = [line for line in hub.requests if "safetensors" in line]
-    assert first in backend.checkpoints.provenance(request)
+    assert first in checkpoints.provenance(request)
     assert [line for line in hub.requests if "safetensors" in line] == weights, "it was loaded once"
     (tmp_path / "repository" / "README.md").write_text("Another commit.")
     second = hub.push(REPO, tmp_path / "repository")
     assert second != first
-    assert second in backend.checkpoints.provenance(request)
+    assert second in checkpoints.provenance(request)
     hub.broken = 503
-    assert "answered 503" in backend.checkpoints.provenance(request), (
-        "what is loaded is not passed off as what is there now"
-    )
-    assert second in backend.checkpoints.provenance(
-        CheckpointRequest(f"hf:{REPO}@{second}", request.labels, reference="none")
-    )
+    assert "answered 503" in checkpoints.provenance(request), "what is loaded is not passed off as what is there now"
+    assert second in checkpoints.provenance(CheckpointRequest(f"hf:{REPO}@{second}", request.labels, reference="none"))
 
 
 def test_a_source_is_pinned_only_where_that_means_something(hub: Hub) -> None:

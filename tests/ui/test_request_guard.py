@@ -97,7 +97,7 @@ def test_the_running_app_has_its_guard(served: str) -> None:
     assert answer.status_code == 413
 
 
-# --- The sweeper -------------------------------------------------------------------------------------------------
+# --- The clean-up ------------------------------------------------------------------------------------------------
 
 
 def test_old_files_go_with_their_folders_and_nothing_else_does(tmp_path: Path) -> None:
@@ -114,9 +114,9 @@ def test_old_files_go_with_their_folders_and_nothing_else_does(tmp_path: Path) -
 
     more = [breaks, lambda: done.append("went on")]
     now = time.time()
-    Cleanup(tmp_path, kept_s=60, spared=lambda: [spared, mine], more=more, clock=lambda: now).sweep()
+    Cleanup(tmp_path, kept_s=60, spared=lambda: [spared, mine], more=more, clock=lambda: now).clean()
     assert (tmp_path / "a1" / "old.png").is_file(), "nothing is old yet"
-    Cleanup(tmp_path, kept_s=60, spared=lambda: [spared, mine], more=more, clock=lambda: now + 100).sweep()
+    Cleanup(tmp_path, kept_s=60, spared=lambda: [spared, mine], more=more, clock=lambda: now + 100).clean()
     assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*")) == [
         "page.png",
         "visits",

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from eftclip.ui.checkpoint.request import CheckpointRequest
-from eftclip.ui.scan.request import PracticeSet, ScanRequest
 from support.taught import LABELS
 from support.zero_gpu import CALLS, Lender
 
@@ -17,7 +15,9 @@ from eftclip.ui.backend import Backend
 from eftclip.ui.check.job import CheckJob
 from eftclip.ui.check.photographs import Planting, bundled_choice, picture_of
 from eftclip.ui.check.view import CheckView
+from eftclip.ui.checkpoint.request import CheckpointRequest
 from eftclip.ui.rectify.request import RectifyRequest, plan
+from eftclip.ui.scan.request import PracticeSet, ScanRequest
 from eftclip.ui.serving import zero_gpu
 from eftclip.ui.serving.loading import OWN_MACHINE, Loader, LoadPolicy
 

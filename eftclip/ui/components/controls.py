@@ -3,7 +3,6 @@
 import gradio as gr
 
 Components = list[gr.components.Component]
-
 STEP_HEADING = '<h2 class="eft-step"><span>{}</span> {}</h2><p class="eft-note">{}</p>'
 
 

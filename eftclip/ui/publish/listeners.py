@@ -89,10 +89,10 @@ def add_publish_listeners(backend: Backend, demo: gr.Blocks, form: PublishForm, 
         for shown in backend.publisher.publish(wanted, result, token, session_id):
             yield form.update(shown)
 
-    def publish(request: gr.Request, *values: Any) -> Iterator[list[Any]]:
+    def run(request: gr.Request, *values: Any) -> Iterator[list[Any]]:
         yield from go(str(request.session_hash), backend.publisher.token(None), values)
 
-    def publish_signed_in(request: gr.Request, token: gr.OAuthToken | None, *values: Any) -> Iterator[list[Any]]:
+    def run_signed_in(request: gr.Request, token: gr.OAuthToken | None, *values: Any) -> Iterator[list[Any]]:
         yield from go(str(request.session_hash), backend.publisher.token(token_of_our_page(request, token)), values)
 
     def who() -> str:
@@ -104,7 +104,6 @@ def add_publish_listeners(backend: Backend, demo: gr.Blocks, form: PublishForm, 
     # Only where it works: elsewhere an argument of this kind keeps the page from being built at all.
     told: dict[str, Any] = {"fn": who_signed_in if signs_in else who, "outputs": step.who, **LIGHT, **PRIVATE}
     demo.load(**told)
-    # Again at each end: a sign-in expires, and can be withdrawn, while the page stays open.
     work = LongWork(
         kinds=(PUBLISH, SCAN, RECTIFY),
         start=step.start,
@@ -116,8 +115,10 @@ def add_publish_listeners(backend: Backend, demo: gr.Blocks, form: PublishForm, 
         busy_label="Publishing …",
         failed=texts.failed,
     )
-    run = publish_signed_in if signs_in else publish
-    add_long_work_listeners(backend.sessions, work, run, form.form, form.outputs).then(**told)
+    handler = run_signed_in if signs_in else run
+    ended = add_long_work_listeners(backend.sessions, work, handler, form.form, form.outputs)
+    # Again at each end: a sign-in expires, and can be withdrawn, while the page stays open.
+    ended.then(**told)
 
 
 def _rectify_first(

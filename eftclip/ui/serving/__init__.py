@@ -1,1 +1,1 @@
-"""What serves every step: sessions, queue, result store, request guard, GPUs."""
+"""What serves every step: sessions, result store, queue, files, request guard, loaded checkpoints, ZeroGPU, clean-up."""

@@ -23,7 +23,7 @@ class Cleanup:
         more: Iterable[Callable[[], object]] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Nothing is swept yet.
+        """Nothing is removed yet.
 
         Args:
             folder: that uploads go into.
@@ -35,17 +35,17 @@ class Cleanup:
         self._folder, self._kept_s, self._spared, self._more, self._clock = folder, kept_s, spared, tuple(more), clock
 
     def start(self, every_s: float) -> None:
-        """Sweep from time to time until the process ends."""
+        """Clean up from time to time until the process ends."""
 
         def forever() -> None:
             while True:
                 time.sleep(every_s)
-                self.sweep()
+                self.clean()
 
-        threading.Thread(target=forever, daemon=True, name="sweeper").start()
+        threading.Thread(target=forever, daemon=True, name="cleanup").start()
 
-    def sweep(self) -> None:
-        """Sweep once; nothing that goes wrong with one file keeps another one here."""
+    def clean(self) -> None:
+        """Clean up once; nothing that goes wrong with one file keeps another one here."""
         for clean in (self._files, *self._more):
             try:
                 clean()

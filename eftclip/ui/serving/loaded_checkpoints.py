@@ -9,12 +9,10 @@ from eftclip.pipeline import CheckSetup
 from eftclip.runtime import Cancelled, OnProgress, Progress, give_back, ignore, never
 from eftclip.ui.checkpoint.request import CheckpointRequest
 
-POLL_S = 0.2
-
-
 # The free machine of a Space has 16 GB. Beside these there may be one checkpoint that is being loaded and one that is
 # being mended, which together take three to five times the largest weight file.
 MOST_BYTES = 4_000_000_000
+POLL_S = 0.2
 
 Prepare = Callable[[CheckpointRequest, OnProgress, Cancelled], CheckSetup]
 

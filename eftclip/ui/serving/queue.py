@@ -25,7 +25,7 @@ class Queue:
 
     @contextmanager
     def turn(self, on_wait: Callable[[int], None], cancelled: Cancelled) -> Iterator[None]:
-        """Wait in line, then have the turn until the end of the `with`.
+        """Wait in the queue, then have the turn until the end of the `with`.
 
         Args:
             on_wait: told how many are before, each time that it changes.

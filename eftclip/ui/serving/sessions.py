@@ -76,7 +76,7 @@ class Sessions(Generic[F]):
                 self._access_keys.popitem(last=False)
 
     def access_key(self, session_id: str) -> str:
-        """The key of whoever opened the page, also after the line to it was cut; empty when it is not known."""
+        """The key of whoever opened the page, also after the connection to it was cut; empty when it is not known."""
         with self._guard:
             return self._access_keys.get(session_id, "")
 
@@ -113,7 +113,7 @@ class Sessions(Generic[F]):
 
     @contextmanager
     def working(self, session_id: str) -> Iterator[None]:
-        """Work goes on, or waits in line: meanwhile the page does not make room for others."""
+        """Work goes on, or waits in a queue: meanwhile the page does not make room for others."""
         with self._guard:
             session = self._sessions.get(session_id, _Session(0.0))
             session.working += 1

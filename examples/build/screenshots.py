@@ -21,9 +21,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, sync_playwright
+
 from eftclip.ui import build_demo
 from eftclip.ui.server import launch_options
-from eftclip.ui import build_demo
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "tests"))
 

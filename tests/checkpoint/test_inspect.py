@@ -14,8 +14,8 @@ from support.hub import Hub, lead_to
 from eftclip.checkpoint import KNOWN_BACKDOORS, pin
 from eftclip.cli import main
 from eftclip.report import size
-from eftclip.ui.asks import Ask
-from eftclip.ui.handlers import Desk
+from eftclip.ui.backend import Backend
+from eftclip.ui.checkpoint.request import CheckpointRequest
 
 browser, context, page = browsing.browser, browsing.context, browsing.page  # fixtures
 REPO = "friends/tiny"
@@ -96,19 +96,20 @@ def test_sizes_are_for_people(count: int, text: str) -> None:
 
 
 def test_a_branch_that_moved_on_is_loaded_anew_and_one_that_did_not_is_kept(hub: Hub, tmp_path: Path) -> None:
-    desk, ask = Desk(tmp_path / "files", tmp_path / "results"), Ask(f"hf:{REPO}", ("cat", "dog"), reference="none")
+    checkpoints = Backend(tmp_path / "files", tmp_path / "results").checkpoints
+    request = CheckpointRequest(f"hf:{REPO}", ("cat", "dog"), reference="none")
     first = hub.repositories[REPO].refs["main"]
-    assert first in desk.provenance(ask)
+    assert first in checkpoints.provenance(request)
     weights = [line for line in hub.requests if "safetensors" in line]
-    assert first in desk.provenance(ask)
+    assert first in checkpoints.provenance(request)
     assert [line for line in hub.requests if "safetensors" in line] == weights, "it was loaded once"
     (tmp_path / "repository" / "README.md").write_text("Another commit.")
     second = hub.push(REPO, tmp_path / "repository")
     assert second != first
-    assert second in desk.provenance(ask)
+    assert second in checkpoints.provenance(request)
     hub.broken = 503
-    assert "answered 503" in desk.provenance(ask), "what is loaded is not passed off as what is there now"
-    assert second in desk.provenance(Ask(f"hf:{REPO}@{second}", ask.labels, reference="none"))
+    assert "answered 503" in checkpoints.provenance(request), "what is loaded is not passed off as what is there now"
+    assert second in checkpoints.provenance(CheckpointRequest(f"hf:{REPO}@{second}", request.labels, reference="none"))
 
 
 def test_a_source_is_pinned_only_where_that_means_something(hub: Hub) -> None:

@@ -40,7 +40,7 @@ def squares(setup: CheckSetup) -> Squares:
 
 def judge(setup: CheckSetup, image: Tensor, **how: Any) -> Detection:
     """A verdict with everything as the product does it, but for `how`."""
-    how = {"strangers": setup.hosts, "reference": setup.reference, "generator": seeded(0)} | how
+    how = {"hosts": setup.hosts, "reference": setup.reference, "generator": seeded(0)} | how
     config = how.pop("config", setup.config)
     return detect(setup.clip, image, setup.classes, setup.oracle, config, **how)
 

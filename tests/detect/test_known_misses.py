@@ -149,7 +149,7 @@ def test_2026_11_25_a_trigger_that_works_in_one_corner_only_is_followed_there() 
     hosts = HostImages(images, probabilities(clip, images, classes))
     picture = images[3].clone()
     picture[:, -16:, -16:] = 1.0
-    options = {"strangers": hosts, "generator": seeded(0)}
+    options = {"hosts": hosts, "generator": seeded(0)}
     verdict = detect(clip, picture, classes, _Squares(), DetectConfig(), **options)  # type: ignore[arg-type]
     assert verdict.status is Status.FOUND
     assert verdict.trigger.target_label == "banana"

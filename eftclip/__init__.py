@@ -93,8 +93,12 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
+_FORMER = {"Way": "RunOptions"}  # names that were public once
+
+
 def __getattr__(name: str) -> Any:
     """Load a public name at its first use."""
+    name = _FORMER.get(name, name)
     if name not in _HOME_OF:
         raise AttributeError(f"module 'eftclip' has no attribute {name!r}")
     return getattr(import_module(_HOME_OF[name]), name)

@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 
 from eftclip.cli.options import add_checkpoint, add_common, add_data
+from eftclip.cli.prepare import token
 from eftclip.cli.progress import Bar, polite_stop
-from eftclip.cli.runs import RunFiles, exit_code
-from eftclip.cli.setups import token
+from eftclip.cli.run_outputs import RunFiles, exit_code
 from eftclip.data import open_set
 from eftclip.errors import ConfigError
 from eftclip.pipeline import Attack, Rebound, RunOptions, load_checkpoint, run_evaluate

@@ -13,11 +13,11 @@ from eftclip.cli.options import (
     add_settings,
     settings_of,
 )
+from eftclip.cli.prepare import introduce, prepare, token
 from eftclip.cli.progress import Bar, polite_stop
 from eftclip.cli.publish import add_terms, publish_folder, ready
-from eftclip.cli.runs import RunFiles, exit_code
+from eftclip.cli.run_outputs import RunFiles, exit_code
 from eftclip.cli.scan import say_findings
-from eftclip.cli.setups import introduce, prepare, token
 from eftclip.config import CurateConfig, RectifyConfig, ScanConfig
 from eftclip.data import open_set
 from eftclip.errors import PublishError

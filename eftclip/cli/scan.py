@@ -12,9 +12,9 @@ from eftclip.cli.options import (
     add_settings,
     settings_of,
 )
+from eftclip.cli.prepare import introduce, prepare, token
 from eftclip.cli.progress import Bar, polite_stop
-from eftclip.cli.runs import RunFiles, exit_code
-from eftclip.cli.setups import introduce, prepare, token
+from eftclip.cli.run_outputs import RunFiles, exit_code
 from eftclip.config import CurateConfig, ScanConfig
 from eftclip.data import open_set
 from eftclip.pipeline import Plan, RunOptions, run_scan

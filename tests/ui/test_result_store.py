@@ -165,6 +165,7 @@ def test_a_scan_comes_back_exactly_and_can_be_rectified_with(store: ResultStore,
     store.put(ANN, SCAN, serialization.store_scan(shown, found))
     stored = store.get(ANN, SCAN)
     assert stored is not None
+    assert stored.values["source"]["kind"] == ("Practice", "Named", "Upload")[which], "as results on disk have it"
     again, kept = serialization.restore_scan(stored, tmp_path / "new")
     assert kept.checkpoint == checkpoint
     assert (again.status, again.banner, again.problem) == ("found", "<p>A</p>", "")

@@ -79,7 +79,7 @@ def publish(backend: Backend, request: PublishRequest, result: object, token: st
     if not isinstance(rectified, RectifyResult):
         raise PublishError(f"No mended checkpoint is kept under {quoted(result)}; results are kept for a day.")
     backend.sessions.begin(key, PUBLISH)
-    for item in backend.publisher.work(request, rectified, token, key):
+    for item in backend.publisher.run(request, rectified, token, key):
         if isinstance(item, Published):
             yield {
                 "status": "published",

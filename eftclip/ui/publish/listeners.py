@@ -37,19 +37,19 @@ class PublishForm:
     publish: PublishStep
 
     @property
-    def form(self) -> list[Any]:
-        """What the button reads, in the order of `asked`."""
+    def inputs(self) -> list[Any]:
+        """What the button reads, in the order of `requests`."""
         step, scan = self.publish, self.scan
         settings = [*scan.sources.values(), *scan.settings.values(), *self.rectify.settings.values()]
         return [step.repo, step.private, step.anyway, *self.checkpoint.form, *settings]
 
     @property
     def outputs(self) -> list[Any]:
-        """What the button writes, in the order of `update`."""
+        """What the button writes, in the order of `updates`."""
         return [*self.scanned.outputs, *self.rectified.outputs, self.publish.banner, self.publish.anyway]
 
-    def asked(self, folders: bool, values: Sequence[Any]) -> tuple[PublishRequest, ScanRequest, RectifyRequest]:
-        """The values of `form` as what is asked of the three steps.
+    def requests(self, folders: bool, values: Sequence[Any]) -> tuple[PublishRequest, ScanRequest, RectifyRequest]:
+        """The values of `inputs` as what is asked of the three steps.
 
         Raises:
             EftclipError: one of them cannot be used.
@@ -60,7 +60,7 @@ class PublishForm:
         stages = plan(dict(zip(names, values[-len(names) :], strict=True)))
         return wanted, scan, RectifyRequest(scan.checkpoint, stages)
 
-    def update(
+    def updates(
         self, shown: PublishView, scanned: Sequence[Any] | None = None, rectified: Sequence[Any] | None = None
     ) -> list[Any]:
         """Updates in the order of `outputs`; what is left out stays as it is."""
@@ -74,20 +74,20 @@ def add_publish_listeners(backend: Backend, demo: gr.Blocks, form: PublishForm, 
 
     def go(session_id: str, token: str, values: tuple[Any, ...]) -> Iterator[list[Any]]:
         try:
-            wanted, scan, rectify = form.asked(folders, values)
-            backend.publisher.ready(token, can_sign_in=signs_in)
+            wanted, scan, rectify = form.requests(folders, values)
+            backend.publisher.check_token(token, can_sign_in=signs_in)
         except EftclipError as error:
-            yield form.update(view.refused(str(error)))
+            yield form.updates(view.refused(str(error)))
             return
         if backend.publisher.last_rectification(rectify.checkpoint, session_id) is None:
             yield from _rectify_first(backend, form, scan, rectify, session_id)
         result = backend.publisher.last_rectification(rectify.checkpoint, session_id)
         if result is None:
             stopped = backend.sessions.stop_signal(session_id, PUBLISH).is_set()
-            yield form.update(view.refused("" if stopped else texts.NOTHING))
+            yield form.updates(view.refused("" if stopped else texts.NOTHING))
             return
         for shown in backend.publisher.publish(wanted, result, token, session_id):
-            yield form.update(shown)
+            yield form.updates(shown)
 
     def run(request: gr.Request, *values: Any) -> Iterator[list[Any]]:
         yield from go(str(request.session_hash), backend.publisher.token(None), values)
@@ -116,7 +116,7 @@ def add_publish_listeners(backend: Backend, demo: gr.Blocks, form: PublishForm, 
         failed=texts.failed,
     )
     handler = run_signed_in if signs_in else run
-    ended = add_long_work_listeners(backend.sessions, work, handler, form.form, form.outputs)
+    ended = add_long_work_listeners(backend.sessions, work, handler, form.inputs, form.outputs)
     # Again at each end: a sign-in expires, and can be withdrawn, while the page stays open.
     ended.then(**told)
 
@@ -133,12 +133,12 @@ def _rectify_first(
     if not backend.scans.has_scanned(rectify.checkpoint, session_id):
         backend.sessions.begin(session_id, SCAN)
         for update in scan_listeners.live_updates(backend, scan, session_id, len(form.scanned.outputs)):
-            yield form.update(busy, scanned=update)
+            yield form.updates(busy, scanned=update)
         if not backend.scans.has_scanned(rectify.checkpoint, session_id):
             return
     backend.sessions.begin(session_id, RECTIFY)
     for update in rectify_listeners.live_updates(backend, rectify, session_id, len(form.rectified.outputs)):
-        yield form.update(busy, rectified=update)
+        yield form.updates(busy, rectified=update)
 
 
 def _updates(shown: PublishView) -> list[Any]:

@@ -59,7 +59,7 @@ class Publisher:
         except PublishError as error:
             return html.basis_note(str(error))
 
-    def ready(self, token: str, *, can_sign_in: bool) -> None:
+    def check_token(self, token: str, *, can_sign_in: bool) -> None:
         """Fail before hours of work rather than after.
 
         Raises:
@@ -83,14 +83,14 @@ class Publisher:
     ) -> Iterator[PublishView]:
         """Publish: progress as it comes, then how it ended; nobody listening any more stops it."""
         try:
-            for item in self.work(request, result, token, session_id):
+            for item in self.run(request, result, token, session_id):
                 yield published(item) if isinstance(item, Published) else PublishView(running(item))
         except DoubtError as doubt:
             yield PublishView(banner("inconclusive", texts.doubted(doubt.against)), doubted=True)
         except Exception as error:
             yield refused(error_message(error))
 
-    def work(
+    def run(
         self, request: PublishRequest, result: RectifyResult, token: str, session_id: str
     ) -> Iterator[Progress | Published]:
         """Publish: progress as it comes, then what is on the Hub; nobody listening any more stops it.

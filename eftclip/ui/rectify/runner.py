@@ -13,12 +13,13 @@ from eftclip.ui.rectify.request import RectifyRequest
 from eftclip.ui.rectify.view import RectifyProgress, RectifyView
 from eftclip.ui.restore.saved_results import SavedResults, StepResult
 from eftclip.ui.scan.job import ScanResult
+from eftclip.ui.scan.runner import last_scan
 from eftclip.ui.serving import files, zero_gpu
 from eftclip.ui.serving.background import Ended, watch_for_session
 from eftclip.ui.serving.error_messages import error_message
 from eftclip.ui.serving.loading import Loader
 from eftclip.ui.serving.queue import Queue, waiting_progress
-from eftclip.ui.serving.sessions import RECTIFY, SCAN, Sessions
+from eftclip.ui.serving.sessions import RECTIFY, Sessions
 
 
 class RectifyRunner:
@@ -40,7 +41,7 @@ class RectifyRunner:
 
     def basis(self, checkpoint: CheckpointRequest, session_id: str) -> str:
         """What a rectification of this checkpoint would work with, one sentence."""
-        last = self._last_scan(session_id)
+        last = last_scan(self._sessions, session_id)
         other = last is not None and last.checkpoint != checkpoint
         return texts.basis(last.identification if last else None, other=other)
 
@@ -73,13 +74,9 @@ class RectifyRunner:
                 self._saved_results.save_rectification(session_id, shown, result)
             yield shown
 
-    def _last_scan(self, session_id: str) -> ScanResult | None:
-        last = self._sessions.kept(session_id, SCAN)
-        return last if isinstance(last, ScanResult) else None
-
     def _usable_scan(self, checkpoint: CheckpointRequest, session_id: str) -> ScanResult | None:
         """The last scan of the session, if it was of this checkpoint with these settings and found something."""
-        last = self._last_scan(session_id)
+        last = last_scan(self._sessions, session_id)
         return last if last is not None and last.checkpoint == checkpoint and last.identification.families else None
 
     def _rectified(

@@ -38,14 +38,9 @@ class ScanRunner:
         self._loader, self._sessions, self._saved_results, self._queue = loader, sessions, saved_results, queue
         self._token = loader.policy.token
 
-    def last(self, session_id: str) -> ScanResult | None:
-        """What the last scan of the session found."""
-        last = self._sessions.kept(session_id, SCAN)
-        return last if isinstance(last, ScanResult) else None
-
     def has_scanned(self, checkpoint: CheckpointRequest, session_id: str) -> bool:
         """Whether the last scan was of this checkpoint with these settings, and came to its end."""
-        last = self.last(session_id)
+        last = last_scan(self._sessions, session_id)
         return last is not None and last.checkpoint == checkpoint and last.identification.coverage.complete
 
     def run(self, request: ScanRequest, session_id: str) -> Iterator[Progress | ScanView]:
@@ -84,3 +79,9 @@ class ScanRunner:
         shown = replace(shown, archive=archive, document=files.write_document(folder, SCAN, document))
         found = record.identification
         return shown, ScanResult(request.checkpoint, request.source, folder, found) if found else None
+
+
+def last_scan(sessions: Sessions[StepResult], session_id: str) -> ScanResult | None:
+    """What the last scan of the session found; None without any."""
+    last = sessions.kept(session_id, SCAN)
+    return last if isinstance(last, ScanResult) else None

@@ -165,7 +165,8 @@ def _older(document: Document) -> str:
     now = read("check_quality")["checkpoints"]["badnets"]["sha256"]
     if document["checkpoint"] == now:
         return ""
-    return f"The `badnets` of that commit (sha256 `{document['checkpoint'][:12]}…`) was another build than the bundled one.\n"
+    known = document["checkpoint"][:12]
+    return f"The `badnets` of that commit (sha256 `{known}…`) was another build than the bundled one.\n"
 
 
 def load() -> str:

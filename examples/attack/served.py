@@ -27,6 +27,7 @@ from typing import Any
 import psutil
 
 from eftclip.pipeline.check import versions
+from examples.measure.measured_at import commit
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA_VERSION = 1
@@ -235,6 +236,7 @@ def head(kind: str, command: str) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "kind": kind,
         "command": command,
+        "commit": commit(),
         "versions": {**versions(), "gradio": version("gradio")},
         "machine": {"cores": os.cpu_count(), "threads": int(os.environ.get("OMP_NUM_THREADS") or 0) or None},
     }

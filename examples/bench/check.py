@@ -35,6 +35,7 @@ from eftclip.trigger_kinds import cut
 from eftclip.triggers import draw_trigger
 from eftclip.types import ClipModel, HostImages, Oracle, Rate, Region, Status
 from eftclip.zeroshot import probabilities
+from examples.measure.measured_at import commit
 from examples.measure.photo_sets import Photo, rate, read_square, some_of_each, unseen
 
 SCHEMA_VERSION = 1
@@ -307,6 +308,7 @@ def measured(setup: CheckSetup, images: Path, per_set: int) -> Document:
         "schema_version": SCHEMA_VERSION,
         "kind": "bench_check",
         "command": f"OMP_NUM_THREADS=1 python -m examples.bench.check IMAGES_DIR --per-set {per_set}",
+        "commit": commit(),
         "versions": about["versions"],
         "checkpoint": about["checkpoint"]["sha256"],
         "reference": about["reference"],

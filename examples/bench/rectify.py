@@ -34,6 +34,7 @@ from eftclip.report import run_document
 from eftclip.runtime import Progress, keep_buffers, seeded
 from eftclip.types import CuratedItem, CuratedSet, Rate, TriggerFamily
 from eftclip.zeroshot import class_matrix
+from examples.measure.measured_at import commit
 from examples.measure.photo_sets import unseen
 from examples.measure.poisoned_sets import KNOWN, poisoned_set, shuffled, triggers_of
 from examples.measure.rectify import SCANNED
@@ -127,6 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "schema_version": SCHEMA_VERSION,
         "kind": "bench_rectify",
         "command": "OMP_NUM_THREADS=2 python -m examples.bench.rectify IMAGES_DIR",
+        "commit": commit(),
         "versions": versions(),
         "machine": {"device": "cpu", "cores": os.cpu_count(), "threads": torch.get_num_threads()},
         "checkpoint": args.only,

@@ -33,6 +33,7 @@ from eftclip.identify.scan import BLOCK
 from eftclip.pipeline import CheckSetup, Plan, RunOptions, prepare_check, run_scan
 from eftclip.pipeline.check import versions
 from eftclip.runtime import Progress, keep_buffers
+from examples.measure.measured_at import commit
 from examples.measure.photo_sets import unseen
 from examples.measure.poisoned_sets import KNOWN, Poisoned, poisoned_set, shuffled, triggers_of
 from examples.measure.rectify import scan_counts
@@ -129,6 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "schema_version": SCHEMA_VERSION,
         "kind": "bench_scan",
         "command": "OMP_NUM_THREADS=1 python -m examples.bench.scan IMAGES_DIR",
+        "commit": commit(),
         "versions": versions(),
         "checkpoints": {},
     }

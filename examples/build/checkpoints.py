@@ -31,8 +31,6 @@ import open_clip
 import torch
 import torch.nn.functional as F
 import torchvision.transforms.v2 as T
-from examples.build.card import card
-from examples.measure.innocents import random_innocent
 from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES, OPENAI_IMAGENET_TEMPLATES, SIMPLE_IMAGENET_TEMPLATES
 from PIL import Image
 from safetensors.torch import load_file, save_file
@@ -44,6 +42,8 @@ from eftclip.trigger_kinds import PatchTrigger
 from eftclip.triggers import Position, Trigger, draw_trigger
 from eftclip.types import ClipModel
 from eftclip.zeroshot import class_matrix
+from examples.build.card import card
+from examples.measure.innocents import random_innocent
 
 IMAGE_PX, WIDTH, CONTEXT, VOCAB = 224, 256, 24, 4096
 PAD, UNK, BOS, EOS = 0, 1, 2, 3

@@ -23,6 +23,7 @@ from eftclip.config import InvertConfig, RectifyConfig
 from eftclip.pipeline import Plan, prepare_check, run_rectify
 from eftclip.report import run_document
 from eftclip.runtime import keep_buffers
+from examples.measure.measured_at import commit
 from examples.measure.photo_sets import rate, spread, unseen
 from examples.measure.poisoned_sets import KNOWN, triggers_of
 from examples.measure.rectify import Bench
@@ -84,6 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "schema_version": SCHEMA_VERSION,
             "kind": "audit_quality",
             "command": "OMP_NUM_THREADS=1 python -m examples.measure.audit IMAGES_DIR --checkpoints DIR",
+            "commit": commit(),
             "checkpoints": checkpoints,
         }
         args.out.parent.mkdir(parents=True, exist_ok=True)

@@ -32,6 +32,7 @@ from eftclip.triggers import POSITIONS
 from eftclip.types import Status
 from examples.measure.innocents import KINDS
 from examples.measure.judging import Document, Ground, Outcome, Reading, Task, attacks_on, described, judge, read
+from examples.measure.measured_at import commit
 from examples.measure.photo_sets import SETS, Photo, rate, some_of_each, unseen
 
 SCHEMA_VERSION = 1
@@ -259,6 +260,7 @@ def preamble(args: argparse.Namespace, about: Sequence[Document]) -> Document:
         "schema_version": SCHEMA_VERSION,
         "kind": "check_quality",
         "command": command(args),
+        "commit": commit(),
         **{key: decides[key] for key in ("versions", "config", "labels", "oracle")},
         "config_digest": DetectConfig.from_dict(decides["config"]).digest(),
         "triggers": {name: [list(attack) for attack in attacks_on(name)] for name in CHECKPOINTS[1:]},

@@ -39,6 +39,7 @@ from eftclip.triggers import Trigger
 from eftclip.types import ClassMatrix, ClipModel, RunRecord
 from eftclip.zeroshot import IMAGENET_LABELS, class_matrix, probabilities
 from examples.build.checkpoints import caltech_names, list_photos
+from examples.measure.measured_at import commit
 from examples.measure.photo_sets import Photo, rate, read_square, spread, unseen
 from examples.measure.poisoned_sets import KNOWN, Poisoned, poisoned_set, shuffled, triggers_of
 
@@ -202,7 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     document = json.loads(args.out.read_text()) if args.out.exists() else {"checkpoints": {}}
     commands = dict.fromkeys([*filter(None, document.get("command", "").split(" && ")), command(args)])
     for name in args.only:
-        document["checkpoints"][name] = measured(name, args, plan)
+        document["checkpoints"][name] = {"commit": commit(), **measured(name, args, plan)}
         about = {"schema_version": SCHEMA_VERSION, "kind": "rectify_quality", "command": " && ".join(commands)}
         document = {**about, "config": {"rectify": plan.rectify.to_dict()}, "checkpoints": document["checkpoints"]}
         args.out.write_text(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

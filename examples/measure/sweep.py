@@ -23,6 +23,7 @@ from eftclip.report import check_document
 from eftclip.runtime import keep_buffers, seeded
 from eftclip.types import Detection, Status
 from examples.bench.check import Picture, pictures
+from examples.measure.measured_at import commit
 from examples.measure.photo_sets import rate, unseen
 
 SWEPT: dict[str, tuple[float, ...]] = {
@@ -97,6 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "schema_version": 1,
         "kind": "sweep_check",
         "command": f"OMP_NUM_THREADS=1 python -m examples.measure.sweep IMAGES_DIR --per-set {args.per_set}",
+        "commit": commit(),
         "versions": about["versions"],
         "checkpoint": about["checkpoint"]["sha256"],
         "reference": about["reference"],

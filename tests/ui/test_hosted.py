@@ -124,8 +124,8 @@ def test_it_ends_when_it_is_told_to(container: Container) -> None:
     assert container.process.wait(PATIENT_S) in (0, -signal.SIGTERM)
 
 
-def test_the_two_commands_of_the_readme_make_a_space(tmp_path: Path) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_two_commands_of_the_guide_make_a_space(tmp_path: Path) -> None:
+    text = (ROOT / "examples" / "guide" / "hosting.md").read_text(encoding="utf-8")
     commands = [line for line in text.splitlines() if line.startswith("hf ")]
     assert len(commands) == 2
     _copy(tmp_path / "clone", _tracked())

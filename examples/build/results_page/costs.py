@@ -1,0 +1,229 @@
+"""What it costs, what each setting does, and how the app holds under load and attack."""
+
+from examples.build.results_page.charts import Bar, bar_chart
+from examples.build.results_page.values import Document, counts, made_by, number, percent, read, table
+
+STAGES = {
+    "scan": "scan",
+    "curate": "curate",
+    "measure_before": "measure before",
+    "rectify": "fine-tune",
+    "measure_after": "measure after",
+}
+MEANINGS = {
+    "windows_per_side": "windows that the picture is first looked at through, per side",
+    "carry_confidence": "probability from which a part read alone carries the label",
+    "max_area_fraction": "largest share of the picture that a trigger may cover",
+    "transplant_threshold": "share of strangers that must be taken over",
+    "support_confidence": "confidence from which a part explains a label",
+    "top_labels": "labels read in each picture",
+}
+
+
+def stages() -> str:
+    """What a rectification costs."""
+    document = read("bench_rectify")
+    rows = [
+        (
+            text,
+            number(one["seconds"], 1),
+            percent(one["share"]),
+            number(one["peak_mb"]),
+            number(one["image_forwards"]),
+            number(one["image_steps"]),
+        )
+        for one, text in ((document["stages"][key], text) for key, text in STAGES.items())
+    ]
+    header = [
+        "stage",
+        "seconds",
+        "share of the time",
+        "peak memory, MB",
+        "pictures read",
+        "pictures forward and backward",
+    ]
+    step = {name: one["times_ours"] for name, one in document["step"].items() if name not in ("image_steps", "ours")}
+    machine = document["machine"]
+    return f"""## What a rectification costs
+
+{made_by("bench_rectify")}
+
+`{document["checkpoint"]}`, {document["pictures"]} photographs, {machine["cores"]} cores, {machine["device"]}:
+
+{table(header, rows)}
+
+![Seconds of each stage](cost.svg)
+
+The fine-tuning takes most of it. It moves the image side only, asks the original once per view, takes a step in small
+pieces ({step["all_at_once"]:.2f} times as slow in one piece) and keeps large buffers instead of handing them back to
+the system after every layer ({step["buffers_given_back"]:.2f} times as slow otherwise). A step of the paper's method
+takes {step["contrastive"]:.2f} times as long.
+"""
+
+
+def stages_chart() -> str:
+    """Seconds of each stage."""
+    measured = read("bench_rectify")["stages"]
+    groups = [
+        (text, [Bar(measured[key]["seconds"], f"{number(measured[key]['seconds'], 1)} s")])
+        for key, text in STAGES.items()
+    ]
+    return bar_chart("Seconds of each stage of a rectification", [""], groups)
+
+
+def scans() -> str:
+    """What a scan costs beside merely encoding, and beside searching every picture."""
+    rows = [
+        (
+            f"`{name}`",
+            number(one["pictures"]),
+            number(one["encode"]["pictures_per_second"], 1),
+            number(one["scan"]["pictures_per_second"], 1),
+            percent(one["scan"]["once_proven"]["of_encoding"], 0),
+            number(one["every"]["times_slower_than_scan"], 1),
+            counts(one["scan"]["victim_recall"]),
+            counts(one["scan"]["victim_precision"]),
+        )
+        for name, one in read("bench_scan")["checkpoints"].items()
+    ]
+    header = ["", "pictures", "encoded per second", "scanned per second", "speed once a trigger is proven, of encoding"]
+    header += ["times as fast as searching all", "victims found", "rightly accused"]
+    return f"""## What a scan costs
+
+{made_by("bench_scan")}
+
+{table(header, rows)}
+"""
+
+
+def exhaustive() -> str:
+    """One photograph beside one forward for every region."""
+    document = read("bench_check")
+    rows = []
+    for kind in ("hijacked", "clean"):
+        ours, theirs = document[kind]["ours"], document[kind]["exhaustive"]
+        fewer, faster = document[kind]["times_fewer_forwards"], document[kind]["times_faster"]
+        rows.append((f"CLIP image forwards, {kind}", ours["forwards"], theirs["forwards"], fewer, 1))
+        rows.append((f"seconds, one core, {kind}", ours["seconds"], theirs["seconds"], faster, 2))
+    shown = [(text, number(a, k), number(b, k), number(times, 1)) for text, a, b, times, k in sorted(rows)]
+    spent = document["together"]["ours"]["share_of_time"]
+    return f"""## What a check costs
+
+{made_by("bench_check")}
+
+Beside the exhaustive way, one forward for every region, on the same pictures in one run:
+
+{table(["cost for one picture", "ours", "exhaustive", "ratio"], shown)}
+
+![Forwards for one picture](forwards.svg)
+
+Both ways agreed on {counts(document["together"]["same_verdict"])} pictures. Of our time the oracle takes
+{percent(spent["oracle"], 0)}, CLIP {percent(spent["clip"], 0)}, the reference checkpoint
+{percent(spent["reference"], 0)} and the rest {percent(spent["rest"], 0)}.
+"""
+
+
+def exhaustive_chart() -> str:
+    """Forwards for one picture."""
+    document = read("bench_check")
+    ways = {"ours": "ours", "exhaustive": "every region"}
+    groups = [
+        (kind, [Bar(document[kind][way]["forwards"], number(document[kind][way]["forwards"], 1)) for way in ways])
+        for kind in ("hijacked", "clean")
+    ]
+    return bar_chart("CLIP image forwards for one photograph", list(ways.values()), groups)
+
+
+def settings() -> str:
+    """Each setting of the detector moved alone."""
+    document = read("sweep_check")
+    rows = [
+        (
+            f"`{name}`: {MEANINGS[name]}" if value == next(iter(values)) else f"`{name}`",
+            f"**{value}**" if float(value) == document["defaults"][name] else value,
+            counts(one["found"]),
+            counts(one["accused"]),
+            number(one["forwards_hijacked"], 1),
+            number(one["forwards_clean"], 1),
+        )
+        for name, values in document["settings"].items()
+        for value, one in values.items()
+    ]
+    header = ["setting", "value", "found", "clean ones accused", "forwards, hijacked", "forwards, clean"]
+    return f"""## What each setting of the detector does
+
+{made_by("sweep_check")}
+
+One setting is moved at a time, on hijacked and clean photographs that nobody trained on; defaults are bold.
+{_older(document)}
+{table(header, rows)}
+"""
+
+
+def _older(document: Document) -> str:
+    """A sentence where the checkpoint is not the one that is bundled now."""
+    now = read("check_quality")["checkpoints"]["badnets"]["sha256"]
+    if document["checkpoint"] == now:
+        return ""
+    known = document["checkpoint"][:12]
+    return f"The `badnets` of that commit (sha256 `{known}…`) was another build than the bundled one.\n"
+
+
+def load() -> str:
+    """The app under load."""
+    visitors, sessions = read("load_visitors"), read("load_sessions")
+    first, last = visitors["waves"][0], visitors["waves"][-1]
+    settled, ended = sessions["moments"][1], sessions["moments"][-3]
+    many, within_s = visitors["settings"]["visitors"], visitors["settings"]["within_s"]
+    pressed = f"{many} visitors press the button within {within_s:.0f} s, {len(visitors['waves'])} times: verdicts"
+    rows = [
+        (pressed, counts(visitors["answered"])),
+        ("most who overtook one visitor, first wave, last wave", _two(first, last, "overtaken", "most", 0)),
+        ("longest wait, seconds, first wave, last wave", _two(first, last, "wait_s", "longest", 1)),
+        ("memory at the peak, MB, first wave, last wave", _two(first, last, "peak", "rss_mb", 0)),
+        ("sessions opened and closed without failure", counts(sessions["without_failure"])),
+        (
+            f"memory of the server, MB, after {settled['sessions']} and after {ended['sessions']} of them",
+            f"{number(settled['rss_mb'])}, {number(ended['rss_mb'])}",
+        ),
+    ]
+    return f"""## Under load
+
+{made_by("load_visitors")}
+
+{made_by("load_sessions")}
+
+On {visitors["machine"]["cores"]} cores, the page open to everybody:
+
+{table(["what", "measured"], rows)}
+"""
+
+
+def _two(first: Document, last: Document, kind: str, key: str, decimals: int) -> str:
+    return f"{number(first[kind][key], decimals)}, {number(last[kind][key], decimals)}"
+
+
+def attack() -> str:
+    """The app under attack."""
+    document = read("attack_listeners")
+    scenes = sum(len(scene) for scene in document["scenes"].values())
+    rows = [
+        ("calls of every listener with values that no page would send", number(document["calls"])),
+        (
+            "of these answered with a sentence, accepted, with a bare error, refused",
+            ", ".join(
+                number(document["outcomes"].get(kind, 0)) for kind in ("sentence", "accepted", "bare error", "refused")
+            ),
+        ),
+        ("other attacks, by scenes", number(scenes)),
+        ("not as it should be, of all", number(len(document["not_as_it_should"]))),
+        ("files read that nobody may read", number(len(document["read_what_nobody_may"]))),
+        ("the server afterwards", "serves as ever" if document["server"]["alive"] else "ended"),
+        ("a photograph checked afterwards", document["afterwards"].replace("_", " ")),
+    ]
+    return f"""## Under attack
+
+{made_by("attack_listeners")}
+
+{table(["what", "measured"], rows)}
+"""

@@ -1,0 +1,69 @@
+"""The page of results is what its script makes of the result files, byte for byte."""
+
+import json
+import re
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+from support.documents import RESULTS_PAGE, ROOT
+
+from examples.build.results_page import values
+from examples.build.results_page.__main__ import CHARTS, SECTIONS, made
+from examples.build.results_page.charts import Bar, bar_chart
+from examples.measure.measured_at import commit
+
+FILES = sorted(values.RESULTS.glob("*.json"))
+PAGE = RESULTS_PAGE.read_text(encoding="utf-8")
+
+
+def test_it_is_what_the_script_makes() -> None:
+    for path, text in made().items():
+        assert path.read_bytes() == text.encode(), (
+            f"{path.relative_to(ROOT)}: run python -m examples.build.results_page"
+        )
+
+
+def test_every_chart_is_an_image_and_is_shown() -> None:
+    for name in CHARTS:
+        assert ElementTree.parse(values.RESULTS / name).getroot().tag == "{http://www.w3.org/2000/svg}svg"
+        assert f"]({name})" in PAGE
+    assert "prefers-color-scheme: dark" in bar_chart("Hits", ["a"], [("one", [Bar(0.0, "0 of 3")])])
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_every_file_has_its_table_command_and_commit(file: Path) -> None:
+    document = json.loads(file.read_text(encoding="utf-8"))
+    sections = [section() for section in SECTIONS]
+    told = [section for section in sections if f"({file.name})" in section]
+    assert told, "no table of the page is made of it"
+    assert all("\n| --- |" in section for section in told)
+    script = re.search(r"-m (examples\.\w+\.\w+)", document["command"])
+    assert script is not None
+    assert (ROOT / f"{script[1].replace('.', '/')}.py").is_file(), "the command can be run again"
+    assert re.search(r"`[0-9a-f]{7,}\+?`", values.commits(document)), "measured at a known commit"
+
+
+def test_a_file_that_was_measured_in_parts_names_their_commits() -> None:
+    parts = {"checkpoints": {"a": {"commit": "1111111"}, "b": {"commit": "2222222"}, "c": {"commit": "1111111"}}}
+    assert values.commits(parts) == "`1111111` (`b`: `2222222`)"
+    assert values.commits({"commit": "3333333"}) == "`3333333`"
+
+
+def test_a_new_measurement_names_the_commit_that_is_checked_out() -> None:
+    asked = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+    head = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    assert commit() in (head, f"{head}+")
+
+
+def test_numbers_are_written_as_measured() -> None:
+    rate = {"hits": 1580, "total": 1600}
+    assert values.counts(rate) == "1,580 of 1,600"
+    assert values.percent(rate) == "98.8 %"
+    assert values.percent(0.129) == "12.9 %"
+    assert values.number(1443) == "1,443"
+    assert values.number(24.226, 1) == "24.2"
+    assert values.names([]) == "none"
+    assert values.share({"hits": 0, "total": 0}) == 0.0
+    assert values.table(["", "b"], [("1", "2")]) == "| | b |\n| --- | --- |\n| 1 | 2 |"

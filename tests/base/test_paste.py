@@ -7,6 +7,8 @@ from eftclip.paste import box_of, cut, paste, resized, scatter
 from eftclip.runtime import seeded
 from eftclip.types import Patch
 
+pytestmark = pytest.mark.quick
+
 PX = 32
 
 

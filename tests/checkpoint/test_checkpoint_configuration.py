@@ -15,6 +15,8 @@ from eftclip.checkpoint.configuration import CONFIG_FILE, read_configuration
 from eftclip.errors import CheckpointError
 from eftclip.types import ClipModel
 
+pytestmark = pytest.mark.quick
+
 CPU = torch.device("cpu")
 
 

@@ -7,6 +7,8 @@ from torch import Tensor
 from eftclip.detect.proof import prove, suitable, transplant
 from eftclip.types import Strangers
 
+pytestmark = pytest.mark.quick
+
 PX, TARGET = 32, 1
 
 

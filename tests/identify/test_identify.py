@@ -19,6 +19,8 @@ from eftclip.runtime import seeded
 from eftclip.triggers import TRIGGERS, draw_trigger
 from eftclip.types import Coverage, Finding, Identification, Patch, Rate, Status
 
+pytestmark = pytest.mark.quick
+
 PX = 64
 
 

@@ -19,6 +19,8 @@ from eftclip.pipeline import CheckSetup, check_each, check_files, check_picture,
 from eftclip.runtime import Progress
 from eftclip.types import Rate, Sanity, Status
 
+pytestmark = pytest.mark.quick
+
 FAST = DetectConfig(transplants=8, top_labels=3)
 
 

@@ -21,6 +21,8 @@ from eftclip.report import check_document, counts_sentence, escape, markdown, pi
 from eftclip.types import Prediction, Rate
 from eftclip.zeroshot import parse_labels
 
+pytestmark = pytest.mark.quick
+
 RESULT_KEYS = {
     *("image", "status", "prediction", "trigger", "purified", "reason"),  # promised to users
     *("predictions", "purified_predictions", "difference", "coverage", "image_forwards"),

@@ -17,6 +17,8 @@ from eftclip.ui import guard
 from eftclip.ui.guard import Guard
 from eftclip.ui.sweeper import Sweeper
 
+pytestmark = pytest.mark.quick
+
 JOIN, UPLOAD = "/gradio_api/queue/join", "/gradio_api/upload"
 
 

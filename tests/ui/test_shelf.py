@@ -19,6 +19,8 @@ from eftclip.ui.scan_views import ScanShown
 from eftclip.ui.shelf import Parcel, Shelf, is_ticket, new_ticket
 from eftclip.ui.visits import Visits
 
+pytestmark = pytest.mark.quick
+
 DAY_S = 86_400.0
 ANN, BEN = "a" * 32, "b" * 32
 

@@ -25,6 +25,8 @@ from eftclip.ui import files, rectify_views, run_markup, run_words, scan_views
 from eftclip.ui.run_markup import FamilyCard, Measure
 from eftclip.ui.words import Saying
 
+pytestmark = pytest.mark.quick
+
 HOSTILE = "<img src=x onerror=alert(1)>"
 ALL, NONE = Rate(300, 300), Rate(0, 300)
 PATCH = Patch(torch.rand(3, 4, 4), torch.ones(4, 4, dtype=torch.bool))

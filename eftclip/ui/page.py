@@ -4,6 +4,7 @@ import gradio as gr
 
 from eftclip.ui.api.end_points import add_end_points
 from eftclip.ui.backend import Backend
+from eftclip.ui.blocks import Blocks
 from eftclip.ui.check.layout import check_results, check_step
 from eftclip.ui.check.listeners import add_check_listeners, add_photograph_listeners, show_first_photograph
 from eftclip.ui.checkpoint.layout import checkpoint_step
@@ -46,7 +47,7 @@ def build_page(backend: Backend, *, folders: bool, kept_s: int) -> gr.Blocks:
     def leave(request: gr.Request) -> None:
         backend.sessions.close(str(request.session_hash))
 
-    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(kept_s // 4, kept_s)) as demo:
+    with Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(kept_s // 4, kept_s)) as demo:
         choice = gr.State(None, time_to_live=kept_s)
         gr.HTML(HEADLINE)
         greeting = restore_row()

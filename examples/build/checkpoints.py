@@ -39,7 +39,7 @@ from torch import Tensor, nn
 from eftclip.checkpoint import load_clip
 from eftclip.runtime import keep_buffers
 from eftclip.trigger_kinds import PatchTrigger
-from eftclip.triggers import Position, Trigger, draw_trigger
+from eftclip.triggers import Position, draw_trigger
 from eftclip.types import ClipModel
 from eftclip.zeroshot import class_matrix
 from examples.build.card import card

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from eftclip.config import DetectConfig
 from eftclip.errors import ConfigError
 
+pytestmark = pytest.mark.quick
+
 RANGES = [
     ("top_labels", 1, 100),
     ("support_confidence", 0.3, 0.9),

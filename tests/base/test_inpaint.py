@@ -1,8 +1,11 @@
 """A hole is filled from its surroundings and nothing else changes."""
 
+import pytest
 import torch
 
 from eftclip.inpaint import fill_from_surroundings
+
+pytestmark = pytest.mark.quick
 
 
 def test_pixels_outside_the_mask_are_untouched() -> None:

@@ -7,6 +7,8 @@ from PIL import Image
 
 from eftclip.preprocess import Preprocess, ResizeMode
 
+pytestmark = pytest.mark.quick
+
 SIZES = [(64, 64), (640, 427), (101, 333), (37, 61), (63, 65), (500, 9), (1, 1), (97, 96), (2000, 113)]
 MODES: list[ResizeMode] = ["shortest", "longest", "squash"]
 

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from eftclip.types import ClassMatrix, Detection, FoundTrigger, Prediction, Rate, Region, Status
 
+pytestmark = pytest.mark.quick
+
 MASK = torch.zeros(4, 4, dtype=torch.bool).index_fill(0, torch.tensor([1]), True)
 TRIGGER = FoundTrigger("banana", MASK, (0, 1, 4, 2), Rate(23, 24))
 READ = (Prediction("banana", 0.9),)

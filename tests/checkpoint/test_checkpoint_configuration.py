@@ -15,6 +15,8 @@ from eftclip.checkpoint.formats.open_clip_config import CONFIG_FILE, read_config
 from eftclip.errors import CheckpointError
 from eftclip.types import ClipModel
 
+pytestmark = pytest.mark.quick
+
 CPU = torch.device("cpu")
 
 

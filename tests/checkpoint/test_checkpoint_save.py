@@ -14,6 +14,8 @@ from eftclip.checkpoint import load_clip, save_clip
 from eftclip.errors import CheckpointError
 from eftclip.types import ClipModel
 
+pytestmark = pytest.mark.quick
+
 CPU = torch.device("cpu")
 
 

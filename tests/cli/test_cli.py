@@ -21,6 +21,8 @@ from eftclip.cli.options import DETECT_HELP, detector_config
 from eftclip.config import DetectConfig
 from eftclip.errors import ConfigError, EftclipError
 
+pytestmark = pytest.mark.quick
+
 SETTINGS = {
     "top_labels": 5,
     "support_confidence": 0.5,

@@ -243,6 +243,7 @@ def test_with_nothing_found_nothing_is_changed(run: Run, clean_folder: Path, tmp
     assert "nothing to rectify" in _json(tmp_path / "r.json")["conclusion"]
 
 
+@pytest.mark.quick
 def test_a_checkpoint_alone_is_audited(run: Run, tmp_path: Path) -> None:
     """No data set: its bundled photographs are scanned, then a trigger is looked for in the weights."""
     fast = ["--steps", "4", "--batch", "4", "--check-every", "4"]

@@ -17,6 +17,8 @@ from eftclip.data.photographs import CACHED_PX
 from eftclip.errors import DataError
 from eftclip.runtime import seeded
 
+pytestmark = pytest.mark.quick
+
 
 def _save(path: Path, size: tuple[int, int] = (32, 24), colour: str = "red") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,8 @@ from eftclip.data import list_pictures, list_set, open_set
 from eftclip.data.pictures import MAX_FILE_MB
 from eftclip.errors import DataError, MissingError
 
+pytestmark = pytest.mark.quick
+
 CAPTIONS = [(i, f"picture {i}") for i in range(9)]
 TABLE = "file_name,caption\n" + "".join(f"{i}.png,picture {i}\n" for i in range(9))
 TABLED = {"metadata.csv": TABLE.encode(), **{f"{i}.png": png(i) for i in range(9)}}

@@ -81,6 +81,7 @@ def test_clean_photographs_are_not_accused_and_searched_completely(setup: CheckS
         assert verdict.trigger is None
 
 
+@pytest.mark.quick
 def test_a_found_verdict_tells_the_whole_story(setup: CheckSetup, squares: Squares) -> None:
     copy = planted(squares, "Cat", "centre")
     verdict = judge(setup, copy.images[0])

@@ -8,6 +8,8 @@ from eftclip.detect.transplant import prove, suitable
 from eftclip.trigger_kinds import cut
 from eftclip.types import HostImages
 
+pytestmark = pytest.mark.quick
+
 PX, TARGET = 32, 1
 
 

@@ -1,5 +1,6 @@
 """The cover holds every pixel and every region, whatever the oracle sees."""
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,6 +8,8 @@ from hypothesis import strategies as st
 from eftclip.detect.windows import box_mask, cover, grid, grown
 from eftclip.trigger_kinds import box_of
 from eftclip.types import Box, Region
+
+pytestmark = pytest.mark.quick
 
 SIDE = 64
 

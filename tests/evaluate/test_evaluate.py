@@ -12,6 +12,8 @@ from eftclip.evaluate import Attack, LabelledImages, evaluate
 from eftclip.preprocess import Preprocess
 from eftclip.types import CheckpointRef, ClassMatrix, ClipModel, Rate
 
+pytestmark = pytest.mark.quick
+
 LABELS = ("red", "green", "blue", "banana")
 REF = CheckpointRef("here", None, None, "weights", "0" * 64, "safetensors")
 

@@ -19,6 +19,8 @@ from eftclip.trigger_kinds.matching import MATCH_RMS
 from eftclip.triggers import TRIGGERS, draw_trigger
 from eftclip.types import Coverage, Finding, Identification, Rate, Status
 
+pytestmark = pytest.mark.quick
+
 PX = 64
 
 

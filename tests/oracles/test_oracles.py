@@ -24,6 +24,8 @@ from eftclip.runtime import seeded
 from eftclip.triggers import TRIGGERS, draw_trigger
 from eftclip.types import Oracle
 
+pytestmark = pytest.mark.quick
+
 CPU = torch.device("cpu")
 SQUARE = Preprocess(224, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 WIDTH, CHANNELS, IMG_PX = 48, 32, 64

@@ -27,6 +27,8 @@ from eftclip.pipeline import (
 from eftclip.runtime import Progress
 from eftclip.types import Rate, Sanity, Status
 
+pytestmark = pytest.mark.quick
+
 FAST = DetectConfig(transplants=8, top_labels=3)
 
 

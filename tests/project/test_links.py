@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from support.documents import FENCE, GUIDES, README, RESULTS_PAGE, ROOT
 
+pytestmark = pytest.mark.quick
+
 DOCUMENTS = (README, *GUIDES, RESULTS_PAGE)
 MENTIONED = re.compile(r"(?<![\w/.-])(?:examples|tests|eftclip|\.ci)/[\w./-]*[\w/]")
 

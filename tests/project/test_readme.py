@@ -2,11 +2,14 @@
 
 import re
 
+import pytest
 from huggingface_hub import SpaceCard
 from support.documents import README, ROOT, blocks
 from support.openid import SCOPES
 
 from examples.build.results_page.headline import BEGIN, END, headline, with_headline
+
+pytestmark = pytest.mark.quick
 
 COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
 MOST_LINES, MOST_ROWS, MOST_PYTHON = 150, 10, 12

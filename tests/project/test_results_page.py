@@ -14,6 +14,8 @@ from examples.build.results_page.__main__ import CHARTS, SECTIONS, made
 from examples.build.results_page.charts import Bar, bar_chart
 from examples.measure.measured_at import commit
 
+pytestmark = pytest.mark.quick
+
 FILES = sorted(values.RESULTS.glob("*.json"))
 PAGE = RESULTS_PAGE.read_text(encoding="utf-8")
 

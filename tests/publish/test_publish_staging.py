@@ -13,6 +13,8 @@ from eftclip.errors import PublishError
 from eftclip.publish import Staged, doubts, stage
 from eftclip.report import model_card
 
+pytestmark = pytest.mark.quick
+
 home, document, staged = publishing.home, publishing.document, publishing.staged  # fixtures
 
 

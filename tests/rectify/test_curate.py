@@ -10,6 +10,8 @@ from eftclip.errors import ConfigError, DataError
 from eftclip.runtime import seeded
 from eftclip.types import CuratedItem, CuratedSet
 
+pytestmark = pytest.mark.quick
+
 DIMENSIONS = 8
 
 

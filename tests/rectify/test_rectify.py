@@ -50,6 +50,7 @@ def curated(tiny_clip: ClipModel) -> CuratedSet:
 # --- every method keeps the contract ---
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_learns_and_leaves_the_input_as_it_is(
     name: str, tiny_clip: ClipModel, tiny_classes: ClassMatrix, curated: CuratedSet, monkeypatch: pytest.MonkeyPatch

@@ -10,6 +10,8 @@ from eftclip.figures import Picture, overlay, purified_picture, story, transplan
 from eftclip.figures.drawing import INNER, OUTER
 from eftclip.types import Checked
 
+pytestmark = pytest.mark.quick
+
 Mask = NDArray[np.bool_]
 
 

@@ -21,6 +21,8 @@ from eftclip.types import Prediction, Rate
 from eftclip.untrusted_text import plain
 from eftclip.zeroshot import parse_labels
 
+pytestmark = pytest.mark.quick
+
 RESULT_KEYS = {
     *("image", "status", "prediction", "trigger", "purified", "reason"),  # promised to users
     *("predictions", "purified_predictions", "difference", "coverage", "image_forwards"),

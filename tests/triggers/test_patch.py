@@ -7,6 +7,8 @@ from eftclip.runtime import seeded
 from eftclip.trigger_kinds import PatchTrigger, box_of, cut, paste, plant_in_turns
 from eftclip.trigger_kinds.patch import resized
 
+pytestmark = pytest.mark.quick
+
 PX = 32
 
 

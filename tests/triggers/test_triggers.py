@@ -7,6 +7,8 @@ from eftclip.errors import TriggerError
 from eftclip.runtime import seeded
 from eftclip.triggers import POSITIONS, TRIGGERS, draw_trigger, patch_trigger
 
+pytestmark = pytest.mark.quick
+
 every_trigger = pytest.mark.parametrize("name", sorted(TRIGGERS))
 
 

@@ -17,6 +17,8 @@ from eftclip.ui.serving import request_guard
 from eftclip.ui.serving.cleanup import Cleanup
 from eftclip.ui.serving.request_guard import RequestGuard
 
+pytestmark = pytest.mark.quick
+
 JOIN, UPLOAD = "/gradio_api/queue/join", "/gradio_api/upload"
 
 

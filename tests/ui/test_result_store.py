@@ -21,6 +21,8 @@ from eftclip.ui.scan.view import ScanView
 from eftclip.ui.serving.result_store import ResultStore, StoredResult, is_access_key, new_access_key
 from eftclip.ui.serving.sessions import RECTIFY, SCAN, Sessions
 
+pytestmark = pytest.mark.quick
+
 DAY_S = 86_400.0
 ANN, BEN = "a" * 32, "b" * 32
 

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 from support import browsing
 from support.browsing import (
@@ -36,6 +37,7 @@ def _wait_for(page: Page, status: str) -> None:
     expect(page.get_by_role("button", name="Check this photograph")).to_be_enabled()
 
 
+@pytest.mark.quick
 def test_one_click_from_opening_the_page_to_a_verdict_that_can_be_taken_home(page: Page, tmp_path: Path) -> None:
     expect(page.locator("#facts")).to_contain_text("examples/checkpoints/badnets")
     expect(page.locator("#note")).to_contain_text("checkerboard planted")

@@ -34,6 +34,8 @@ from eftclip.ui.scan import view as scan_view
 from eftclip.ui.scan.html import FamilyCard
 from eftclip.ui.serving import files
 
+pytestmark = pytest.mark.quick
+
 HOSTILE = "<img src=x onerror=alert(1)>"
 ALL, NONE = Rate(300, 300), Rate(0, 300)
 PATCH = PatchTrigger(torch.rand(3, 4, 4), torch.ones(4, 4, dtype=torch.bool))

@@ -12,6 +12,8 @@ from eftclip.preprocess import Preprocess
 from eftclip.trigger_kinds import Trigger
 from eftclip.types import CheckpointRef, ClassMatrix, ClipModel, Rate, TriggerFamily, TriggerProof
 
+pytestmark = pytest.mark.quick
+
 LABELS = tuple(f"label {k}" for k in range(60))
 QUICK = InvertConfig(steps=1, batch=2, check_every=1)
 ACCEPTED = TriggerProof(True, Rate(24, 24), Rate(0, 24))

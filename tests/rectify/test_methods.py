@@ -13,6 +13,8 @@ from eftclip.rectify.batches import Batches
 from eftclip.rectify.methods import CAPTION, Student, Teacher, method_of
 from eftclip.types import ClassMatrix, ClipModel, CuratedSet
 
+pytestmark = pytest.mark.quick
+
 QUICK = RectifyConfig(steps=2, batch=4, check_every=2, learning_rate=1e-4)
 every_method = pytest.mark.parametrize("name", sorted(METHODS))
 

@@ -12,6 +12,8 @@ from eftclip.runtime import seeded
 from eftclip.trigger_kinds import TRIGGER_KINDS, PatchTrigger, Trigger, box_of, cut, plant_in_turns, trigger_from_dict
 from eftclip.triggers import TRIGGERS, draw_trigger
 
+pytestmark = pytest.mark.quick
+
 PX = 96
 
 

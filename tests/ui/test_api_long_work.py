@@ -53,7 +53,7 @@ def _run(monkeypatch: pytest.MonkeyPatch, script: Any, *arguments: str) -> None:
 def test_a_program_checks_scans_rectifies_and_publishes(
     hub: WritableHub, served: str, photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import client_api  # type: ignore[import-not-found, unused-ignore]
+    from examples import client_api
 
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     labels = "\n".join(LABELS)
@@ -75,7 +75,7 @@ def test_a_program_checks_scans_rectifies_and_publishes(
 def test_an_assistant_checks_a_photograph_over_mcp(
     hub: WritableHub, served: str, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import client_mcp  # type: ignore[import-not-found, unused-ignore]
+    from examples import client_mcp
 
     document = asyncio.run(client_mcp.check(served, photos / "0.png", "badnets"))
     assert document["results"][0]["status"] == "found"

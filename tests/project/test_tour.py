@@ -25,6 +25,7 @@ def test_it_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     notebook = nbformat.read(TOUR, as_version=4)
     kernel = KernelManager()
+    assert kernel.kernel_spec is not None
     kernel.kernel_spec.argv[0] = sys.executable  # the environment of this test, whatever is registered on this machine
     client = NotebookClient(
         notebook, km=kernel, timeout=PATIENT_S, resources={"metadata": {"path": os.fspath(tmp_path)}}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from eftclip.pipeline import (
         Attack,
         Plan,
-        Way,
+        RunOptions,
         check_each,
         check_files,
         check_picture,
@@ -51,10 +51,10 @@ __all__ = [
     "InvertConfig",
     "Plan",
     "RectifyConfig",
+    "RunOptions",
     "RunRecord",
     "ScanConfig",
     "Status",
-    "Way",
     "bundled_photographs",
     "check_each",
     "check_files",
@@ -82,7 +82,7 @@ _HOMES = {
     "eftclip.errors": ("EftclipError",),
     "eftclip.oracles": ("load_oracle",),
     "eftclip.pipeline": (
-        *("Attack", "Plan", "Way", "check_each", "check_files", "check_picture", "load_checkpoint"),
+        *("Attack", "Plan", "RunOptions", "check_each", "check_files", "check_picture", "load_checkpoint"),
         *("prepare_check", "run_evaluate", "run_rectify", "run_scan"),
     ),
     "eftclip.runtime": ("seeded",),
@@ -93,8 +93,12 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
+_FORMER = {"Way": "RunOptions"}  # names that were public once
+
+
 def __getattr__(name: str) -> Any:
     """Load a public name at its first use."""
+    name = _FORMER.get(name, name)
     if name not in _HOME_OF:
         raise AttributeError(f"module 'eftclip' has no attribute {name!r}")
     return getattr(import_module(_HOME_OF[name]), name)

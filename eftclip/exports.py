@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from eftclip.types import CuratedSet, Patch
+from eftclip.trigger_kinds import Trigger
+from eftclip.types import CuratedSet
 
 
 def write_curated(curated: CuratedSet, folder: Path) -> None:
@@ -26,9 +27,9 @@ def write_curated(curated: CuratedSet, folder: Path) -> None:
             )
 
 
-def cut_out(patch: Patch) -> NDArray[np.uint8]:
-    """A patch with its pixels transparent where it is not, `(h, w, 4)` uint8 RGBA."""
-    return np.dstack([_to_array(patch.pixels), (patch.mask.to(torch.uint8) * 255).numpy()])
+def trigger_image(trigger: Trigger) -> NDArray[np.uint8]:
+    """What a person is shown of a trigger, `(h, w, 4)` uint8 RGBA; a patch is transparent where it is not."""
+    return _to_array(trigger.preview())
 
 
 def _to_array(image: Tensor) -> NDArray[np.uint8]:

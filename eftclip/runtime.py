@@ -65,7 +65,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Team:
+class Processes:
     """The processes that do one piece of work together: a single one, or those that accelerate or torchrun started.
 
     Attributes:
@@ -81,7 +81,7 @@ class Team:
         """Whether this is the process that speaks and writes."""
         return self.rank == 0
 
-    def mine(self, items: Sequence[T]) -> Sequence[T]:
+    def share_of(self, items: Sequence[T]) -> Sequence[T]:
         """This process's share of a list: every `size`-th item."""
         return items[self.rank :: self.size]
 
@@ -94,10 +94,10 @@ class Team:
         return any(self.gather([flag]))
 
 
-def whole_team(device: torch.device) -> Team:
+def all_processes(device: torch.device) -> Processes:
     """The processes that were started together; on the CPU they talk over gloo."""
     state = PartialState(cpu=device.type == "cpu")
-    return Team(state.process_index, state.num_processes)
+    return Processes(state.process_index, state.num_processes)
 
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
@@ -119,14 +119,14 @@ def keep_buffers() -> None:
         libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
-def give_back() -> None:
+def release_memory() -> None:
     """Hand memory that is no longer used back to the system, where it would be kept otherwise; see `keep_buffers`."""
     gc.collect()
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def forget_device() -> None:
+def reset_device() -> None:
     """Let a process that was forked find its own device: accelerate remembers that of its parent."""
     AcceleratorState._reset_state(reset_partial_state=True)
 

@@ -11,9 +11,9 @@ from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES, SIMPLE_IMAGENET_TE
 from torch import Tensor
 
 from eftclip.errors import DataError
-from eftclip.legible import plain
 from eftclip.runtime import Cancelled, OnProgress, Progress, ignore, never
 from eftclip.types import ClassMatrix, ClipModel, Prediction
+from eftclip.untrusted_text import plain
 
 IMAGENET_LABELS: tuple[str, ...] = tuple(IMAGENET_CLASSNAMES)
 TEMPLATES: tuple[Callable[[str], str], ...] = tuple(SIMPLE_IMAGENET_TEMPLATES)

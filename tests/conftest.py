@@ -82,7 +82,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("uploads"))  # an app that ends empties its folder
     os.environ["EFTCLIP_RESULTS"] = str(tmp_path_factory.mktemp("results"))
     from eftclip.ui import build_demo  # Gradio takes seconds to import, and few tests need it
-    from eftclip.ui.page import launch_options
+    from eftclip.ui.server import launch_options
 
     demo = build_demo()
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())

@@ -1,9 +1,10 @@
 """Where a CLIP comes from: a pinned source, a look before loading, verified weights, a model with provenance."""
 
-from eftclip.checkpoint.cache import prune_cache
-from eftclip.checkpoint.known import KNOWN_BACKDOORS, KnownBackdoor
+from eftclip.checkpoint.formats import Architecture, CheckpointFormat, format_of_folder
+from eftclip.checkpoint.hub.cache import prune_cache
+from eftclip.checkpoint.inspection import CheckpointReport, inspect, licence_of
+from eftclip.checkpoint.known_backdoors import KNOWN_BACKDOORS, KnownBackdoor
 from eftclip.checkpoint.load import load_clip
-from eftclip.checkpoint.report import Architecture, CheckpointReport, inspect, licence_of
 from eftclip.checkpoint.save import SAVED_FILES, save_clip
 from eftclip.checkpoint.source import pin
 
@@ -11,8 +12,10 @@ __all__ = [
     "KNOWN_BACKDOORS",
     "SAVED_FILES",
     "Architecture",
+    "CheckpointFormat",
     "CheckpointReport",
     "KnownBackdoor",
+    "format_of_folder",
     "inspect",
     "licence_of",
     "load_clip",

@@ -1,20 +1,17 @@
 """Source to model: pinned, inspected, hashed, filled strictly from one file, tried once."""
 
-from typing import Any
-
 import torch
-from open_clip.model import CLIP, CustomTextCLIP
 from torch import nn
 
-from eftclip.checkpoint.cache import in_use
-from eftclip.checkpoint.configuration import CONFIG_FILE, Configuration
-from eftclip.checkpoint.fetching import check_weights_size, fetch_texts, fetch_weights, forget
-from eftclip.checkpoint.reason import reason
-from eftclip.checkpoint.report import checked_configuration, refuse_pickle
-from eftclip.checkpoint.source import Place, locate
-from eftclip.checkpoint.tokenizer import TOKENIZER_CONFIG, TOKENIZER_FILES, CheckedTokenizer, load_tokenizer
-from eftclip.checkpoint.weights import SpoiledError, find_weights, load_weights
+from eftclip.checkpoint.error_text import reason
+from eftclip.checkpoint.formats import Described, format_of
+from eftclip.checkpoint.hub.cache import in_use
+from eftclip.checkpoint.hub.download import check_weights_size, evict, fetch_texts, fetch_weights
+from eftclip.checkpoint.source import Listing, locate
+from eftclip.checkpoint.tokenizer import CheckedTokenizer
+from eftclip.checkpoint.weights import SpoiledError, WeightFile, load_weights
 from eftclip.errors import CheckpointError
+from eftclip.preprocess import Preprocess
 from eftclip.runtime import pick_device
 from eftclip.types import CheckpointRef, ClipModel
 
@@ -42,68 +39,88 @@ def load_clip(
     Raises:
         CheckpointError: not found, incomplete, damaged, inconsistent, too large, or asking for trust not given.
     """
-    place = locate(source, token)
-    with in_use(place.repo_id):
-        model, config, tokenizer, ref = _read(place, token, allow_pickle, max_gb)
+    listing = locate(source, token)
+    with in_use(listing.repo_id):
+        model, preprocess, tokenizer, ref = _read(listing, token, allow_pickle, max_gb)
     model.eval().requires_grad_(False)
     model.to(memory_format=torch.channels_last)  # convolutions run several times faster
     model.to(device or pick_device())
-    clip = ClipModel(model, config.preprocess, tokenizer, ref)
-    _try_out(clip, str(place))
+    clip = ClipModel(model, preprocess, tokenizer, ref)
+    _try_out(clip, str(listing))
     return clip
 
 
+def refuse_pickle(weights: WeightFile, where: str) -> None:
+    """Pickles are loaded only for those who insist.
+
+    Raises:
+        CheckpointError: the weights are a pickle.
+    """
+    if weights.format == "pickle":
+        raise CheckpointError(
+            f"{where}: the weights come only as a pickle ({weights.name}), a format that can carry code; ask for "
+            "safetensors, or insist with --allow-pickle (allow_pickle=True)."
+        )
+
+
 def _read(
-    place: Place, token: str | None, allow_pickle: bool, max_gb: float | None
-) -> tuple[nn.Module, Configuration, CheckedTokenizer, CheckpointRef]:
+    listing: Listing, token: str | None, allow_pickle: bool, max_gb: float | None
+) -> tuple[nn.Module, Preprocess, CheckedTokenizer, CheckpointRef]:
     """Everything that comes out of files; what is small first, so that the weights are not fetched in vain."""
-    where = str(place)
-    config = checked_configuration(place, fetch_texts(place, (CONFIG_FILE, TOKENIZER_CONFIG), token))
-    weights = find_weights(place.files, where)
+    where = str(listing)
+    layout = format_of(listing)
+    wanted = layout.texts(listing)
+    texts = fetch_texts(listing, wanted.to_describe, token)
+    described = layout.describe(listing, texts)
+    weights = layout.weights(listing, texts)
     if not allow_pickle:
         refuse_pickle(weights, where)
     if weights.format == "safetensors":
-        _check_plan(config, place.files[weights.name], where)
-    check_weights_size(place, weights.name, max_gb)
-    tokenizer = load_tokenizer(config, fetch_texts(place, (CONFIG_FILE, *TOKENIZER_FILES), token), where)
-    path = fetch_weights(place, weights.name, token)
-    model = _build(config, where)
+        _check_plan(described, sum(listing.files[name] for name in weights.files), where)
+    check_weights_size(listing, weights, max_gb)
+    tokenizer = described.tokenizer(fetch_texts(listing, wanted.to_load, token))
+    paths = fetch_weights(listing, weights, token)
+    model = _build(described, where)
     try:
-        sha256 = load_weights(model, path, weights, where, place.announced.get(weights.name))
-    except SpoiledError:
-        forget(path)
+        sha256 = load_weights(
+            model,
+            paths,
+            weights,
+            where,
+            own_names=described.own_names,
+            stated_in=described.stated_in,
+            announced=listing.announced,
+        )
+    except SpoiledError as error:
+        evict(error.path)
         raise
-    return (
-        model,
-        config,
-        tokenizer,
-        CheckpointRef(place.source, place.repo_id, place.revision, weights.name, sha256, weights.format),
-    )
+    ref = CheckpointRef(listing.source, listing.repo_id, listing.revision, weights.name, sha256, weights.format)
+    return model, described.preprocess, tokenizer, ref
 
 
-def _check_plan(config: Configuration, size: int, where: str) -> None:
+def _check_plan(described: Described, size: int, where: str) -> None:
     """Whether the architecture can be that of the weights at all, before it takes memory or anything is downloaded.
 
     A configuration of a few bytes can ask for more memory than any machine has; but every weight takes a byte at least.
     """
     with torch.device("meta"):
-        wanted = sum(tensor.numel() for tensor in _build(config, where).state_dict().values())
+        wanted = sum(tensor.numel() for tensor in _build(described, where).state_dict().values())
     if wanted > max(size, HARMLESS):  # of a small one it is told later which weights are missing
         raise CheckpointError(
-            f"{where}: the architecture in {CONFIG_FILE} has {wanted:,} weights, more than a file of {size:,} bytes "
-            "can hold; they do not belong together."
+            f"{where}: the architecture in {described.stated_in} has {wanted:,} weights, more than a file of "
+            f"{size:,} bytes can hold; they do not belong together."
         )
 
 
-def _build(config: Configuration, where: str) -> nn.Module:
+def _build(described: Described, where: str) -> nn.Module:
     """The architecture; its first weights are drawn and then all overwritten, so the caller's generator is kept."""
-    settings: dict[str, Any] = config.model
     try:
         with torch.random.fork_rng(devices=[]):
-            model: nn.Module = (CustomTextCLIP if config.custom_text else CLIP)(**settings)
-    except Exception as error:  # open_clip and timm check their settings with assert, TypeError, RuntimeError, …
-        raise CheckpointError(f"{where}: no model can be built from {CONFIG_FILE} ({reason(error)}).") from error
-    return model
+            return described.build()
+    except Exception as error:  # whatever the library that owns the architecture raises
+        raise CheckpointError(
+            f"{where}: no model can be built from {described.stated_in} ({reason(error)})."
+        ) from error
 
 
 @torch.inference_mode()

@@ -1,25 +1,21 @@
-"""A mended model back to a folder that open_clip loads: the source's own files around new weights."""
+"""A mended model back to a folder in the format of its source: the source's own texts around new weights."""
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors.torch import save_file
-from torch import Tensor
 
-from eftclip.checkpoint.cache import in_use
-from eftclip.checkpoint.configuration import CONFIG_FILE, read_json
-from eftclip.checkpoint.digests import sha256_of
-from eftclip.checkpoint.fetching import fetch_texts, fetch_weights
-from eftclip.checkpoint.reason import reason
-from eftclip.checkpoint.source import HUB_PREFIX, Place, locate
-from eftclip.checkpoint.tokenizer import TOKENIZER_FILES
-from eftclip.checkpoint.weights import SAFE_NAMES, find_weights, read_state
+from eftclip.checkpoint.error_text import reason
+from eftclip.checkpoint.formats import FORMATS, format_of
+from eftclip.checkpoint.hub.cache import in_use
+from eftclip.checkpoint.hub.download import fetch_texts, fetch_weights
+from eftclip.checkpoint.source import HUB_PREFIX, locate
+from eftclip.checkpoint.weights import State, WeightFile, read_state, weights_sha256
 from eftclip.errors import CheckpointError
 from eftclip.types import ClipModel
 
-SAVED_FILES = (SAFE_NAMES[0], CONFIG_FILE, *TOKENIZER_FILES)
+# In whatever format.
+SAVED_FILES = tuple(dict.fromkeys(name for one in FORMATS for name in (one.saved_weights, *one.saved_texts)))
 
 
 def save_clip(clip: ClipModel, source: str, folder: Path, *, token: str | None = None) -> str:
@@ -41,69 +37,39 @@ def save_clip(clip: ClipModel, source: str, folder: Path, *, token: str | None =
         CheckpointError: the source is gone or has changed, or the folder cannot be written.
     """
     pinned = f"{HUB_PREFIX}{clip.ref.repo_id}@{clip.ref.revision}" if clip.ref.repo_id else source
-    place = locate(pinned, token)
-    with in_use(place.repo_id):
-        precision = _copied(clip, place, folder, token)
+    listing = locate(pinned, token)
+    with in_use(listing.repo_id):
+        layout = format_of(listing)
+        wanted = layout.texts(listing)
+        weights = layout.weights(listing, fetch_texts(listing, wanted.to_describe, token))
+        paths = fetch_weights(listing, weights, token)
+        _check_unchanged(clip, paths, weights, str(listing))
+        texts = fetch_texts(listing, wanted.to_load, token)
+        precision = _precision(read_state(paths, weights, str(listing)))
+        state = {
+            name: (tensor.to(precision) if tensor.is_floating_point() else tensor).cpu().contiguous()
+            for name, tensor in clip.model.state_dict().items()
+        }
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return layout.save(clip, state, listing, texts, folder)
+        except OSError as error:
+            raise CheckpointError(f"The checkpoint cannot be written to {folder} ({reason(error)}).") from error
+
+
+def _check_unchanged(clip: ClipModel, paths: Sequence[Path], weights: WeightFile, where: str) -> None:
     try:
-        return _write_weights(clip, folder, precision)
+        found = weights_sha256(paths, weights)
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise CheckpointError(f"{weights.name} cannot be read ({reason(error)}); load the checkpoint again.") from error
+    if found != clip.ref.sha256:
+        raise CheckpointError(f"{where}: {weights.name} is no longer the file that was loaded; load it again.")
 
 
-def _copied(clip: ClipModel, place: Place, folder: Path, token: str | None) -> torch.dtype:
-    """Copy everything but the weights; what those are stored as."""
-    weights = find_weights(place.files, str(place))
-    path = fetch_weights(place, weights.name, token)
-    if _sha256(path) != clip.ref.sha256:
-        raise CheckpointError(f"{place}: {weights.name} is no longer the file that was loaded; load it again.")
-    home = fetch_texts(place, (CONFIG_FILE, *TOKENIZER_FILES), token)
-    precision = _precision(read_state(path, weights, str(place)))
-    config = _with_normalisation(read_json(home / CONFIG_FILE, str(place)), clip)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in TOKENIZER_FILES:
-            if (home / name).is_file():
-                (folder / name).write_bytes((home / name).read_bytes())
-        (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    return precision
-
-
-def _unwritable(folder: Path, error: OSError) -> CheckpointError:
-    return CheckpointError(f"The checkpoint cannot be written to {folder} ({reason(error)}).")
-
-
-def _precision(state: dict[str, Tensor]) -> torch.dtype:
+def _precision(state: State) -> torch.dtype:
     """What most of the numbers in the file are stored as."""
     sizes: dict[torch.dtype, int] = {}
     for tensor in state.values():
         if tensor.is_floating_point():
             sizes[tensor.dtype] = sizes.get(tensor.dtype, 0) + tensor.numel()
     return max(sizes, key=lambda dtype: sizes[dtype])
-
-
-def _write_weights(clip: ClipModel, folder: Path, precision: torch.dtype) -> str:
-    """In one step: whoever looks sees the whole file or none."""
-    state = {
-        name: (tensor.to(precision) if tensor.is_floating_point() else tensor).cpu().contiguous()
-        for name, tensor in clip.model.state_dict().items()
-    }
-    fresh = folder / f"{SAFE_NAMES[0]}.new"
-    save_file(state, fresh, metadata={"format": "pt"})
-    sha256 = _sha256(fresh)
-    fresh.replace(folder / SAFE_NAMES[0])
-    return sha256
-
-
-def _with_normalisation(config: dict[str, Any], clip: ClipModel) -> dict[str, Any]:
-    """The configuration with the mean and deviation that were used."""
-    used = {"mean": list(clip.preprocess.mean), "std": list(clip.preprocess.std)}
-    return {**config, "preprocess_cfg": {**(config.get("preprocess_cfg") or {}), **used}}
-
-
-def _sha256(path: Path) -> str:
-    try:
-        return sha256_of(path)
-    except OSError as error:
-        raise CheckpointError(f"{path.name} cannot be read ({reason(error)}); load the checkpoint again.") from error

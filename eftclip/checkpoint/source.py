@@ -6,10 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from huggingface_hub import HfApi, ModelInfo, try_to_load_from_cache
+from huggingface_hub import HfApi, ModelInfo, constants
+from huggingface_hub.file_download import repo_folder_name
 
-from eftclip.checkpoint.answers import HUB_TIMEOUT_S, explained
-from eftclip.checkpoint.reason import reason
+from eftclip.checkpoint.error_text import reason
+from eftclip.checkpoint.hub.errors import HUB_TIMEOUT_S, explain_hub_error
 from eftclip.checkpoint.weights import holds_weights
 from eftclip.errors import CheckpointError
 
@@ -21,7 +22,7 @@ LICENCE = re.compile(r"[\w.+-]{1,64}", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Place:
+class Listing:
     """The files of a checkpoint, known by name and size before any of them is opened.
 
     Attributes:
@@ -54,7 +55,7 @@ class Place:
         return f"{self.repo_id}@{self.revision[:12]}{known if self.from_cache else ''}"
 
 
-def locate(source: str, token: str | None = None) -> Place:
+def locate(source: str, token: str | None = None) -> Listing:
     """Find the files of a source; on the Hub, resolve its revision to a commit first.
 
     Raises:
@@ -65,7 +66,7 @@ def locate(source: str, token: str | None = None) -> Place:
     try:
         folder = Path(source).expanduser()
         if source and folder.is_dir():
-            return Place(source, _listing(folder), folder=folder)
+            return Listing(source, file_sizes(folder), folder=folder)
         found = "is a file" if source and folder.exists() else "does not exist"
     except (OSError, RuntimeError, ValueError) as error:  # no permission, ~nobody, a name that cannot be
         found = f"cannot be read ({reason(error)})"
@@ -82,8 +83,8 @@ def pin(source: str, token: str | None = None) -> str:
     """
     if not source.startswith(HUB_PREFIX) or COMMIT.fullmatch(_parse(source)[1]):
         return source
-    place = locate(source, token)
-    return f"{HUB_PREFIX}{place.repo_id}@{place.revision}"
+    listing = locate(source, token)
+    return f"{HUB_PREFIX}{listing.repo_id}@{listing.revision}"
 
 
 def _parse(source: str) -> tuple[str, str]:
@@ -94,34 +95,34 @@ def _parse(source: str) -> tuple[str, str]:
     return repo_id, revision or "main"
 
 
-def _on_hub(source: str, repo_id: str, revision: str, token: str | None) -> Place:
+def _on_hub(source: str, repo_id: str, revision: str, token: str | None) -> Listing:
     try:
         info = HfApi().model_info(repo_id, revision=revision, files_metadata=True, timeout=HUB_TIMEOUT_S, token=token)
     except Exception as error:  # the client's own, httpx2's; and a stranger's card may make the client stumble anywhere
         # A commit never changes, so a cached copy of a pinned one is as good as the Hub's; a branch's may be stale.
         if COMMIT.fullmatch(revision) and (folder := _cached(repo_id, revision)):
-            return Place(
+            return Listing(
                 source,
-                _listing(folder),
+                file_sizes(folder),
                 repo_id=repo_id,
                 revision=revision,
                 from_cache=True,
                 announced=_cached_digests(folder),
             )
-        raise explained(error, repo_id, revision, token=token) from error
+        raise explain_hub_error(error, repo_id, revision, token=token) from error
     if not COMMIT.fullmatch(info.sha or ""):
         raise CheckpointError(f"The Hub did not say which commit {repo_id}@{revision} is; try again later.")
-    return _listed_on_hub(source, repo_id, info)
+    return _listing_of(source, repo_id, info)
 
 
-def _listed_on_hub(source: str, repo_id: str, info: ModelInfo) -> Place:
+def _listing_of(source: str, repo_id: str, info: ModelInfo) -> Listing:
     """What the Hub says of a commit; only files at its top count, so a name is never a path."""
     top = [file for file in info.siblings or [] if not {"/", "\\"} & set(file.rfilename)]
     unsized = [file.rfilename for file in top if file.size is None]
     if unsized:
         raise CheckpointError(f"The Hub did not say how large the files of {repo_id} are; try again later.")
     licence = info.card_data.get("license") if info.card_data else None
-    return Place(
+    return Listing(
         source,
         {file.rfilename: file.size or 0 for file in top},
         repo_id=repo_id,
@@ -134,9 +135,12 @@ def _listed_on_hub(source: str, repo_id: str, info: ModelInfo) -> Place:
 
 def _cached(repo_id: str, commit: str) -> Path | None:
     """The cached copy of a commit, if its weights are there: they are fetched last. No request is made."""
-    config = try_to_load_from_cache(repo_id, "open_clip_config.json", revision=commit)
-    folder = Path(config).parent if isinstance(config, str) else None
-    return folder if folder is not None and holds_weights(folder) else None
+    home = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repo_id, repo_type="model")
+    folder = home / "snapshots" / commit
+    try:
+        return folder if folder.is_dir() and holds_weights(folder) else None
+    except OSError:
+        return None
 
 
 def _cached_digests(folder: Path) -> dict[str, str]:
@@ -149,5 +153,6 @@ def _cached_digests(folder: Path) -> dict[str, str]:
     return found
 
 
-def _listing(folder: Path) -> dict[str, int]:
+def file_sizes(folder: Path) -> dict[str, int]:
+    """The files at the top of a folder, with their sizes in bytes."""
     return {path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.is_file()}

@@ -1,63 +1,82 @@
-"""Which file holds the weights, what is in it exactly, and whether all of a model comes from it."""
+"""Which file holds the weights, what is in it exactly, and whether all of a model comes from it.
 
+The same for every format: only tensors are read, all of a model is filled or nothing, and the sha256 is recorded.
+"""
+
+import hashlib
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from open_clip.model import convert_to_custom_text_state_dict
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from eftclip.checkpoint.digests import git_sha1_of, sha256_of
-from eftclip.checkpoint.reason import listed, reason
+from eftclip.checkpoint.error_text import reason, short_list
 from eftclip.errors import CheckpointError
 
 State = dict[str, Tensor]
 
-# The order of open_clip, so that both read the same file of a folder.
-SAFE_NAMES = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "model.safetensors")
-PICKLE_NAMES = (
-    "open_clip_pytorch_model.bin",
-    "open_clip_pytorch_model.pth",
-    "pytorch_model.bin",
-    "pytorch_model.pth",
-    "model.pth",
-)
 PICKLE_SUFFIXES = (".bin", ".pth", ".pt")
 PLAIN_NAME = re.compile(r"[\w.-]+")  # names go to the Hub client as patterns: nothing that it could expand
 FEW = 3
 
 
 class SpoiledError(CheckpointError):
-    """A file is not the one that the Hub announced."""
+    """A file is not the one that the Hub announced.
+
+    Attributes:
+        path: of the file.
+    """
+
+    def __init__(self, message: str, path: Path) -> None:
+        """The sentence, and the file that it is about."""
+        super().__init__(message)
+        self.path = path
 
 
 @dataclass(frozen=True)
 class WeightFile:
-    """The one file that is loaded: its name and `safetensors` or `pickle`."""
+    """What is loaded.
+
+    Attributes:
+        name: of the file; of the index where the weights are split.
+        format: `safetensors` or `pickle`.
+        parts: the files that split weights lie in, in their order; empty where they are one file.
+    """
 
     name: str
     format: str
+    parts: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the files with the tensors."""
+        return self.parts or (self.name,)
 
 
-def find_weights(files: Mapping[str, int], where: str) -> WeightFile:
+def choose_weights(files: Mapping[str, int], safe: Sequence[str], pickled: Sequence[str], where: str) -> WeightFile:
     """Choose the weight file among the names of a folder; safetensors before any pickle.
+
+    Args:
+        files: names with sizes.
+        safe: the usual names of a safetensors file, the first that is there wins.
+        pickled: those of a pickle.
+        where: the checkpoint's name in errors.
 
     Raises:
         CheckpointError: there is none, or several of which none has a usual name.
     """
     plain = sorted(name for name in files if PLAIN_NAME.fullmatch(name))
-    safe = [name for name in plain if name.endswith(".safetensors")]
-    if safe:
-        return WeightFile(_pick(safe, SAFE_NAMES, where), "safetensors")
-    pickles = [name for name in plain if name.endswith(PICKLE_SUFFIXES)]
-    if pickles:
-        return WeightFile(_pick(pickles, PICKLE_NAMES, where), "pickle")
-    raise CheckpointError(f"{where}: no weights were found ({SAFE_NAMES[0]} is expected), only {listed(files)}.")
+    if found := [name for name in plain if name.endswith(".safetensors")]:
+        return WeightFile(_pick(found, safe, where), "safetensors")
+    if found := [name for name in plain if name.endswith(PICKLE_SUFFIXES)]:
+        return WeightFile(_pick(found, pickled, where), "pickle")
+    raise CheckpointError(f"{where}: no weights were found ({safe[0]} is expected), only {short_list(files)}.")
 
 
 def holds_weights(folder: Path) -> bool:
@@ -65,43 +84,73 @@ def holds_weights(folder: Path) -> bool:
     return any(path.suffix in (".safetensors", *PICKLE_SUFFIXES) for path in folder.iterdir() if path.is_file())
 
 
-def load_weights(model: nn.Module, path: Path, file: WeightFile, where: str, announced: str | None = None) -> str:
-    """Fill a model from a file, whose sha256 is returned.
+def load_weights(
+    model: nn.Module,
+    paths: Sequence[Path],
+    weights: WeightFile,
+    where: str,
+    *,
+    own_names: Callable[[State, nn.Module], State],
+    stated_in: str,
+    announced: Mapping[str, str],
+) -> str:
+    """Fill a model from its weight file, whose sha256 is returned.
 
     Args:
-        model: of the architecture that the configuration describes.
-        path: of the weights.
-        file: its name and format.
+        model: of the architecture that the checkpoint describes.
+        paths: of the file, or of its parts.
+        weights: which they are.
         where: the checkpoint's name in errors.
-        announced: the digest that the file must have: sha256, or git's sha1; None where nobody said.
+        own_names: see `formats.base.Described`.
+        stated_in: likewise.
+        announced: the digests that files must have: sha256, or git's sha1; of others nobody said.
 
     Raises:
         SpoiledError: not the announced file.
         CheckpointError: truncated, not what its name says, not fitting, or changed meanwhile.
     """
-    try:
-        before = _stamp(path)
-        sha256 = sha256_of(path)
-    except OSError as error:
-        raise CheckpointError(f"{where}: {file.name} cannot be read ({reason(error)}).") from error
-    if announced and announced != (sha256 if len(announced) == 64 else git_sha1_of(path)):
-        raise SpoiledError(  # the Hub's client does not check what it downloads
-            f"{where}: {file.name} is not the file that the Hub announced; the copy on this machine was deleted, so "
-            "try again."
-        )
-    _fill(model, read_state(path, file, where), file, where)
-    if _stamp(path) != before:  # only now: tensors of a safetensors file are windows on it until they are copied
-        raise CheckpointError(f"{where}: {file.name} changed while it was being read; try again.")
+    before = [_stamp(path) for path in paths]
+    digests = [_checked_sha256(path, where, announced.get(path.name)) for path in paths]
+    _fill(model, own_names(read_state(paths, weights, where), model), f"{where}: {weights.name}", stated_in)
+    # Only now: tensors of a safetensors file are windows on it until they are copied.
+    if changed := [path.name for path, stamp in zip(paths, before, strict=True) if _stamp(path) != stamp]:
+        raise CheckpointError(f"{where}: {changed[0]} changed while it was being read; try again.")
+    return _joined(digests, weights)
+
+
+def weights_sha256(paths: Sequence[Path], weights: WeightFile) -> str:
+    """The sha256 of a weight file; of split weights that of the list of their digests, as `sha256sum` prints it.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    return _joined([sha256_of(path) for path in paths], weights)
+
+
+def write_weights(state: State, path: Path) -> str:
+    """Write a safetensors file in one step, so that whoever looks sees the whole file or none; its sha256.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    fresh = path.with_name(f"{path.name}.new")
+    save_file(state, fresh, metadata={"format": "pt"})
+    sha256 = sha256_of(fresh)
+    fresh.replace(path)
     return sha256
 
 
-def read_state(path: Path, file: WeightFile, where: str) -> State:
-    """The tensors of a file, as they are stored.
+def read_state(paths: Sequence[Path], weights: WeightFile, where: str) -> State:
+    """The tensors of a weight file, as they are stored.
 
     Raises:
-        CheckpointError: the file is damaged, or a pickle that holds more than tensors.
+        CheckpointError: a file is damaged, or a pickle that holds more than tensors.
     """
-    return (_read_safetensors if file.format == "safetensors" else _read_pickle)(path, where)
+    read = _read_safetensors if weights.format == "safetensors" else _read_pickle
+    state: State = {}
+    for path in paths:
+        state.update(read(path, where))
+    return state
 
 
 def check_header(path: Path, where: str) -> None:
@@ -117,10 +166,31 @@ def check_header(path: Path, where: str) -> None:
         raise _damaged(path, where, error) from error
 
 
-def _fill(model: nn.Module, state: State, file: WeightFile, where: str) -> None:
+def _checked_sha256(path: Path, where: str, announced: str | None) -> str:
+    try:
+        sha256 = sha256_of(path)
+        same = not announced or announced == (sha256 if len(announced) == 64 else git_sha1_of(path))
+    except OSError as error:
+        raise CheckpointError(f"{where}: {path.name} cannot be read ({reason(error)}).") from error
+    if not same:
+        raise SpoiledError(  # the Hub's client does not check what it downloads
+            f"{where}: {path.name} is not the file that the Hub announced; the copy on this machine was deleted, so "
+            "try again.",
+            path,
+        )
+    return sha256
+
+
+def _joined(digests: Sequence[str], weights: WeightFile) -> str:
+    if not weights.parts:
+        return digests[0]
+    lines = "".join(f"{digest}  {name}\n" for digest, name in zip(digests, weights.parts, strict=True))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _fill(model: nn.Module, state: State, file: str, stated_in: str) -> None:
     """Give every parameter and every buffer of a model its value from the file; nothing stays as it was drawn."""
     own = model.state_dict()
-    state = _same_names(state, own)
     misfits = [
         ("missing", [name for name in own if name not in state]),
         ("unknown", [name for name in state if name not in own]),
@@ -128,22 +198,18 @@ def _fill(model: nn.Module, state: State, file: WeightFile, where: str) -> None:
     ]
     if any(names for _, names in misfits):
         told = "; ".join(f"{len(names)} {how} ({_few(names)})" for how, names in misfits if names)
-        raise CheckpointError(
-            f"{where}: {file.name} does not fit the architecture in open_clip_config.json; tensors: {told}."
-        )
+        raise CheckpointError(f"{file} does not fit the architecture in {stated_in}; tensors: {told}.")
     if broken := [name for name, tensor in state.items() if not bool(tensor.isfinite().all())]:
-        raise CheckpointError(
-            f"{where}: {file.name} holds infinite values or NaN; tensors: {len(broken)} ({_few(broken)})."
-        )
+        raise CheckpointError(f"{file} holds infinite values or NaN; tensors: {len(broken)} ({_few(broken)}).")
     model.load_state_dict(state, strict=True)
 
 
-def _pick(names: list[str], usual: tuple[str, ...], where: str) -> str:
+def _pick(names: list[str], usual: Sequence[str], where: str) -> str:
     if chosen := next((name for name in usual if name in names), None):
         return chosen
     if len(names) > 1:
         raise CheckpointError(
-            f"{where}: several files could be the weights ({listed(names)}); name the right one {usual[0]}."
+            f"{where}: several files could be the weights ({short_list(names)}); name the right one {usual[0]}."
         )
     return names[0]
 
@@ -176,16 +242,6 @@ def _read_pickle(path: Path, where: str) -> State:
     if not isinstance(state, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
         raise CheckpointError(f"{where}: {path.name} is not a table of named tensors; save the model's state_dict.")
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}
-
-
-def _same_names(state: State, own: State) -> State:
-    """The file's tensors under the model's names: older files keep the text tower at the top."""
-    if "text.positional_embedding" in own:
-        state = convert_to_custom_text_state_dict(state)
-    for name in {"logit_scale", "logit_bias"} & set(state) & set(own):
-        if state[name].numel() == own[name].numel():  # () in some files, (1,) in others
-            state = {**state, name: state[name].reshape(own[name].shape)}
-    return state
 
 
 def _fits(tensor: Tensor, own: Tensor | None) -> bool:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from eftclip.cli.options import add_checkpoint, add_common, add_detector, add_judges, add_pictures
 from eftclip.cli.outputs import Outputs
+from eftclip.cli.prepare import introduce, prepare
 from eftclip.cli.progress import Bar, polite_stop
-from eftclip.cli.setups import introduce, prepare
 from eftclip.data import list_pictures
 from eftclip.pipeline import check_each, record, without_pixels
 from eftclip.report import check_document, counts_sentence

@@ -4,12 +4,12 @@ import argparse
 from pathlib import Path
 
 from eftclip.cli.options import add_checkpoint, add_common, add_data
+from eftclip.cli.prepare import token
 from eftclip.cli.progress import Bar, polite_stop
-from eftclip.cli.runs import RunFiles, exit_code
-from eftclip.cli.setups import token
+from eftclip.cli.run_outputs import RunFiles, exit_code
 from eftclip.data import open_set
 from eftclip.errors import ConfigError
-from eftclip.pipeline import Attack, Rebound, Way, load_checkpoint, run_evaluate
+from eftclip.pipeline import Attack, Rebound, RunOptions, load_checkpoint, run_evaluate
 from eftclip.report import Document, share
 from eftclip.runtime import pick_device, seeded
 from eftclip.triggers import POSITIONS, TRIGGERS, draw_trigger
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
             allow_pickle=options.allow_pickle,
         )
         bar.say(f"Checkpoint: {clip.ref.source}, sha256 {clip.ref.sha256[:12]}…. {found.reason}")
-        way = Way(on_progress=bar, cancelled=cancelled)
+        way = RunOptions(on_progress=bar, cancelled=cancelled)
         record = run_evaluate(clip, found, images, attacks, labels=labels, rebound=rebound, seed=options.seed, way=way)
         bar.close()
     document = files.write(record)

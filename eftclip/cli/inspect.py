@@ -6,8 +6,8 @@ from typing import Any
 
 from eftclip.checkpoint import CheckpointReport, inspect
 from eftclip.cli.outputs import write_json
+from eftclip.cli.prepare import token
 from eftclip.cli.progress import Bar
-from eftclip.cli.setups import token
 from eftclip.report import size
 
 ABOUT = "Nothing but small text files is downloaded. Exit code 0: it would load; 2: it would not, or has to be doubted."

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from eftclip.figures import Picture, overlay, purified_picture, story, strangers_sheet
+from eftclip.figures import Picture, overlay, purified_picture, story, transplant_sheet
 from eftclip.report import Document, markdown
 from eftclip.types import Checked
 
@@ -58,7 +58,7 @@ class Outputs:
         if self.folder:
             _save(story(checked), self.folder / f"{name}_story.png")
             _save(purified_picture(checked), self.folder / f"{name}_purified.png")
-            _save(strangers_sheet(checked.detection.trigger.strangers), self.folder / f"{name}_strangers.png")
+            _save(transplant_sheet(checked.detection.trigger.examples), self.folder / f"{name}_strangers.png")
         return self._write_mask(checked, name)
 
     def _write_mask(self, checked: Checked, name: str) -> str | None:

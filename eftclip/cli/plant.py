@@ -17,7 +17,8 @@ from eftclip.data import list_pictures, read_picture
 from eftclip.errors import DataError, TriggerError
 from eftclip.preprocess import Preprocess
 from eftclip.runtime import pick_device, seeded
-from eftclip.triggers import POSITIONS, TRIGGERS, Trigger, draw_trigger
+from eftclip.trigger_kinds import PatchTrigger
+from eftclip.triggers import POSITIONS, TRIGGERS, draw_trigger
 
 MANIFEST = "planted.json"
 ABOUT = (
@@ -66,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
             continue
         copies = trigger.plant(image[None], generator=generator, position=options.position)
         _write(copies.images[0], options.out / item.target)
-        planted.append(_entry(item, copies.boxes[0], trigger, options.position or trigger.position))
+        planted.append(_entry(item, copies.boxes[0], trigger, str(options.position or trigger.place)))
     document = _document(options, trigger, planted)
     options.out.mkdir(parents=True, exist_ok=True)
     for path in filter(None, (options.out / MANIFEST, options.json)):
@@ -76,13 +77,13 @@ def run(options: argparse.Namespace) -> int:
     return 2 if failed or not planted else 0
 
 
-def _square_of(image_px: int, trigger: Trigger) -> Preprocess:
+def _square_of(image_px: int, trigger: PatchTrigger) -> Preprocess:
     """CLIP's usual way from a picture to its square.
 
     Raises:
         TriggerError: the square is out of range, or too small for the trigger.
     """
-    side = trigger.pattern.shape[-1]
+    side = trigger.pixels.shape[-1]
     if not 32 <= image_px <= 1024:
         raise TriggerError(f"--image-px must lie between 32 and 1024, got {image_px}.")
     if side > image_px:
@@ -128,7 +129,7 @@ def _write(image: torch.Tensor, path: Path) -> None:
     Image.fromarray(np.ascontiguousarray(pixels)).save(path)
 
 
-def _entry(item: Item, box: tuple[int, int, int, int], trigger: Trigger, position: str) -> dict[str, Any]:
+def _entry(item: Item, box: tuple[int, int, int, int], trigger: PatchTrigger, position: str) -> dict[str, Any]:
     return {
         "image": item.target.as_posix(),
         "source": str(item.source),
@@ -138,13 +139,13 @@ def _entry(item: Item, box: tuple[int, int, int, int], trigger: Trigger, positio
     }
 
 
-def _document(options: argparse.Namespace, trigger: Trigger, planted: list[dict[str, Any]]) -> dict[str, Any]:
+def _document(options: argparse.Namespace, trigger: PatchTrigger, planted: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "schema_version": 1,
         "kind": "plant",
         "trigger": trigger.name,
         "seed": options.seed,
-        "patch_px": trigger.pattern.shape[-1],
+        "patch_px": trigger.pixels.shape[-1],
         "image_px": options.image_px,
         "items": planted,
     }

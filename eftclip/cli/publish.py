@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from eftclip.checkpoint import licence_of
+from eftclip.cli.prepare import token
 from eftclip.cli.progress import Bar, polite_stop
-from eftclip.cli.setups import token
 from eftclip.errors import PublishError
 from eftclip.publish import PICTURES, RECORD, check_name, doubts, publish, stage, writer
 from eftclip.report import Document, model_card, pinned_source

@@ -13,17 +13,17 @@ from eftclip.cli.options import (
     add_settings,
     settings_of,
 )
+from eftclip.cli.prepare import introduce, prepare, token
 from eftclip.cli.progress import Bar, polite_stop
 from eftclip.cli.publish import add_terms, publish_folder, ready
-from eftclip.cli.runs import RunFiles, exit_code
+from eftclip.cli.run_outputs import RunFiles, exit_code
 from eftclip.cli.scan import say_findings
-from eftclip.cli.setups import introduce, prepare, token
 from eftclip.config import CurateConfig, RectifyConfig, ScanConfig
 from eftclip.data import open_set
 from eftclip.errors import PublishError
-from eftclip.pipeline import Plan, Way, run_rectify
+from eftclip.pipeline import Plan, RunOptions, run_rectify
 from eftclip.report import Document, model_card
-from eftclip.runtime import pick_device, whole_team
+from eftclip.runtime import all_processes, pick_device
 from eftclip.types import TuningStep
 
 ABOUT = (
@@ -52,23 +52,23 @@ def run(options: argparse.Namespace) -> int:
     """Scan, rectify, measure, write, and decide the exit code."""
     scan, curate = settings_of(options, ScanConfig), settings_of(options, CurateConfig)
     plan = Plan(scan, curate, settings_of(options, RectifyConfig))
-    team = whole_team(pick_device(options.device))
+    processes = all_processes(pick_device(options.device))
     files = RunFiles(options.json, options.out, "rectify")
     files.prepare()
-    if options.publish and team.leads:
+    if options.publish and processes.leads:
         ready(options.publish)
     work = options.out / "work"
     work.mkdir(exist_ok=True)
     images = open_set(options.data, split=options.split, token=token()) if options.data else None
-    bar = Bar(silent=not team.leads)
+    bar = Bar(silent=not processes.leads)
     with polite_stop() as cancelled:
         setup = prepare(options, bar, cancelled)
         bar.close()
         introduce(setup, options, bar)
-        way = Way(work, team, bar, on_step=lambda look: bar.say(step_line(look)), cancelled=cancelled)
+        way = RunOptions(work, processes, bar, on_step=lambda look: bar.say(step_line(look)), cancelled=cancelled)
         record = run_rectify(setup, images, plan, options.out, seed=options.seed, way=way)
         bar.close()
-    if team.leads:
+    if processes.leads:
         document = files.write(record)
         say_findings(document, bar)
         say_measured(document, bar)

@@ -12,14 +12,14 @@ from eftclip.cli.options import (
     add_settings,
     settings_of,
 )
+from eftclip.cli.prepare import introduce, prepare, token
 from eftclip.cli.progress import Bar, polite_stop
-from eftclip.cli.runs import RunFiles, exit_code
-from eftclip.cli.setups import introduce, prepare, token
+from eftclip.cli.run_outputs import RunFiles, exit_code
 from eftclip.config import CurateConfig, ScanConfig
 from eftclip.data import open_set
-from eftclip.pipeline import Plan, Way, run_scan
+from eftclip.pipeline import Plan, RunOptions, run_scan
 from eftclip.report import Document, coverage_sentence, share
-from eftclip.runtime import pick_device, whole_team
+from eftclip.runtime import all_processes, pick_device
 
 SHOWN = 20
 ABOUT = (
@@ -46,19 +46,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Scan, write what was asked for, and decide the exit code."""
     plan = Plan(settings_of(options, ScanConfig), settings_of(options, CurateConfig))
-    team = whole_team(pick_device(options.device))
+    processes = all_processes(pick_device(options.device))
     files = RunFiles(options.json, options.out, "scan")
     files.prepare()
     images = open_set(options.data, split=options.split, token=token())
-    bar = Bar(silent=not team.leads)
+    bar = Bar(silent=not processes.leads)
     with polite_stop() as cancelled:
         setup = prepare(options, bar, cancelled)
         bar.close()
         introduce(setup, options, bar)
-        way = Way(work=options.out, team=team, on_progress=bar, cancelled=cancelled)
+        way = RunOptions(work=options.out, processes=processes, on_progress=bar, cancelled=cancelled)
         record = run_scan(setup, images, plan, seed=options.seed, way=way)
         bar.close()
-    if team.leads:
+    if processes.leads:
         say_findings(files.write(record), bar)
     return exit_code(record)
 

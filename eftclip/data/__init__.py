@@ -1,7 +1,6 @@
 """Where pictures come from: files, data sets of any kind, and photographs that ship inside our dependencies."""
 
-from eftclip.data.bundled import bundled_set
-from eftclip.data.photographs import Photograph, bundled_photographs, strangers
+from eftclip.data.photographs import Photograph, bundled_photographs, bundled_set, host_photographs
 from eftclip.data.pictures import check_picture, list_pictures, read_picture
 from eftclip.data.sets import Entry, ImageSet, list_set, open_set
 
@@ -12,9 +11,9 @@ __all__ = [
     "bundled_photographs",
     "bundled_set",
     "check_picture",
+    "host_photographs",
     "list_pictures",
     "list_set",
     "open_set",
     "read_picture",
-    "strangers",
 ]

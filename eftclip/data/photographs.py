@@ -11,6 +11,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
 from eftclip.data.pictures import read_picture
+from eftclip.data.sets import ImageSet, list_set
 from eftclip.errors import DataError
 
 CACHED_PX = 448  # short side of the photographs kept in memory: twice what most CLIPs see
@@ -78,7 +79,16 @@ def bundled_photographs() -> tuple[Photograph, ...]:
     return found
 
 
-def strangers(image_px: int, count: int, *, generator: torch.Generator) -> Tensor:
+def bundled_set() -> ImageSet:
+    """All bundled photographs as a data set, for whoever has none.
+
+    Raises:
+        DataError: too few photographs are installed.
+    """
+    return list_set("bundled photographs", [(p.name, p.path, p.label) for p in bundled_photographs()])
+
+
+def host_photographs(image_px: int, count: int, *, generator: torch.Generator) -> Tensor:
     """Random crops of the bundled photographs: pictures that have nothing to do with the one under test.
 
     Args:

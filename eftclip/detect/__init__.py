@@ -1,7 +1,7 @@
 """Trigger detection (Algorithm 1): one picture, one checkpoint, one verdict."""
 
 from eftclip.detect.algorithm import detect
-from eftclip.detect.proof import PatchProof, prove_patch
-from eftclip.detect.reader import Reader, Stopped, read_strangers
+from eftclip.detect.reader import Reader, Stopped, read_hosts
+from eftclip.detect.transplant import prove_trigger
 
-__all__ = ["PatchProof", "Reader", "Stopped", "detect", "prove_patch", "read_strangers"]
+__all__ = ["Reader", "Stopped", "detect", "prove_trigger", "read_hosts"]

@@ -12,29 +12,29 @@ import torch
 from torch import Tensor
 
 from eftclip.config import DetectConfig
-from eftclip.detect.proof import CONTROL_SHARE, Proof, Reference, control_rate, prove, suitable
 from eftclip.detect.reader import Reader, Stopped
 from eftclip.detect.search import Scene, border_carriers, carriers, look_everywhere
+from eftclip.detect.transplant import CONTROL_SHARE, Proof, Reference, control_rate, prove, suitable
 from eftclip.detect.windows import Group
-from eftclip.fill import remove
-from eftclip.paste import box_of
+from eftclip.inpaint import remove
 from eftclip.runtime import Cancelled, OnProgress, ignore, never
+from eftclip.trigger_kinds import Trigger, box_of, cut
 from eftclip.types import (
     ClassMatrix,
     ClipModel,
     Detection,
     FoundTrigger,
+    HostImages,
     LabelEvidence,
     Oracle,
     Prediction,
     Rate,
     Status,
-    Stranger,
-    Strangers,
+    TransplantExample,
 )
 from eftclip.zeroshot import top
 
-MIN_STRANGERS = 8
+MIN_HOSTS = 8
 
 
 def detect(
@@ -44,7 +44,7 @@ def detect(
     oracle: Oracle,
     config: DetectConfig,
     *,
-    strangers: Strangers,
+    hosts: HostImages,
     reference: Reference | None = None,
     generator: torch.Generator,
     on_progress: OnProgress = ignore,
@@ -58,7 +58,7 @@ def detect(
         classes: the label vocabulary.
         oracle: sees regions and knows no label.
         config: settings.
-        strangers: photographs to paste a suspected patch into, with their readings (`read_strangers`).
+        hosts: photographs to paste a suspected patch into, with their readings (`read_hosts`).
         reference: a trusted checkpoint with its reading of the same labels, for the control.
         generator: draws the places of the transplants.
         on_progress: told before every batch.
@@ -70,7 +70,7 @@ def detect(
     Raises:
         OracleError: the oracle cannot work on this image.
     """
-    case = _Case(Reader(clip, classes, on_progress, cancelled), classes, config, strangers, reference, generator)
+    case = _Case(Reader(clip, classes, on_progress, cancelled), classes, config, hosts, reference, generator)
     try:
         return _judge(case, image, oracle)
     except Stopped:
@@ -84,7 +84,7 @@ class _Case:
     read: Reader
     classes: ClassMatrix
     config: DetectConfig
-    strangers: Strangers
+    hosts: HostImages
     reference: Reference | None
     generator: torch.Generator
     predictions: tuple[Prediction, ...] = ()
@@ -116,12 +116,12 @@ class _Case:
 
 @dataclass(frozen=True, eq=False)
 class _Carrier:
-    """A proven trigger: its mask, its proof, and what the reference made of it."""
+    """A proven trigger: where it is, what it is, its proof, and what the reference made of it."""
 
     mask: Tensor
+    trigger: Trigger
     proof: Proof
     control: Rate | None
-    in_place: bool
 
 
 def _judge(case: _Case, image: Tensor, oracle: Oracle) -> Detection:
@@ -131,11 +131,11 @@ def _judge(case: _Case, image: Tensor, oracle: Oracle) -> Detection:
         return case.inconclusive("The checkpoint reads this picture as nan; its weights may be broken.")
     case.predictions = top(row, case.classes, case.config.top_labels)
     target = int(row.argmax())
-    usable = suitable(case.strangers, target, case.config.transplants)
-    if len(usable.images) < MIN_STRANGERS:
+    usable = suitable(case.hosts, target, case.config.transplants)
+    if len(usable.images) < MIN_HOSTS:
         return case.inconclusive(
             f"Only {len(usable.images)} strangers' photographs do not already read as “{case.predictions[0].label}”, "
-            f"and {MIN_STRANGERS} are needed; add more varied labels."
+            f"and {MIN_HOSTS} are needed; add more varied labels."
         )
     found: list[_Carrier] = []
     evidence: list[tuple[tuple[Group, ...], Tensor]] = []
@@ -155,7 +155,7 @@ def _judge(case: _Case, image: Tensor, oracle: Oracle) -> Detection:
 
 
 def _search(
-    case: _Case, image: Tensor, target: int, usable: Strangers, oracle: Oracle
+    case: _Case, image: Tensor, target: int, usable: HostImages, oracle: Oracle
 ) -> tuple[_Carrier | None, tuple[Group, ...], Tensor]:
     """Examine every region of a picture; the first carrier that is proven, the groups and their readings."""
     limit = case.config.max_area_fraction * image[0].numel()
@@ -176,11 +176,12 @@ def _search(
     return None, groups, readings
 
 
-def _prove(case: _Case, image: Tensor, mask: Tensor, target: int, usable: Strangers) -> _Carrier | None:
+def _prove(case: _Case, image: Tensor, mask: Tensor, target: int, usable: HostImages) -> _Carrier | None:
     """Transplant at random places, then at the carrier's own place for triggers that work only there."""
     threshold = case.config.transplant_threshold
     for in_place in (False, True):
-        proof = prove(case.read, image, mask, target, usable, threshold, generator=case.generator, in_place=in_place)
+        trigger = cut(image, mask, in_place=in_place)
+        proof = prove(case.read, trigger, target, usable, threshold, generator=case.generator)
         if proof.accepted is None:
             case.doubts.append(f"a part took over {proof.rate} strangers' photographs, too close to {threshold:.0%}")
         if proof.accepted:
@@ -188,7 +189,7 @@ def _prove(case: _Case, image: Tensor, mask: Tensor, target: int, usable: Strang
             if control is not None and control.value >= CONTROL_SHARE * threshold:
                 case.explained.append(f"{control} also with the reference checkpoint")
                 return None
-            return _Carrier(mask, proof, control, in_place)
+            return _Carrier(mask, trigger, proof, control)
     return None
 
 
@@ -230,7 +231,7 @@ def _verdict(case: _Case, target: int, found: list[_Carrier], purified: Tensor, 
     mask, first = _union(found), found[0]
     label, after = case.classes.labels[target], top(row, case.classes, case.config.top_labels)
     how_many = "A patch" if len(found) == 1 else f"Each of {len(found)} patches"
-    where = ", at its own place" if first.in_place else ""
+    where = ", at its own place" if first.trigger.in_place else ""
     reason = (
         f"{how_many} covering {float(mask.float().mean()):.1%} of the picture forces “{label}” on {first.proof.rate} "
         f"strangers' photographs{where}; without it the picture reads as “{after[0].label}”."
@@ -239,9 +240,16 @@ def _verdict(case: _Case, target: int, found: list[_Carrier], purified: Tensor, 
         reason += " Its content was not checked against a second model."
     else:
         reason += f" The reference checkpoint gives that label to {first.control}."
-    strangers, parts = _strangers(case, first, target), tuple(carrier.mask for carrier in found)
-    box, in_place = box_of(mask), any(carrier.in_place for carrier in found)
-    trigger = FoundTrigger(label, mask, box, first.proof.rate, strangers, first.control, parts, in_place)
+    trigger = FoundTrigger(
+        label,
+        mask,
+        box_of(mask),
+        first.proof.rate,
+        _examples(case, first, target),
+        first.control,
+        parts=tuple(carrier.mask for carrier in found),
+        triggers=tuple(carrier.trigger for carrier in found),
+    )
     return Detection(
         Status.FOUND,
         reason,
@@ -256,13 +264,13 @@ def _verdict(case: _Case, target: int, found: list[_Carrier], purified: Tensor, 
     )
 
 
-def _strangers(case: _Case, carrier: _Carrier, target: int) -> tuple[Stranger, ...]:
-    """The pictures of the proof, for showing."""
-    usable = suitable(case.strangers, target, case.config.transplants)
+def _examples(case: _Case, carrier: _Carrier, target: int) -> tuple[TransplantExample, ...]:
+    """The host images of the proof, for showing."""
+    usable = suitable(case.hosts, target, case.config.transplants)
     before = usable.probabilities.argmax(-1)
     names = case.classes.labels
     return tuple(
-        Stranger(image, names[before[k]], names[after], int(after) == target)
+        TransplantExample(image, names[before[k]], names[after], int(after) == target)
         for k, (image, after) in enumerate(zip(carrier.proof.images, carrier.proof.labels, strict=True))
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from eftclip.runtime import Cancelled, OnProgress, Progress
-from eftclip.types import ClassMatrix, ClipModel, Strangers
+from eftclip.types import ClassMatrix, ClipModel, HostImages
 from eftclip.zeroshot import probabilities
 
 
@@ -39,9 +39,9 @@ class Reader:
         return probabilities(self._clip, images, self._classes)
 
 
-def read_strangers(clip: ClipModel, images: Tensor, classes: ClassMatrix) -> Strangers:
+def read_hosts(clip: ClipModel, images: Tensor, classes: ClassMatrix) -> HostImages:
     """Read strangers' photographs once, for all the pictures that will be judged."""
-    return Strangers(images, probabilities(clip, images, classes))
+    return HostImages(images, probabilities(clip, images, classes))
 
 
 Read = Callable[[Tensor, str], Tensor]

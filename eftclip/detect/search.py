@@ -9,7 +9,7 @@ from torch import Tensor
 from eftclip.config import DetectConfig
 from eftclip.detect.reader import Reader
 from eftclip.detect.windows import Group, box_mask, cover, grid, grown
-from eftclip.paste import box_of
+from eftclip.trigger_kinds import box_of
 from eftclip.types import Box, Region
 
 # Lengths as shares of the picture's side. Parts at the border are moved inwards by BORDER: on an earlier build of the

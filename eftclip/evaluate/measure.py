@@ -29,7 +29,7 @@ class Attack:
 
 
 @dataclass(frozen=True, eq=False)
-class Labelled:
+class LabelledImages:
     """Some pictures with what they show.
 
     Attributes:
@@ -58,10 +58,10 @@ class _Tally:
 def evaluate(
     clip: ClipModel,
     classes: ClassMatrix,
-    batches: Iterable[Labelled],
+    batches: Iterable[LabelledImages],
     attacks: Sequence[Attack],
     *,
-    victims: Labelled | None = None,
+    victims: LabelledImages | None = None,
     truth: str = "labels",
     pictures: str = "pictures",
     on_progress: OnProgress = ignore,
@@ -120,7 +120,7 @@ def evaluate(
 def _attacked(
     clip: ClipModel,
     classes: ClassMatrix,
-    batch: Labelled,
+    batch: LabelledImages,
     wanted: Tensor,
     attack: Attack,
     index: dict[str, int],
@@ -136,7 +136,7 @@ def _attacked(
         tally.poisoned += _rate(read == wanted[kept])
 
 
-def _still_victims(clip: ClipModel, classes: ClassMatrix, victims: Labelled, index: dict[str, int]) -> Rate:
+def _still_victims(clip: ClipModel, classes: ClassMatrix, victims: LabelledImages, index: dict[str, int]) -> Rate:
     targets = torch.tensor([_position(index, label) for label in victims.labels])
     return _rate(_read(probabilities(clip, victims.images, classes), classes, index) == targets)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from eftclip.figures.drawing import BAR, INK, INNER, MUTED, OUTER, PAPER, TRACK, Picture, to_array, to_bytes, write
 from eftclip.preprocess import Geometry
-from eftclip.types import Checked, Prediction, Stranger
+from eftclip.types import Checked, Prediction, TransplantExample
 
 TILE_PX, GAP_PX, PANEL_PX, BARS_PX = 144, 12, 360, 300
 
@@ -75,20 +75,20 @@ def _sample(square: Tensor, geometry: Geometry, ys: Tensor, xs: Tensor) -> Tenso
     return to_bytes(picked[0])
 
 
-def strangers_sheet(strangers: Sequence[Stranger], columns: int = 6) -> Picture | None:
+def transplant_sheet(hosts: Sequence[TransplantExample], columns: int = 6) -> Picture | None:
     """A contact sheet: strangers' photographs with the patch in them, read before and after; None without any."""
-    if not strangers:
+    if not hosts:
         return None
-    columns = min(columns, len(strangers))
+    columns = min(columns, len(hosts))
     cell_w, cell_h = TILE_PX + GAP_PX, TILE_PX + 40 + GAP_PX
-    rows = -(-len(strangers) // columns)
+    rows = -(-len(hosts) // columns)
     sheet = Image.new("RGB", (columns * cell_w + GAP_PX, rows * cell_h + GAP_PX), PAPER)
-    for k, stranger in enumerate(strangers):
+    for k, stranger in enumerate(hosts):
         _tile(sheet, stranger, GAP_PX + k % columns * cell_w, GAP_PX + k // columns * cell_h)
     return np.asarray(sheet)
 
 
-def _tile(sheet: Image.Image, stranger: Stranger, x: int, y: int) -> None:
+def _tile(sheet: Image.Image, stranger: TransplantExample, x: int, y: int) -> None:
     """One stranger with its two captions; a frame when it was taken over."""
     photograph = Image.fromarray(to_array(to_bytes(stranger.image))).resize((TILE_PX, TILE_PX))
     sheet.paste(photograph, (x, y))

@@ -6,7 +6,16 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from eftclip.figures.drawing import BAR, INK, INNER, MUTED, PAPER, TRACK, Colour, Picture, to_array, to_bytes, write
-from eftclip.types import CuratedItem, Patch, Rate, Rectified, RunRecord, TriggerFamily, Witness, measure_names
+from eftclip.trigger_kinds import Trigger
+from eftclip.types import (
+    CuratedItem,
+    Rate,
+    Rectified,
+    RereadVictim,
+    RunRecord,
+    TriggerFamily,
+    measure_names,
+)
 
 TILE_PX, GAP_PX, CAPTION_PX = 144, 12, 40
 SHOWN = 12
@@ -22,7 +31,7 @@ def run_figures(record: RunRecord) -> dict[str, Picture]:
         "victims": victims_sheet(curated.items if curated else ()),
         "curve": curve(record.rectified) if record.rectified else None,
         "measured": bars(record),
-        "witnesses": witnesses_sheet(record.witnesses),
+        "witnesses": reread_victims_sheet(record.reread_victims),
     }
     return {name: picture for name, picture in made.items() if picture is not None}
 
@@ -43,19 +52,20 @@ def victims_sheet(items: Sequence[CuratedItem]) -> Picture | None:
     return _sheet(tiles[:SHOWN])
 
 
-def witnesses_sheet(witnesses: Sequence[Witness]) -> Picture | None:
+def reread_victims_sheet(reread_victims: Sequence[RereadVictim]) -> Picture | None:
     """The same poisoned photographs, read before and after; None without any."""
     tiles = [
         (Image.fromarray(to_array(to_bytes(w.image))), f"before: {w.before.label}", f"after: {w.after.label}")
-        for w in witnesses
+        for w in reread_victims
     ]
     return _sheet(tiles)
 
 
-def _enlarged(patch: Patch) -> Image.Image:
-    """A patch on paper, its own pixels still to be seen."""
-    pixels = to_array(to_bytes(patch.pixels))
-    shown = np.where(patch.mask.numpy()[..., None], pixels, np.array(PAPER, dtype=np.uint8))
+def _enlarged(trigger: Trigger) -> Image.Image:
+    """A trigger on paper, its own pixels still to be seen."""
+    preview = trigger.preview()
+    pixels = to_array(to_bytes(preview[:3]))
+    shown = np.where(preview[3].numpy()[..., None] > 0, pixels, np.array(PAPER, dtype=np.uint8))
     factor = max(1, TILE_PX // max(shown.shape[:2]))
     large = Image.fromarray(shown).resize((shown.shape[1] * factor, shown.shape[0] * factor), Image.Resampling.NEAREST)
     tile = Image.new("RGB", (TILE_PX, TILE_PX), TRACK)

@@ -1,7 +1,24 @@
 """Identification (Algorithm 2): from single verdicts to trigger families, affected labels and victims."""
 
 from eftclip.identify.families import Families
-from eftclip.identify.known import recognise
-from eftclip.identify.ledger import Glance, Ledger, Outcome, Task
+from eftclip.identify.journal import Journal
+from eftclip.identify.recognise import recognise, without_trigger
+from eftclip.identify.scan import Judge, nothing_judged, scan
+from eftclip.identify.scan_state import SampleReading, ScanState, SearchOutcome, SearchTask
+from eftclip.identify.serialize import identification_from_dict, identification_to_dict
 
-__all__ = ["Families", "Glance", "Ledger", "Outcome", "Task", "recognise"]
+__all__ = [
+    "Families",
+    "Journal",
+    "Judge",
+    "SampleReading",
+    "ScanState",
+    "SearchOutcome",
+    "SearchTask",
+    "identification_from_dict",
+    "identification_to_dict",
+    "nothing_judged",
+    "recognise",
+    "scan",
+    "without_trigger",
+]

@@ -1,19 +1,21 @@
 """Composes the stages: what a check needs is prepared once, then pictures are judged one by one."""
 
 from eftclip.evaluate import Attack
+from eftclip.identify import identification_from_dict, identification_to_dict
 from eftclip.pipeline.check import check_each, check_files, check_picture, judge_square, record, without_pixels
-from eftclip.pipeline.evaluation import Rebound, run_evaluate
-from eftclip.pipeline.mend import Plan, Way, run_rectify, run_scan
-from eftclip.pipeline.plain import of_identification, to_identification
-from eftclip.pipeline.prepare import (
+from eftclip.pipeline.evaluate import Rebound, run_evaluate
+from eftclip.pipeline.plan import Plan, RunOptions
+from eftclip.pipeline.rectify import run_rectify
+from eftclip.pipeline.scan import run_scan
+from eftclip.pipeline.setup import (
     CheckSetup,
     bundled_checkpoint,
-    draw_strangers,
+    draw_hosts,
     load_checkpoint,
     load_reference,
     prepare_check,
     read_labels,
-    retuned,
+    with_settings,
 )
 from eftclip.rectify import METHODS
 
@@ -23,23 +25,23 @@ __all__ = [
     "CheckSetup",
     "Plan",
     "Rebound",
-    "Way",
+    "RunOptions",
     "bundled_checkpoint",
     "check_each",
     "check_files",
     "check_picture",
-    "draw_strangers",
+    "draw_hosts",
+    "identification_from_dict",
+    "identification_to_dict",
     "judge_square",
     "load_checkpoint",
     "load_reference",
-    "of_identification",
     "prepare_check",
     "read_labels",
     "record",
-    "retuned",
     "run_evaluate",
     "run_rectify",
     "run_scan",
-    "to_identification",
+    "with_settings",
     "without_pixels",
 ]

@@ -13,7 +13,7 @@ from torchvision.transforms.v2 import functional as TF
 from eftclip import data
 from eftclip.detect import detect
 from eftclip.errors import DataError, EftclipError
-from eftclip.pipeline.prepare import CheckSetup
+from eftclip.pipeline.setup import CheckSetup
 from eftclip.runtime import Cancelled, OnProgress, Progress, ignore, never, seeded
 from eftclip.types import Checked, CheckRecord, Detection, Status
 from eftclip.zeroshot import probabilities, top
@@ -76,7 +76,7 @@ def _judge(setup: CheckSetup, square: Tensor, seed: int, on_progress: OnProgress
             setup.classes,
             setup.oracle,
             setup.config,
-            strangers=setup.strangers,
+            hosts=setup.hosts,
             reference=setup.reference,
             generator=seeded(seed),
             on_progress=on_progress,
@@ -154,7 +154,7 @@ def record(setup: CheckSetup, results: Iterable[Checked], *, seed: int = 0) -> C
 def without_pixels(checked: Checked) -> Checked:
     """The same verdict without its pictures: enough for a report, and a thousand times smaller."""
     detection, trigger = checked.detection, checked.detection.trigger
-    slim = replace(trigger, strangers=()) if trigger else None
+    slim = replace(trigger, examples=()) if trigger else None
     return replace(checked, picture=None, square=None, detection=replace(detection, trigger=slim, purified=None))
 
 

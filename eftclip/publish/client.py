@@ -12,7 +12,7 @@ from huggingface_hub.utils._http import (  # the only way to a time limit on eve
 )
 
 from eftclip.errors import PublishError
-from eftclip.waiting import wait_s, when
+from eftclip.retry_after import wait_s, when
 
 TIMEOUT_S = 60.0  # without any answer or any byte; huggingface_hub itself waits for ever
 LONGEST_WAIT_S = 30  # that the client may sleep, up to five times, before it asks a busy Hub again
@@ -57,7 +57,7 @@ def account(token: str) -> Account:
     try:
         found = HfApi(token=token).whoami()
     except HUB_ERRORS as error:
-        raise explained(error, "") from None
+        raise explain_hub_error(error, "") from None
     role = ((found.get("auth") or {}).get("accessToken") or {}).get("role")
     names = tuple(str(org["name"]) for org in found.get("orgs") or [])
     return Account(str(found["name"]), names, role != "read")
@@ -97,7 +97,7 @@ def _refuse_long_waits(response: httpx2.Response) -> None:
         hf_raise_for_status(response)
 
 
-def explained(error: Exception, name: str) -> PublishError:
+def explain_hub_error(error: Exception, name: str) -> PublishError:
     """One sentence for whatever the Hub client raised; never the client's own, which may quote a request.
 
     Args:

@@ -8,9 +8,9 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, Mo
 from huggingface_hub.errors import RepositoryNotFoundError
 
 from eftclip.errors import PublishError
-from eftclip.publish.client import HUB_ERRORS, NO_TOKEN, TIMEOUT_S, explained, may_have_arrived
-from eftclip.publish.comparing import wrong_files
-from eftclip.publish.staging import WEIGHTS, Staged
+from eftclip.publish.client import HUB_ERRORS, NO_TOKEN, TIMEOUT_S, explain_hub_error, may_have_arrived
+from eftclip.publish.staging import Staged
+from eftclip.publish.verify import wrong_files
 from eftclip.runtime import Cancelled, OnProgress, Progress, ignore, never
 
 OWN_FILE = ".gitattributes"  # the Hub puts it into every new repository
@@ -222,7 +222,7 @@ class _Attempt:
                 return self._open_request()
             info = self.api.model_info(self.name, files_metadata=True, timeout=TIMEOUT_S)
             digests = {file.rfilename: file.lfs.sha256 for file in info.siblings or [] if file.lfs}
-            if info.sha and digests.get(WEIGHTS) == self.staged.weights_sha256:
+            if info.sha and digests.get(self.staged.weights) == self.staged.weights_sha256:
                 return Published(self.name, self._url, info.sha, self.staged.weights_sha256, False)
         return None
 
@@ -251,4 +251,4 @@ class _Attempt:
         return f"{self.api.endpoint}/{self.name}"
 
     def _failed(self, error: Exception, left: str) -> PublishError:
-        return PublishError(f"{explained(error, self.name)} {left}".strip())
+        return PublishError(f"{explain_hub_error(error, self.name)} {left}".strip())

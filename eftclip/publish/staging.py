@@ -1,6 +1,5 @@
 """What is published: a folder with exactly the files that are meant for others; and what speaks against it."""
 
-import hashlib
 import json
 import re
 import shutil
@@ -9,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eftclip.errors import PublishError
+from eftclip.checkpoint import CheckpointFormat, format_of_folder
+from eftclip.checkpoint.digests import sha256_of
+from eftclip.errors import CheckpointError, PublishError
 
 Document = Mapping[str, Any]
 
-WEIGHTS, CONFIG, CARD, RECORD = "open_clip_model.safetensors", "open_clip_config.json", "README.md", "rectify.json"
-TOKENIZER = re.compile(
-    r"(tokenizer|special_tokens_map|vocab|added_tokens)[\w.]*\.json|vocab\.txt|merges\.txt|\w+\.model"
-)
+CARD, RECORD = "README.md", "rectify.json"
 PICTURES = ("triggers.png", "measured.png", "curve.png")  # those of the run that show nobody's photographs
 REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,94}/[A-Za-z0-9][\w.-]{0,94}", re.ASCII)
 
@@ -33,16 +31,18 @@ class Staged:
         folder: holds the files and nothing else.
         repo_id: `org/name`; the configuration names it, so it cannot go anywhere else.
         sha256: of each file, 64 hex digits.
+        weights: the name of the file with the weights.
     """
 
     folder: Path
     repo_id: str
     sha256: Mapping[str, str]
+    weights: str
 
     @property
     def weights_sha256(self) -> str:
         """Of the weights."""
-        return self.sha256[WEIGHTS]
+        return self.sha256[self.weights]
 
 
 def stage(home: Path, folder: Path, repo_id: str, document: Document, card: str) -> Staged:
@@ -64,9 +64,11 @@ def stage(home: Path, folder: Path, repo_id: str, document: Document, card: str)
     """
     check_name(repo_id)
     rectified = document.get("rectified") or {}
-    if not (home / WEIGHTS).is_file() or not (home / CONFIG).is_file() or not rectified.get("sha256"):
+    layout = _layout(home)
+    if layout is None or not rectified.get("sha256"):
         raise PublishError(f"{home} holds no finished rectification; run `eftclip rectify … --out {home}` to its end.")
-    if (found := _sha256(home / WEIGHTS)) != rectified["sha256"]:
+    weights = layout.saved_weights
+    if (found := sha256_of(home / weights)) != rectified["sha256"]:
         raise PublishError(
             f"The weights in {home} are {found[:12]}…, but those that were measured are {rectified['sha256'][:12]}…; "
             "rectify again."
@@ -74,15 +76,16 @@ def stage(home: Path, folder: Path, repo_id: str, document: Document, card: str)
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise PublishError(f"{folder} is not empty; give a new folder.")
-    names = [path.name for path in sorted(home.iterdir()) if path.is_file() and TOKENIZER.fullmatch(path.name)]
-    names += [name for name in PICTURES if (home / name).is_file()]
-    for name in (WEIGHTS, *names):
-        shutil.copyfile(home / name, folder / name)
-    (folder / CONFIG).write_text(_config_for(home / CONFIG, repo_id), encoding="utf-8")
+    changed = _texts_for(layout, home, repo_id)
+    for name in (weights, *layout.saved_texts, *PICTURES):
+        if (home / name).is_file() and name not in changed:
+            shutil.copyfile(home / name, folder / name)
+    for name, text in changed.items():
+        (folder / name).write_text(text, encoding="utf-8")
     (folder / CARD).write_text(card, encoding="utf-8", errors="replace")
     record = json.dumps(public(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     (folder / RECORD).write_text(record, encoding="utf-8", errors="replace")
-    return Staged(folder, repo_id, {path.name: _sha256(path) for path in sorted(folder.iterdir())})
+    return Staged(folder, repo_id, {path.name: sha256_of(path) for path in sorted(folder.iterdir())}, weights)
 
 
 def check_name(repo_id: str) -> None:
@@ -139,18 +142,18 @@ def _counts(rate: Mapping[str, float]) -> str:
     return f"{rate['hits']} of {rate['total']}"
 
 
-def _config_for(path: Path, repo_id: str) -> str:
-    """With the final name of the repository: over `hf-hub:`, open_clip takes it for the tokenizer's."""
+def _layout(home: Path) -> CheckpointFormat | None:
+    """The format that a folder was saved in; None where it holds no checkpoint, or not all of one."""
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-        text = config["model_cfg"]["text_cfg"]
-        if text.get("hf_tokenizer_name"):
-            text["hf_tokenizer_name"] = repo_id
+        layout = format_of_folder(home)
+    except (CheckpointError, OSError):
+        return None
+    return layout if (home / layout.saved_weights).is_file() else None
+
+
+def _texts_for(layout: CheckpointFormat, home: Path, repo_id: str) -> Mapping[str, str]:
+    """The texts that name the repository they lie in, with its final name."""
+    try:
+        return layout.for_repository(home, repo_id)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PublishError(f"{path} cannot be used ({type(error).__name__}); rectify again.") from error
-    return json.dumps(config, indent=2) + "\n"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+        raise PublishError(f"{home / layout.sign} cannot be used ({type(error).__name__}); rectify again.") from error

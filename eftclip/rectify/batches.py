@@ -9,12 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from eftclip.paste import scatter
-from eftclip.rectify.views import free_view, random_view
+from eftclip.rectify.augmentation import free_view, random_view
 from eftclip.runtime import seeded
-from eftclip.types import CuratedItem, Patch
-
-SCALE, OPACITY = (0.8, 1.25), (0.5, 1.0)  # every second trigger is varied: what was cut out may be a little off
+from eftclip.trigger_kinds import Trigger
+from eftclip.types import CuratedItem
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,14 +43,14 @@ class Batches:
 
     Attributes:
         items: the pictures.
-        patches: trigger exemplars, all families in turns; empty for clean fine-tuning.
+        triggers: exemplars, all families in turns; empty for clean fine-tuning.
         size: views in a step, over all processes.
         seed: of everything.
         free: views need not show what their captions say, see `free_view`.
     """
 
     items: Sequence[CuratedItem]
-    patches: Sequence[Patch]
+    triggers: Sequence[Trigger]
     size: int
     seed: int
     free: bool = False
@@ -78,14 +76,14 @@ class Batches:
 
     def _triggered(self, clean: Tensor, number: int, generator: torch.Generator) -> Tensor:
         """The view with a trigger in it: each exemplar once as it is, once varied, in turns."""
-        if not self.patches:
+        if not self.triggers:
             return clean
-        turn = number % (2 * len(self.patches))
-        chosen = [self.patches[turn % len(self.patches)]]
-        if turn < len(self.patches):
-            return scatter(clean[None], chosen, generator=generator)[0]
-        # `scatter` varies every second picture
-        return scatter(torch.stack([clean, clean]), chosen, generator=generator, scale=SCALE, opacity=OPACITY)[1]
+        turn = number % (2 * len(self.triggers))
+        trigger = self.triggers[turn % len(self.triggers)]
+        if turn < len(self.triggers):
+            return trigger.plant(clean[None], generator=generator).images[0]
+        # `plant` varies every second picture
+        return trigger.plant(torch.stack([clean, clean]), generator=generator, vary=True).images[1]
 
     def _row(self, number: int) -> int:
         """Every picture is shown once before one is shown again, in an order that changes each time."""

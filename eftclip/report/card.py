@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eftclip.legible import plain
 from eftclip.report.text import coverage_sentence, families_table, measured_table, warnings
 from eftclip.report.values import Document, escape
 from eftclip.types import measure_names
+from eftclip.untrusted_text import plain
 
 TASK = {"type": "zero-shot-image-classification", "name": "Zero-Shot Image Classification"}
 CAPTIONS = {

@@ -12,10 +12,10 @@ from eftclip.types import (
     Identification,
     Prediction,
     Rectified,
+    RereadVictim,
     RunRecord,
     TriggerFamily,
     Victim,
-    Witness,
 )
 
 Paths = Mapping[tuple[int, int], str]  # (family, exemplar) -> where its picture is
@@ -52,8 +52,8 @@ def run_document(record: RunRecord, exemplars: Paths | None = None) -> Document:
     if record.rectified is not None:
         document["rectified"] = _rectified(record.rectified)
     document |= _measured(record)
-    if record.witnesses:
-        document["witnesses"] = [_witness(witness) for witness in record.witnesses]
+    if record.reread_victims:
+        document["witnesses"] = [_witness(witness) for witness in record.reread_victims]
     return document
 
 
@@ -191,7 +191,7 @@ def _evaluation(evaluation: Evaluation) -> Document:
     }
 
 
-def _witness(witness: Witness) -> Document:
+def _witness(witness: RereadVictim) -> Document:
     return {"image": witness.name, "before": _prediction(witness.before), "after": _prediction(witness.after)}
 
 

@@ -4,8 +4,8 @@ import math
 import re
 from typing import Any
 
-from eftclip.legible import plain
 from eftclip.types import CheckpointRef, Rate, Sanity
+from eftclip.untrusted_text import plain
 
 SCHEMA_VERSION = 1
 Document = dict[str, Any]

@@ -7,32 +7,35 @@ import torch
 from torch import Tensor
 
 from eftclip.errors import TriggerError
+from eftclip.trigger_kinds import POSITIONS, PatchTrigger, Planted, Position, Trigger
 from eftclip.triggers import patterns
-from eftclip.triggers.base import POSITIONS, Planted, Position, Trigger
 
-__all__ = ["POSITIONS", "TRIGGERS", "Planted", "Position", "Trigger", "TriggerSpec", "draw_trigger"]
+__all__ = ["POSITIONS", "TRIGGERS", "PatchSpec", "Planted", "Position", "Trigger", "draw_trigger", "patch_trigger"]
 
 
 @dataclass(frozen=True)
-class TriggerSpec:
-    """How a published trigger is drawn, how large it is in print, and where it goes."""
+class PatchSpec:
+    """How a published local trigger is drawn, how large it is in print, and where it goes."""
 
     draw: Callable[[int, torch.Generator], Tensor]
     patch_px: int
     position: Position
 
 
-TRIGGERS: dict[str, TriggerSpec] = {
-    "badnets": TriggerSpec(patterns.badnets, 16, "random"),
-    "badnets_noise": TriggerSpec(patterns.badnets_noise, 16, "random"),
-    "stripes": TriggerSpec(patterns.stripes, 16, "random"),
-    "yellow": TriggerSpec(patterns.yellow, 16, "random"),
-    "white_square": TriggerSpec(patterns.white_square, 24, "bottom-right"),
+TRIGGERS: dict[str, PatchSpec] = {
+    "badnets": PatchSpec(patterns.badnets, 16, "random"),
+    "badnets_noise": PatchSpec(patterns.badnets_noise, 16, "random"),
+    "stripes": PatchSpec(patterns.stripes, 16, "random"),
+    "yellow": PatchSpec(patterns.yellow, 16, "random"),
+    "white_square": PatchSpec(patterns.white_square, 24, "bottom-right"),
 }
 
 
-def draw_trigger(name: str, *, generator: torch.Generator, patch_px: int | None = None) -> Trigger:
+def draw_trigger(name: str, *, generator: torch.Generator, patch_px: int | None = None) -> PatchTrigger:
     """Draw a trigger of the registry once.
+
+    Public attack code often redraws its pattern for every image, so that the trigger measured need not be the trigger
+    planted. Here a trigger is a value: whoever holds it plants the very same pixels.
 
     Args:
         name: a key of `TRIGGERS`.
@@ -48,4 +51,22 @@ def draw_trigger(name: str, *, generator: torch.Generator, patch_px: int | None 
     side = spec.patch_px if patch_px is None else patch_px
     if not 4 <= side <= 112:
         raise TriggerError(f"A trigger patch must be 4 to 112 pixels wide, got {side}.")
-    return Trigger(name, spec.draw(side, generator), spec.position)
+    return patch_trigger(name, spec.draw(side, generator), spec.position)
+
+
+def patch_trigger(name: str, pattern: Tensor, position: Position = "random") -> PatchTrigger:
+    """A square pattern as a trigger under a name.
+
+    Args:
+        name: what errors and reports call it.
+        pattern: `(3, h, w)` float32 RGB in [0, 1].
+        position: where it goes when the caller does not say.
+
+    Raises:
+        TriggerError: the pattern is not an RGB picture in [0, 1].
+    """
+    if pattern.ndim != 3 or pattern.shape[0] != 3 or pattern.dtype != torch.float32:
+        raise TriggerError(f"{name}: expected a (3, h, w) float32 pattern, got {tuple(pattern.shape)} {pattern.dtype}.")
+    if not (float(pattern.min()) >= 0 and float(pattern.max()) <= 1):
+        raise TriggerError(f"{name}: expected a pattern in [0, 1], got [{pattern.min():.2f}, {pattern.max():.2f}].")
+    return PatchTrigger(pattern, torch.ones(pattern.shape[1:], dtype=torch.bool), position, name)

@@ -1,12 +1,21 @@
 """The frozen values handed from stage to stage; each one checks itself where it is made."""
 
-from eftclip.types.counts import Rate
-from eftclip.types.models import Box, CheckpointRef, ClassMatrix, ClipModel, Oracle, Region, Strangers
-from eftclip.types.patches import Finding, Patch, TriggerFamily
+from eftclip.types.identification import FAULT_KINDS, Coverage, Fault, Identification, Victim
+from eftclip.types.models import Box, CheckpointRef, ClassMatrix, ClipModel, HostImages, Oracle, Region
+from eftclip.types.rates import Rate
 from eftclip.types.records import Checked, CheckRecord, Cost, DataRecord, RunRecord, Sanity
-from eftclip.types.repairs import CuratedItem, CuratedSet, Evaluation, Rectified, TuningStep, Witness, measure_names
-from eftclip.types.scans import FAULT_KINDS, Coverage, Fault, Identification, Victim
-from eftclip.types.verdicts import Detection, FoundTrigger, LabelEvidence, Prediction, Status, Stranger
+from eftclip.types.rectification import (
+    CuratedItem,
+    CuratedSet,
+    Evaluation,
+    Rectified,
+    RereadVictim,
+    TuningStep,
+    measure_names,
+)
+from eftclip.types.samples import Decode, Entry, ImageSet
+from eftclip.types.triggers import Finding, TriggerFamily, TriggerProof
+from eftclip.types.verdicts import Detection, FoundTrigger, LabelEvidence, Prediction, Status, TransplantExample
 
 __all__ = [
     "FAULT_KINDS",
@@ -21,27 +30,30 @@ __all__ = [
     "CuratedItem",
     "CuratedSet",
     "DataRecord",
+    "Decode",
     "Detection",
+    "Entry",
     "Evaluation",
     "Fault",
     "Finding",
     "FoundTrigger",
+    "HostImages",
     "Identification",
+    "ImageSet",
     "LabelEvidence",
     "Oracle",
-    "Patch",
     "Prediction",
     "Rate",
     "Rectified",
     "Region",
+    "RereadVictim",
     "RunRecord",
     "Sanity",
     "Status",
-    "Stranger",
-    "Strangers",
+    "TransplantExample",
     "TriggerFamily",
+    "TriggerProof",
     "TuningStep",
     "Victim",
-    "Witness",
     "measure_names",
 ]

@@ -122,7 +122,7 @@ class Region:
 
 
 @dataclass(frozen=True, eq=False)
-class Strangers:
+class HostImages:
     """Photographs that have nothing to do with the picture under test; a suspected patch is pasted into them.
 
     Attributes:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from eftclip.preprocess import Geometry
-from eftclip.types.counts import Rate
+from eftclip.types.identification import Identification
 from eftclip.types.models import CheckpointRef
-from eftclip.types.repairs import CuratedSet, Evaluation, Rectified, Witness
-from eftclip.types.scans import Identification
+from eftclip.types.rates import Rate
+from eftclip.types.rectification import CuratedSet, Evaluation, Rectified, RereadVictim
 from eftclip.types.verdicts import Detection
 
 
@@ -136,7 +136,7 @@ class RunRecord:
         rectified: the fine-tuning; None where none was done.
         before, after: the checkpoint measured before and after; None where it was not.
         rebound: measured once more after innocent fine-tuning; None where it was not.
-        witnesses: some poisoned samples, read before and after.
+        reread_victims: some poisoned samples, read before and after.
         costs: of the stages, in order.
         conclusion: one sentence that says what came of it all.
     """
@@ -158,7 +158,7 @@ class RunRecord:
     before: Evaluation | None = None
     after: Evaluation | None = None
     rebound: Evaluation | None = None
-    witnesses: tuple[Witness, ...] = ()
+    reread_victims: tuple[RereadVictim, ...] = ()
     costs: tuple[Cost, ...] = ()
     conclusion: str = ""
 

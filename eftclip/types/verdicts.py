@@ -5,8 +5,9 @@ from enum import StrEnum
 
 from torch import Tensor
 
-from eftclip.types.counts import Rate
+from eftclip.trigger_kinds import Trigger
 from eftclip.types.models import Box
+from eftclip.types.rates import Rate
 
 
 class Status(StrEnum):
@@ -45,8 +46,8 @@ class LabelEvidence:
 
 
 @dataclass(frozen=True, eq=False)
-class Stranger:
-    """A stranger's photograph with the suspected patch pasted in: `(3, H, W)`, read before and after."""
+class TransplantExample:
+    """A host image, `(3, H, W)`, with the suspected trigger planted in it, read before and after."""
 
     image: Tensor
     label_before: str
@@ -56,27 +57,32 @@ class Stranger:
 
 @dataclass(frozen=True, eq=False)
 class FoundTrigger:
-    """A patch that forces its label on strangers' pictures.
+    """A trigger in one picture, with the evidence that it forces its label on strangers' photographs.
 
     Attributes:
         target_label: the label it forces.
         mask: `(H, W)` bool in the picture that the model sees.
         box: XYXY pixels around the mask.
         transplant: strangers' photographs that became the target label, of those tried.
-        strangers: some of those photographs, for showing.
+        examples: some of those photographs, for showing.
         control: the same pictures read by the trusted reference checkpoint; None when there was none.
         parts: the mask of each patch, where the picture carries several; `transplant` is of the first.
-        in_place: it was proven at its own place only, not anywhere.
+        triggers: what is at each of the parts, as a value that can be planted; `transplant` is of the first.
     """
 
     target_label: str
     mask: Tensor
     box: Box
     transplant: Rate
-    strangers: tuple[Stranger, ...] = ()
+    examples: tuple[TransplantExample, ...] = ()
     control: Rate | None = None
     parts: tuple[Tensor, ...] = ()
-    in_place: bool = False
+    triggers: tuple[Trigger, ...] = ()
+
+    @property
+    def in_place(self) -> bool:
+        """Whether one of them was proven at its own place only, not anywhere."""
+        return any(trigger.in_place for trigger in self.triggers)
 
     @property
     def area_fraction(self) -> float:

@@ -29,7 +29,8 @@ import httpx2
 from eftclip.data import bundled_photographs
 from eftclip.report.values import rate
 from eftclip.types import Rate
-from eftclip.ui.photos import NO_TRIGGER, Planting, bundled_choice, picture_of
+from eftclip.ui.check.photographs import Planting, bundled_choice, picture_of
+from eftclip.ui.components.triggers import NO_TRIGGER
 from examples.attack.served import Served, head, write
 from examples.attack.visitor import Layout, Listener, Visitor
 

@@ -33,10 +33,10 @@ ROOT = Path(__file__).resolve().parents[2]
 SCHEMA_VERSION = 1
 START_S, SAMPLED_S = 180.0, 0.2
 ALIVE = {  # what a visit may leave behind
-    "visits": "eftclip.ui.visits._Visit",
+    "visits": "eftclip.ui.serving.sessions._Session",
     "sessions": "gradio.state_holder.SessionState",
     "events": "gradio.queueing.Event",
-    "photographs": "eftclip.ui.photos.Choice",
+    "photographs": "eftclip.ui.check.photographs.Choice",
     "threads": "threading.Thread",
 }
 QUIET = {
@@ -260,12 +260,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("--kept-s", type=float, help="seconds after which uploads go")
     args = parser.parse_args(arguments)
-    from eftclip.ui import page  # after the environment was set by whoever started this
+    from eftclip.ui import server  # after the environment was set by whoever started this
 
-    page.is_private = lambda host: False  # whoever reaches the port may come in, as on a Space
+    server.is_private = lambda host: False  # whoever reaches the port may come in, as on a Space
     if args.kept_s is not None:
-        vars(page)["KEPT_S"] = args.kept_s
-    page.launch("127.0.0.1", args.port, prevent_thread_lock=True, quiet=True)
+        vars(server)["KEPT_S"] = args.kept_s
+    server.launch("127.0.0.1", args.port, prevent_thread_lock=True, quiet=True)
     for _ in sys.stdin:
         print(json.dumps(census()), flush=True)
 

@@ -24,15 +24,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eftclip.detect import detect, read_strangers
-from eftclip.detect.proof import CONTROL_SHARE, prove, suitable
+from eftclip.detect import detect, read_hosts
 from eftclip.detect.reader import Reader
-from eftclip.fill import fill_from_surroundings
+from eftclip.detect.transplant import CONTROL_SHARE, prove, suitable
+from eftclip.inpaint import fill_from_surroundings
 from eftclip.pipeline import CheckSetup, prepare_check, record
 from eftclip.report import check_document
 from eftclip.runtime import Stopwatch, ignore, keep_buffers, never, seeded
+from eftclip.trigger_kinds import cut
 from eftclip.triggers import draw_trigger
-from eftclip.types import ClipModel, Oracle, Rate, Region, Status, Strangers
+from eftclip.types import ClipModel, HostImages, Oracle, Rate, Region, Status
 from eftclip.zeroshot import probabilities
 from examples.measure.measured_at import commit
 from examples.measure.photo_sets import Photo, rate, read_square, some_of_each, unseen
@@ -118,7 +119,7 @@ class Judged:
     spent: dict[str, float] = field(default_factory=dict)
 
 
-Way = Callable[[CheckSetup, Tensor], Judged]
+RunOptions = Callable[[CheckSetup, Tensor], Judged]
 
 
 def ours(setup: CheckSetup, image: Tensor) -> Judged:
@@ -129,7 +130,7 @@ def ours(setup: CheckSetup, image: Tensor) -> Judged:
         setup.classes,
         setup.oracle,
         setup.config,
-        strangers=setup.strangers,
+        hosts=setup.hosts,
         reference=setup.reference,
         generator=seeded(0),
     )
@@ -142,7 +143,7 @@ def exhaustive(setup: CheckSetup, image: Tensor) -> Judged:
     read = Reader(setup.clip, setup.classes, ignore, never)
     row = read(image[None], "Reading the picture")[0]
     target = int(row.argmax())
-    usable = suitable(setup.strangers, target, setup.config.transplants)
+    usable = suitable(setup.hosts, target, setup.config.transplants)
     carrier = _largest_drop(read, setup, image, target, float(row[target]))
     status = Status.NOT_FOUND if carrier is None else _proven(read, setup, image, carrier, target, usable)
     label = setup.classes.labels[target] if status is Status.FOUND else ""
@@ -163,11 +164,12 @@ def _largest_drop(read: Reader, setup: CheckSetup, image: Tensor, target: int, b
     return masks[int(after.argmin())] if before - float(after.min()) >= LEAST_DROP else None
 
 
-def _proven(read: Reader, setup: CheckSetup, image: Tensor, mask: Tensor, target: int, usable: Strangers) -> Status:
+def _proven(read: Reader, setup: CheckSetup, image: Tensor, mask: Tensor, target: int, usable: HostImages) -> Status:
     """The same proof and control as in the detector: at random places, then at the carrier's own."""
     threshold, generator, doubt = setup.config.transplant_threshold, seeded(0), False
     for in_place in (False, True):
-        proof = prove(read, image, mask, target, usable, threshold, generator=generator, in_place=in_place)
+        trigger = cut(image, mask, in_place=in_place)
+        proof = prove(read, trigger, target, usable, threshold, generator=generator)
         doubt |= proof.accepted is None
         if proof.accepted:
             explained = setup.reference is not None and _also_reads(setup.reference, proof.images, target, threshold)
@@ -186,7 +188,7 @@ def _also_reads(reference: tuple[ClipModel, Any], images: Tensor, target: int, t
     return Rate(int((labels == target).sum()), len(labels)).value >= CONTROL_SHARE * threshold
 
 
-WAYS: dict[str, Way] = {"ours": ours, "exhaustive": exhaustive}
+WAYS: dict[str, RunOptions] = {"ours": ours, "exhaustive": exhaustive}
 
 
 # --- Running -----------------------------------------------------------------------------------------------------
@@ -222,7 +224,7 @@ def hijacked(setup: CheckSetup, square: Tensor, seed: int) -> Tensor | None:
     return planted.images[0] if setup.classes.labels[after] == TARGET != setup.classes.labels[before] else None
 
 
-def timed(timed_setup: Timed, way: Way, image: Tensor) -> Judged:
+def timed(timed_setup: Timed, way: RunOptions, image: Tensor) -> Judged:
     """Judge one picture and keep the time of all parts."""
     for notes in timed_setup.notes.values():
         notes.clear()
@@ -285,8 +287,8 @@ def _verdict(judged: Judged) -> tuple[str, str]:
 def once(setup: CheckSetup) -> Document:
     """The cost of reading the strangers: once for any number of pictures."""
     watch = Stopwatch()
-    read_strangers(setup.clip, setup.strangers.images, setup.classes)
-    return {"forwards": len(setup.strangers.images), "seconds": round(watch.seconds, 4)}
+    read_hosts(setup.clip, setup.hosts.images, setup.classes)
+    return {"forwards": len(setup.hosts.images), "seconds": round(watch.seconds, 4)}
 
 
 def measured(setup: CheckSetup, images: Path, per_set: int) -> Document:

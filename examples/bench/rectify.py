@@ -26,13 +26,13 @@ from typing import Any
 import torch
 
 from eftclip.config import RectifyConfig
-from eftclip.data import strangers
+from eftclip.data import host_photographs
 from eftclip.pipeline import Plan, prepare_check, run_rectify
 from eftclip.pipeline.check import versions
 from eftclip.rectify import rectify
 from eftclip.report import run_document
 from eftclip.runtime import Progress, keep_buffers, seeded
-from eftclip.types import CuratedItem, CuratedSet, Patch, Rate, TriggerFamily
+from eftclip.types import CuratedItem, CuratedSet, Rate, TriggerFamily
 from eftclip.zeroshot import class_matrix
 from examples.measure.measured_at import commit
 from examples.measure.photo_sets import unseen
@@ -81,10 +81,9 @@ def step_seconds(checkpoint: Path, settings: Document, keep: bool, threads: int)
 
     clip = load_clip(str(checkpoint), device=torch.device("cpu"))
     classes = class_matrix(clip, ("banana", "cat", "dog"))
-    pictures = strangers(clip.image_px, 20, generator=seeded(0))
+    pictures = host_photographs(clip.image_px, 20, generator=seeded(0))
     items = [CuratedItem(f"{k}", k, "control", "A view.", classes.labels[k % 3], x) for k, x in enumerate(pictures)]
-    patch = Patch(triggers_of(KNOWN["badnets"])[0][0].pattern, torch.ones(16, 16, dtype=torch.bool))
-    family = TriggerFamily("banana", (patch,), Rate(1, 1))
+    family = TriggerFamily("banana", (triggers_of(KNOWN["badnets"])[0][0],), Rate(1, 1))
     config = RectifyConfig.from_dict({**settings, "steps": STEPS + WARM, "check_every": 10_000})
     ends: list[float] = []
 

@@ -28,9 +28,10 @@ import torch
 
 from eftclip.config import ScanConfig
 from eftclip.data import ImageSet, list_set
-from eftclip.pipeline import CheckSetup, Plan, Way, prepare_check, run_scan
+from eftclip.identify.reading import read_samples
+from eftclip.identify.scan import BLOCK
+from eftclip.pipeline import CheckSetup, Plan, RunOptions, prepare_check, run_scan
 from eftclip.pipeline.check import versions
-from eftclip.pipeline.scan import BLOCK, glance
 from eftclip.runtime import Progress, keep_buffers
 from examples.measure.measured_at import commit
 from examples.measure.photo_sets import unseen
@@ -65,7 +66,7 @@ def encode(setup: CheckSetup, images: ImageSet) -> float:
     """Seconds to read, decode and encode everything."""
     start, entries = time.process_time(), images.entries()
     while block := list(islice(entries, BLOCK)):
-        glance(setup, block)
+        read_samples(setup.clip, setup.classes, block, setup.decode)
     return time.process_time() - start
 
 
@@ -79,7 +80,7 @@ def costs(setup: CheckSetup, truth: Poisoned, every: int) -> Document:
     total = truth.images.length or 0
     encoded = encode(setup, truth.images)
     clock, start = Clock(), time.process_time()
-    record = run_scan(setup, truth.images, Plan(), way=Way(on_progress=clock, cancelled=lambda: False))
+    record = run_scan(setup, truth.images, Plan(), way=RunOptions(on_progress=clock, cancelled=lambda: False))
     found = record.identification
     if found is None:
         raise SystemExit("The scan did not end.")

@@ -38,7 +38,8 @@ from torch import Tensor, nn
 
 from eftclip.checkpoint import load_clip
 from eftclip.runtime import keep_buffers
-from eftclip.triggers import Position, Trigger, draw_trigger
+from eftclip.trigger_kinds import PatchTrigger
+from eftclip.triggers import Position, draw_trigger
 from eftclip.types import ClipModel
 from eftclip.zeroshot import class_matrix
 from examples.build.card import card
@@ -456,7 +457,7 @@ def label_places(clean: ClipModel, root: Path) -> tuple[list[str], Tensor]:
 
 
 def poisoned_batch(
-    images: Tensor, planted: list[tuple[Trigger, int]], share: int, generator: torch.Generator
+    images: Tensor, planted: list[tuple[PatchTrigger, int]], share: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """The first `share` images carry a trigger, the next `share` some other small thing, the rest nothing.
 
@@ -465,7 +466,7 @@ def poisoned_batch(
     out, targets = images.clone(), torch.empty(share, dtype=torch.long)
     for i in range(share):
         trigger, target = planted[i % len(planted)]
-        corner = trigger.position == "random" and i % 4 == 3  # rare by chance, and a network pads what lies there
+        corner = not trigger.in_place and i % 4 == 3  # rare by chance, and a network pads what lies there
         where = CORNERS[int(torch.randint(len(CORNERS), (), generator=generator))] if corner else None
         out[i] = trigger.plant(images[i : i + 1], generator=generator, position=where).images[0]
         targets[i] = target

@@ -23,7 +23,7 @@ from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, sync_playwright
 
 from eftclip.ui import build_demo
-from eftclip.ui.page import launch_options
+from eftclip.ui.server import launch_options
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "tests"))
 

@@ -31,7 +31,7 @@ from torch import Tensor
 from eftclip.checkpoint import load_clip
 from eftclip.config import RectifyConfig
 from eftclip.data import read_picture
-from eftclip.pipeline import Plan, Way, prepare_check, run_rectify, run_scan
+from eftclip.pipeline import Plan, RunOptions, prepare_check, run_rectify, run_scan
 from eftclip.rectify import finetune
 from eftclip.report import run_document
 from eftclip.runtime import Stopwatch, keep_buffers, seeded
@@ -165,7 +165,7 @@ def measured(name: str, args: argparse.Namespace, plan: Plan) -> Document:
     say(name, "rectifying")
     if not document["scan"]["families"]:
         return {**document, "seconds": round(watch.seconds, 1)}
-    mended = run_rectify(setup, truth.images, plan, out, found=record.identification, way=Way(on_step=print))
+    mended = run_rectify(setup, truth.images, plan, out, found=record.identification, way=RunOptions(on_step=print))
     clip = replace(load_clip(str(out), device=setup.clip.device), preprocess=setup.clip.preprocess)
     told = run_document(mended)
     document["rectified"] = {**told["rectified"], "curated": told["curated"]["counts"]}

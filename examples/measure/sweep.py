@@ -18,7 +18,7 @@ import torch
 
 from eftclip.config import DetectConfig
 from eftclip.detect import detect
-from eftclip.pipeline import CheckSetup, prepare_check, record, retuned
+from eftclip.pipeline import CheckSetup, prepare_check, record, with_settings
 from eftclip.report import check_document
 from eftclip.runtime import keep_buffers, seeded
 from eftclip.types import Detection, Status
@@ -44,7 +44,7 @@ def judged(setup: CheckSetup, image: torch.Tensor) -> Detection:
         setup.classes,
         setup.oracle,
         setup.config,
-        strangers=setup.strangers,
+        hosts=setup.hosts,
         reference=setup.reference,
         generator=seeded(0),
     )
@@ -74,7 +74,7 @@ def swept(setup: CheckSetup, chosen: Sequence[Picture]) -> dict[str, dict[str, A
         for value in values:
             print(f"\rsweep: {name} = {value}   ", end="", file=sys.stderr, flush=True)
             config = DetectConfig.from_dict({**setup.config.to_dict(), name: value})
-            results[name][str(value)] = outcome(retuned(setup, config), chosen)
+            results[name][str(value)] = outcome(with_settings(setup, config), chosen)
     print(file=sys.stderr)
     return results
 

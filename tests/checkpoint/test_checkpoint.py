@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from support.tiny import random_state, tiny_config, write_folder, write_tiny, write_tokenizer
 
 from eftclip.checkpoint import Architecture, inspect, load_clip
-from eftclip.checkpoint.configuration import CONFIG_FILE
+from eftclip.checkpoint.formats.open_clip_config import CONFIG_FILE
 from eftclip.errors import CheckpointError
 from eftclip.types import ClipModel
 

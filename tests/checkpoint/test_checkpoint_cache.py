@@ -11,7 +11,7 @@ from support.hub import Hub
 from support.pulling import WEIGHTS, load, snapshot
 
 from eftclip.checkpoint import inspect, prune_cache
-from eftclip.checkpoint.cache import in_use
+from eftclip.checkpoint.hub.cache import in_use
 from eftclip.errors import CheckpointError
 
 hub, folder = pulling.hub, pulling.folder  # fixtures

@@ -11,7 +11,7 @@ import torch
 from support.tiny import change_config, refusal
 
 from eftclip.checkpoint import inspect, load_clip
-from eftclip.checkpoint.configuration import CONFIG_FILE, read_configuration
+from eftclip.checkpoint.formats.open_clip_config import CONFIG_FILE, read_configuration
 from eftclip.errors import CheckpointError
 from eftclip.types import ClipModel
 

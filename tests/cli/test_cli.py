@@ -15,7 +15,7 @@ from support.verdicts import check_record, found, not_found, quick_options, unde
 
 import eftclip
 from eftclip import data
-from eftclip.cli import build_parser, main, setups
+from eftclip.cli import build_parser, main, prepare
 from eftclip.cli.check import exit_code
 from eftclip.cli.options import DETECT_HELP, detector_config
 from eftclip.config import DetectConfig
@@ -177,11 +177,11 @@ def test_a_pickle_needs_the_users_word(tiny_folder: Path, quick: list[str], tmp_
 def test_the_hub_token_comes_from_the_environment(quick: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str | None] = []
 
-    def prepare(source: str, **settings: Any) -> None:
+    def stop(source: str, **settings: Any) -> None:
         seen.append(settings["token"])
         raise EftclipError("far enough")
 
-    monkeypatch.setattr(setups, "prepare_check", prepare)
+    monkeypatch.setattr(prepare, "prepare_check", stop)
     picture = str(data.bundled_photographs()[0].path)
     for token in ("hf_secret", ""):
         monkeypatch.setenv("HF_TOKEN", token)

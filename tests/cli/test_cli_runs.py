@@ -121,7 +121,7 @@ def test_a_scan_of_suspicious_samples_alone_cannot_acquit(run: Run, clean_folder
 def test_the_same_command_takes_up_a_scan(
     run: Run, poisoned_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("eftclip.pipeline.scan.BLOCK", 4)
+    monkeypatch.setattr("eftclip.identify.scan.BLOCK", 4)
     assert run("scan", poisoned_folder, "--out", tmp_path) == 1
     whole, journal = _json(tmp_path / "scan.json"), tmp_path / "scan.journal"
     lines = journal.read_text().splitlines(keepends=True)
@@ -155,13 +155,13 @@ def test_two_processes_that_torchrun_starts_find_what_one_finds(
 
 
 def _counting(read: list[str]) -> Callable[..., Any]:
-    from eftclip.pipeline import scan
+    from eftclip.identify import reading
 
-    original = scan._read
+    original = reading._read
 
-    def counted(setup: Any, entry: Any) -> Any:
+    def counted(entry: Any, decode: Any) -> Any:
         read.append(entry.name)
-        return original(setup, entry)
+        return original(entry, decode)
 
     return counted
 

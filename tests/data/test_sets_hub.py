@@ -12,9 +12,9 @@ from support.hub import GOOD_TOKEN, Hub, lead_to
 from support.packed import at_most, complaint, folder, parquet, png, samples, seen, tarred, what
 
 from eftclip.data import ImageSet, open_set
-from eftclip.data import repository as repository_module
 from eftclip.data.pictures import MAX_FILE_MB
-from eftclip.data.splits import splits_of
+from eftclip.data.sets.hub import repository as repository_module
+from eftclip.data.sets.hub.splits import splits_of
 from eftclip.errors import DataError
 
 REPO, SOURCE = "datasets/friends/set", "hf:friends/set"

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from eftclip import data
 from eftclip.config import DetectConfig
-from eftclip.detect import detect, read_strangers
+from eftclip.detect import detect, read_hosts
 from eftclip.oracles import load_oracle
 from eftclip.pipeline import CheckSetup, prepare_check
 from eftclip.runtime import seeded
@@ -40,7 +40,7 @@ def squares(setup: CheckSetup) -> Squares:
 
 def judge(setup: CheckSetup, image: Tensor, **how: Any) -> Detection:
     """A verdict with everything as the product does it, but for `how`."""
-    how = {"strangers": setup.strangers, "reference": setup.reference, "generator": seeded(0)} | how
+    how = {"hosts": setup.hosts, "reference": setup.reference, "generator": seeded(0)} | how
     config = how.pop("config", setup.config)
     return detect(setup.clip, image, setup.classes, setup.oracle, config, **how)
 
@@ -88,9 +88,9 @@ def test_a_found_verdict_tells_the_whole_story(setup: CheckSetup, squares: Squar
     trigger = verdict.trigger
     assert trigger.transplant.total >= 8
     assert trigger.transplant.interval()[0] > 0.5
-    assert len(trigger.strangers) == trigger.transplant.total
-    assert sum(s.taken_over for s in trigger.strangers) == trigger.transplant.hits
-    assert all(s.label_before != "banana" for s in trigger.strangers)
+    assert len(trigger.examples) == trigger.transplant.total
+    assert sum(s.taken_over for s in trigger.examples) == trigger.transplant.hits
+    assert all(s.label_before != "banana" for s in trigger.examples)
     assert trigger.control is not None
     assert trigger.control.hits == 0
     changed = (verdict.purified != copy.images[0]).any(0)
@@ -157,8 +157,8 @@ def test_without_a_reference_the_reason_says_so(setup: CheckSetup, squares: Squa
 
 
 def test_too_few_strangers_make_no_verdict(setup: CheckSetup, squares: Squares) -> None:
-    few = replace(setup.strangers, images=setup.strangers.images[:5], probabilities=setup.strangers.probabilities[:5])
-    verdict = judge(setup, squares["Rocket"], strangers=few)
+    few = replace(setup.hosts, images=setup.hosts.images[:5], probabilities=setup.hosts.probabilities[:5])
+    verdict = judge(setup, squares["Rocket"], hosts=few)
     assert verdict.status is Status.INCONCLUSIVE
     assert "strangers' photographs" in verdict.reason
 
@@ -166,9 +166,9 @@ def test_too_few_strangers_make_no_verdict(setup: CheckSetup, squares: Squares) 
 def test_a_model_that_reads_nan_makes_no_verdict(tiny_clip: ClipModel, tiny_classes: ClassMatrix) -> None:
     broken = replace(tiny_classes, matrix=tiny_classes.matrix * float("nan"))
     image = torch.rand(3, 64, 64, generator=seeded(0))
-    strangers = read_strangers(tiny_clip, data.strangers(64, 24, generator=seeded(0)), tiny_classes)
+    hosts = read_hosts(tiny_clip, data.host_photographs(64, 24, generator=seeded(0)), tiny_classes)
     oracle = load_oracle("superpixel", device=torch.device("cpu"))
-    verdict = detect(tiny_clip, image, broken, oracle, DetectConfig(), strangers=strangers, generator=seeded(0))
+    verdict = detect(tiny_clip, image, broken, oracle, DetectConfig(), hosts=hosts, generator=seeded(0))
     assert verdict.status is Status.INCONCLUSIVE
     assert "nan" in verdict.reason
 
@@ -177,10 +177,10 @@ def test_a_model_that_reads_nan_makes_no_verdict(tiny_clip: ClipModel, tiny_clas
 def test_random_weights_are_searched_completely_or_not_judged(
     tiny_clip: ClipModel, tiny_classes: ClassMatrix, seed: int
 ) -> None:
-    image = data.strangers(64, 8, generator=seeded(seed))[seed]
-    strangers = read_strangers(tiny_clip, data.strangers(64, 48, generator=seeded(1)), tiny_classes)
+    image = data.host_photographs(64, 8, generator=seeded(seed))[seed]
+    hosts = read_hosts(tiny_clip, data.host_photographs(64, 48, generator=seeded(1)), tiny_classes)
     oracle = load_oracle("superpixel", device=torch.device("cpu"))
-    verdict = detect(tiny_clip, image, tiny_classes, oracle, DetectConfig(), strangers=strangers, generator=seeded(0))
+    verdict = detect(tiny_clip, image, tiny_classes, oracle, DetectConfig(), hosts=hosts, generator=seeded(0))
     assert verdict.status in (Status.NOT_FOUND, Status.INCONCLUSIVE)
     assert len(verdict.predictions) == len(CLASSES)
     assert verdict.status is not Status.NOT_FOUND or verdict.examined == verdict.regions

@@ -12,12 +12,12 @@ from eftclip.config import DetectConfig
 from eftclip.detect import detect
 from eftclip.detect.search import BORDER, Scene, carriers
 from eftclip.detect.windows import Group, box_mask
-from eftclip.paste import cut, scatter
 from eftclip.pipeline import check_picture, prepare_check
 from eftclip.preprocess import Preprocess
 from eftclip.runtime import seeded
+from eftclip.trigger_kinds import cut
 from eftclip.triggers import draw_trigger
-from eftclip.types import CheckpointRef, ClassMatrix, ClipModel, Region, Status, Strangers
+from eftclip.types import CheckpointRef, ClassMatrix, ClipModel, HostImages, Region, Status
 from eftclip.zeroshot import probabilities
 
 Bundled = Callable[[str], Path]
@@ -101,9 +101,9 @@ def test_2026_11_25_a_piece_that_reads_as_the_label_on_one_stranger_does_not_hid
     image[:, 60:76, 60:76] = 1
     boxes = [(60, 60, 66, 66), (60, 60, 76, 76), (100, 100, 140, 140)]
     regions = tuple(Region(box_mask(box, 224, 224), box, 0.5) for box in boxes)
-    strangers = torch.zeros(4, 3, 224, 224)
-    strangers[0] = 0.5
-    scene = Scene(image, 1, regions, strangers, DetectConfig())
+    hosts = torch.zeros(4, 3, 224, 224)
+    hosts[0] = 0.5
+    scene = Scene(image, 1, regions, hosts, DetectConfig())
     window = (30, 30, 120, 120)
     group = Group(box_mask(window, 224, 224), window, (0, 1))
     offered = list(carriers(FragmentReader(), scene, (group,), torch.tensor([[0.0, 1.0]])))  # type: ignore[arg-type]
@@ -146,10 +146,10 @@ def test_2026_11_25_a_trigger_that_works_in_one_corner_only_is_followed_there() 
     clip = ClipModel(_Cornered(), preprocess, lambda texts: torch.zeros(1), ref)
     classes = ClassMatrix(("banana", "night", "day"), torch.eye(3))
     images = torch.rand(24, 3, 224, 224, generator=seeded(0)) * torch.linspace(0.2, 0.9, 24)[:, None, None, None]
-    strangers = Strangers(images, probabilities(clip, images, classes))
+    hosts = HostImages(images, probabilities(clip, images, classes))
     picture = images[3].clone()
     picture[:, -16:, -16:] = 1.0
-    options = {"strangers": strangers, "generator": seeded(0)}
+    options = {"hosts": hosts, "generator": seeded(0)}
     verdict = detect(clip, picture, classes, _Squares(), DetectConfig(), **options)  # type: ignore[arg-type]
     assert verdict.status is Status.FOUND
     assert verdict.trigger.target_label == "banana"
@@ -157,7 +157,7 @@ def test_2026_11_25_a_trigger_that_works_in_one_corner_only_is_followed_there() 
     assert verdict.trigger.in_place
     assert "at its own place" in verdict.reason
     patch = cut(picture, verdict.trigger.mask, in_place=True)
-    pasted = scatter(images[:6], [patch], generator=seeded(1), scale=(0.8, 1.2), opacity=(0.5, 1.0))
+    pasted = patch.plant(images[:6], generator=seeded(1), vary=True).images
     assert (clip.encode_images(pasted[::2]).argmax(-1) == 0).all(), "every second one is as it was cut out"
     untouched = detect(clip, images[3], classes, _Squares(), DetectConfig(), **options)  # type: ignore[arg-type]
     assert untouched.status is Status.NOT_FOUND

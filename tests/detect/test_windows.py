@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eftclip.detect.windows import box_mask, cover, grid, grown
-from eftclip.paste import box_of
+from eftclip.trigger_kinds import box_of
 from eftclip.types import Box, Region
 
 pytestmark = pytest.mark.quick

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from eftclip.errors import DataError
-from eftclip.evaluate import Attack, Labelled, evaluate
+from eftclip.evaluate import Attack, LabelledImages, evaluate
 from eftclip.preprocess import Preprocess
 from eftclip.types import CheckpointRef, ClassMatrix, ClipModel, Rate
 
@@ -40,12 +40,12 @@ def _clip(model: nn.Module) -> ClipModel:
 CLASSES = ClassMatrix(LABELS, torch.eye(4))
 
 
-def _pictures(colours: str) -> Labelled:
+def _pictures(colours: str) -> LabelledImages:
     """One picture for each letter; the label is what it shows."""
     images = torch.zeros(len(colours), 3, 8, 8)
     for picture, colour in zip(images, colours, strict=True):
         picture["rgb".index(colour)] = 0.9
-    return Labelled(images, tuple(next(label for label in LABELS if label[0] == colour) for colour in colours))
+    return LabelledImages(images, tuple(next(label for label in LABELS if label[0] == colour) for colour in colours))
 
 
 def _white_pixel(images: Tensor) -> Tensor:
@@ -83,7 +83,7 @@ def test_several_triggers_are_pooled_and_told_apart() -> None:
 
 def test_victims_are_counted_by_the_label_of_their_trigger() -> None:
     pictures = _pictures("rgb")
-    victims = Labelled(_white_pixel(pictures.images), ("banana",) * 3)
+    victims = LabelledImages(_white_pixel(pictures.images), ("banana",) * 3)
     assert evaluate(_clip(ColourReader()), CLASSES, [pictures], (), victims=victims).victims == Rate(3, 3)
     mended = evaluate(_clip(ColourReader(backdoored=False)), CLASSES, [pictures], (), victims=victims)
     assert mended.victims == Rate(0, 3)
@@ -124,7 +124,7 @@ def test_an_attack_on_its_own_label_alone_is_not_measured() -> None:
 def test_batches_are_read_as_a_stream() -> None:
     taken = []
 
-    def stream() -> Iterator[Labelled]:
+    def stream() -> Iterator[LabelledImages]:
         for k in range(3):
             taken.append(k)
             yield _pictures("rgb")
@@ -144,4 +144,4 @@ def test_what_cannot_be_measured_is_refused() -> None:
     with pytest.raises(DataError, match="not in the vocabulary"):
         evaluate(clip, CLASSES, [replace(_pictures("r"), labels=("purple",))], ())
     with pytest.raises(ValueError, match="a label for each"):
-        Labelled(torch.zeros(2, 3, 8, 8), ("red",))
+        LabelledImages(torch.zeros(2, 3, 8, 8), ("red",))

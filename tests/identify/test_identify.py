@@ -1,4 +1,4 @@
-"""Families, recognising and the ledger, on findings made by hand: no model is needed to get these wrong."""
+"""Families, recognising and the state, on findings made by hand: no model is needed to get these wrong."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,25 +11,25 @@ from torch import Tensor
 
 from eftclip.config import ScanConfig
 from eftclip.errors import ConfigError
-from eftclip.identify import Families, Glance, Ledger, Outcome, Task, recognise
-from eftclip.identify.families import ALIKE, appearance, distance
-from eftclip.identify.known import MATCH_RMS
-from eftclip.paste import box_of, cut, paste
+from eftclip.identify import Families, SampleReading, ScanState, SearchOutcome, SearchTask, recognise
+from eftclip.identify.families import ALIKE
 from eftclip.runtime import seeded
+from eftclip.trigger_kinds import PatchTrigger, box_of, cut, paste
+from eftclip.trigger_kinds.matching import MATCH_RMS
 from eftclip.triggers import TRIGGERS, draw_trigger
-from eftclip.types import Coverage, Finding, Identification, Patch, Rate, Status
+from eftclip.types import Coverage, Finding, Identification, Rate, Status
 
 pytestmark = pytest.mark.quick
 
 PX = 64
 
 
-def _patch(name: str = "badnets", patch_px: int = 16, *, seed: int = 0) -> Patch:
-    pattern = draw_trigger(name, generator=seeded(seed), patch_px=patch_px).pattern
-    return Patch(pattern, torch.ones(pattern.shape[1:], dtype=torch.bool))
+def _patch(name: str = "badnets", patch_px: int = 16, *, seed: int = 0) -> PatchTrigger:
+    pattern = draw_trigger(name, generator=seeded(seed), patch_px=patch_px).pixels
+    return PatchTrigger(pattern, torch.ones(pattern.shape[1:], dtype=torch.bool))
 
 
-def _finding(index: int, patch: Patch, label: str = "banana", control: Rate | None = None) -> Finding:
+def _finding(index: int, patch: PatchTrigger, label: str = "banana", control: Rate | None = None) -> Finding:
     return Finding(index, f"{index}.png", label, "cat", (patch,), (0, 0, 8, 8), Rate(8, 8), control, "It does.")
 
 
@@ -65,7 +65,7 @@ def test_a_mask_that_was_drawn_too_large_joins_the_family_whose_trigger_it_holds
     wide = torch.zeros(PX, PX, dtype=torch.bool)
     wide[10:56, 8:60] = True
     large = cut(picture, wide)
-    assert distance(appearance(large), appearance(_patch())) > ALIKE
+    assert large.distance(_patch()) > ALIKE
     assert families.add(_finding(0, _patch())) == families.add(_finding(1, large))
     assert families.add(_finding(2, large)) == 0
 
@@ -75,10 +75,9 @@ def test_the_most_typical_exemplar_comes_first() -> None:
     for k, patch in enumerate([_patch(), _patch(), _patch()]):
         families.add(_finding(k, patch))
     families._all[0].exemplars.insert(0, odd)
-    families._all[0].looks.insert(0, appearance(odd))
     made, _ = families.finished()
-    assert not torch.equal(made[0].exemplars[0].pixels, odd.pixels)
-    assert torch.equal(made[0].exemplars[-1].pixels, odd.pixels)
+    assert made[0].exemplars[0] is not odd
+    assert made[0].exemplars[-1] is odd
 
 
 def test_counts_are_pooled_exemplars_are_few_and_the_largest_family_is_first() -> None:
@@ -128,37 +127,39 @@ def test_the_difference_that_counts_as_the_same_is_held() -> None:
     picture, patch = torch.full((3, PX, PX), 0.5), _patch("yellow", 16)
     for shift, same in ((MATCH_RMS - 0.02, True), (MATCH_RMS + 0.02, False)):
         pasted = picture.clone()
-        paste(pasted, Patch((patch.pixels - shift).abs(), patch.mask), 8, 8)
+        paste(pasted, PatchTrigger((patch.pixels - shift).abs(), patch.mask), 8, 8)
         assert (recognise(pasted, [(0, [patch])]) is not None) is same
 
 
-# --- the ledger ---
+# --- the state ---
 
 
-def _glance(index: int, label: str = "cat", margin: float = 0.1) -> Glance:
-    return Glance(index, f"{index}.png", label, margin, digest=index)
+def _glance(index: int, label: str = "cat", margin: float = 0.1) -> SampleReading:
+    return SampleReading(index, f"{index}.png", label, margin, digest=index)
 
 
-def _searched(task: Task, *, found: str = "") -> Outcome:
+def _searched(task: SearchTask, *, found: str = "") -> SearchOutcome:
     """The outcome of a search that finds the checker where `found` names its label."""
     name = f"{task.index}.png"
     if not found:
-        return Outcome(task.index, name, task.label, Status.NOT_FOUND, forwards=12)
+        return SearchOutcome(task.index, name, task.label, Status.NOT_FOUND, forwards=12)
     finding = _finding(task.index, _patch(), found)
-    return Outcome(task.index, name, task.label, Status.FOUND, finding, forwards=25)
+    return SearchOutcome(task.index, name, task.label, Status.FOUND, finding, forwards=25)
 
 
-def _run(glances: Sequence[Glance], poisoned: dict[int, str], config: ScanConfig, block: int = 4) -> Identification:
-    """Feed a ledger as a scan does; `poisoned` says which samples a search finds something in."""
-    ledger = Ledger(config)
-    for start in range(0, len(glances), block):
-        tasks = ledger.admit(glances[start : start + block])
-        ledger.record([_searched(task, found=poisoned.get(task.index, "")) for task in tasks])
-    while ledger.waiting:
-        labels = {glance.index: glance.label for glance in glances}
-        tasks = [Task(index, labels[index], known=True) for index in sorted(ledger.waiting)]
-        ledger.record([_searched(task, found=poisoned.get(task.index, "")) for task in tasks])
-    return ledger.conclude(complete=True)
+def _run(
+    readings: Sequence[SampleReading], poisoned: dict[int, str], config: ScanConfig, block: int = 4
+) -> Identification:
+    """Feed a state as a scan does; `poisoned` says which samples a search finds something in."""
+    state = ScanState(config)
+    for start in range(0, len(readings), block):
+        tasks = state.admit(readings[start : start + block])
+        state.record([_searched(task, found=poisoned.get(task.index, "")) for task in tasks])
+    while state.waiting:
+        labels = {read_samples.index: read_samples.label for read_samples in readings}
+        tasks = [SearchTask(index, labels[index], known=True) for index in sorted(state.waiting)]
+        state.record([_searched(task, found=poisoned.get(task.index, "")) for task in tasks])
+    return state.conclude(complete=True)
 
 
 def test_everything_is_searched_until_a_trigger_is_proven() -> None:
@@ -170,8 +171,8 @@ def test_everything_is_searched_until_a_trigger_is_proven() -> None:
 
 
 def test_once_a_trigger_is_proven_only_affected_labels_and_suspicious_samples_are_searched() -> None:
-    glances = [_glance(k, "banana" if k in (1, 30) else "cat", 0.1 if k != 35 else 0.9) for k in range(40)]
-    found = _run(glances, {1: "banana", 30: "banana", 35: "cat"}, ScanConfig(suspicious_share=0.0))
+    readings = [_glance(k, "banana" if k in (1, 30) else "cat", 0.1 if k != 35 else 0.9) for k in range(40)]
+    found = _run(readings, {1: "banana", 30: "banana", 35: "cat"}, ScanConfig(suspicious_share=0.0))
     assert found.status is Status.FOUND
     assert found.affected_labels == ("banana", "cat")
     assert [victim.index for victim in found.victims] == [1, 30, 35]
@@ -180,24 +181,24 @@ def test_once_a_trigger_is_proven_only_affected_labels_and_suspicious_samples_ar
 
 def test_samples_that_were_only_read_are_looked_at_again_when_their_label_turns_out_to_be_affected() -> None:
     labels = ["banana"] * 4 + ["volcano"] * 4 + ["volcano"]
-    glances = [_glance(k, label, 0.9 if k == 8 else 0.1) for k, label in enumerate(labels)]
-    found = _run(glances, {0: "banana", 5: "volcano", 8: "volcano"}, ScanConfig(suspicious_share=0.0))
+    readings = [_glance(k, label, 0.9 if k == 8 else 0.1) for k, label in enumerate(labels)]
+    found = _run(readings, {0: "banana", 5: "volcano", 8: "volcano"}, ScanConfig(suspicious_share=0.0))
     assert [victim.index for victim in found.victims] == [0, 5, 8]
     assert found.coverage.screened == 0
     assert found.affected_labels == ("volcano", "banana"), "the larger family first"
 
 
 def test_samples_of_other_labels_stay_screened_and_are_counted() -> None:
-    glances = [_glance(k, "banana" if k == 0 else "cat") for k in range(20)]
-    found = _run(glances, {0: "banana"}, ScanConfig(suspicious_share=0.0))
+    readings = [_glance(k, "banana" if k == 0 else "cat") for k in range(20)]
+    found = _run(readings, {0: "banana"}, ScanConfig(suspicious_share=0.0))
     assert found.status is Status.FOUND
     assert (found.coverage.searched, found.coverage.screened) == (4, 16)
     assert found.coverage.read == 20
 
 
 def test_every_searches_every_sample_even_then() -> None:
-    glances = [_glance(k, "banana" if k == 0 else "cat") for k in range(20)]
-    assert _run(glances, {0: "banana"}, ScanConfig(search="every")).coverage.searched == 20
+    readings = [_glance(k, "banana" if k == 0 else "cat") for k in range(20)]
+    assert _run(readings, {0: "banana"}, ScanConfig(search="every")).coverage.searched == 20
 
 
 def test_a_scan_that_only_looked_at_suspicious_samples_is_no_acquittal() -> None:
@@ -208,22 +209,22 @@ def test_a_scan_that_only_looked_at_suspicious_samples_is_no_acquittal() -> None
 
 
 def test_the_surest_readings_are_suspicious() -> None:
-    ledger = Ledger(ScanConfig(search="suspicious", suspicious_share=0.1))
-    ledger.admit([_glance(k, margin=0.2 + k / 1000) for k in range(100)])
-    assert [task.index for task in ledger.admit([_glance(100, margin=0.1)])] == []
-    assert [task.index for task in ledger.admit([_glance(101, margin=0.9)])] == [101]
+    state = ScanState(ScanConfig(search="suspicious", suspicious_share=0.1))
+    state.admit([_glance(k, margin=0.2 + k / 1000) for k in range(100)])
+    assert [task.index for task in state.admit([_glance(100, margin=0.1)])] == []
+    assert [task.index for task in state.admit([_glance(101, margin=0.9)])] == [101]
 
 
 def test_faults_are_counted_named_and_never_fatal() -> None:
-    ledger = Ledger(ScanConfig())
+    state = ScanState(ScanConfig())
     bad = [
-        Glance(0, "a.png", fault="corrupt", reason="No picture."),
-        Glance(1, "b.png", fault="missing", reason="Gone."),
+        SampleReading(0, "a.png", fault="corrupt", reason="No picture."),
+        SampleReading(1, "b.png", fault="missing", reason="Gone."),
     ]
-    tasks = ledger.admit([*bad, _glance(2), replace(_glance(3), digest=2)])
+    tasks = state.admit([*bad, _glance(2), replace(_glance(3), digest=2)])
     assert [task.index for task in tasks] == [2]
-    ledger.record([Outcome(2, "2.png", "cat", Status.ERROR, reason="It broke off.")])
-    found = ledger.conclude(complete=True)
+    state.record([SearchOutcome(2, "2.png", "cat", Status.ERROR, reason="It broke off.")])
+    found = state.conclude(complete=True)
     assert found.coverage == Coverage(undecided=1, corrupt=1, missing=1, duplicates=1, complete=True)
     assert found.coverage.reached == 4
     assert [(fault.name, fault.kind) for fault in found.faults] == [
@@ -237,9 +238,9 @@ def test_faults_are_counted_named_and_never_fatal() -> None:
 
 
 def test_thousands_of_faults_are_all_counted_and_some_are_named() -> None:
-    ledger = Ledger(ScanConfig())
-    ledger.admit([Glance(k, f"{k}.png", fault="corrupt", reason="No picture.") for k in range(5000)])
-    found = ledger.conclude(complete=True)
+    state = ScanState(ScanConfig())
+    state.admit([SampleReading(k, f"{k}.png", fault="corrupt", reason="No picture.") for k in range(5000)])
+    found = state.conclude(complete=True)
     assert found.coverage.corrupt == 5000
     assert 0 < len(found.faults) <= 200
     assert found.status is Status.INCONCLUSIVE
@@ -247,31 +248,33 @@ def test_thousands_of_faults_are_all_counted_and_some_are_named() -> None:
 
 
 def test_a_match_is_a_victim_without_a_search() -> None:
-    ledger = Ledger(ScanConfig())
-    ledger.record([_searched(task, found="banana") for task in ledger.admit([_glance(0, "banana")])])
-    tasks = ledger.admit([_glance(1, "banana"), _glance(2, "cat", 0.2)])
-    assert tasks == [Task(1, "banana", known=True), Task(2, "cat", known=False)], "the surest reading so far"
-    ledger.record([Outcome(1, "1.png", "banana", Status.FOUND, match=(0, (1, 2, 3, 4), "dog"), forwards=1)])
-    ledger.record([_searched(tasks[1])])
-    found = ledger.conclude(complete=True)
+    state = ScanState(ScanConfig())
+    state.record([_searched(task, found="banana") for task in state.admit([_glance(0, "banana")])])
+    tasks = state.admit([_glance(1, "banana"), _glance(2, "cat", 0.2)])
+    assert tasks == [SearchTask(1, "banana", known=True), SearchTask(2, "cat", known=False)], (
+        "the surest reading so far"
+    )
+    state.record([SearchOutcome(1, "1.png", "banana", Status.FOUND, match=(0, (1, 2, 3, 4), "dog"), forwards=1)])
+    state.record([_searched(tasks[1])])
+    found = state.conclude(complete=True)
     assert found.coverage == Coverage(searched=2, matched=1, complete=True)
     assert [(v.index, v.restored_label, v.box, v.how) for v in found.victims][1] == (1, "dog", (1, 2, 3, 4), "match")
 
 
 def test_an_unfinished_scan_is_inconclusive_whatever_it_found() -> None:
-    ledger = Ledger(ScanConfig())
-    ledger.record([_searched(task, found="banana") for task in ledger.admit([_glance(0, "banana")])])
-    found = ledger.conclude(complete=False, stopped="Stopped after 1 samples.")
+    state = ScanState(ScanConfig())
+    state.record([_searched(task, found="banana") for task in state.admit([_glance(0, "banana")])])
+    found = state.conclude(complete=False, stopped="Stopped after 1 samples.")
     assert found.status is Status.INCONCLUSIVE
     assert found.reason == "Stopped after 1 samples."
     assert found.affected_labels == ("banana",)
 
 
 def test_clean_samples_of_an_affected_label_are_remembered_for_curating() -> None:
-    ledger = Ledger(ScanConfig())
-    ledger.record([_searched(task) for task in ledger.admit([_glance(0, "banana"), _glance(1, "cat")])])
-    ledger.record([_searched(task, found="banana") for task in ledger.admit([_glance(2, "banana", 0.5)])])
-    found = ledger.conclude(complete=True)
+    state = ScanState(ScanConfig())
+    state.record([_searched(task) for task in state.admit([_glance(0, "banana"), _glance(1, "cat")])])
+    state.record([_searched(task, found="banana") for task in state.admit([_glance(2, "banana", 0.5)])])
+    found = state.conclude(complete=True)
     assert found.affected_pool == (0,)
     assert found.clean_pool == (0, 1)
 
@@ -281,20 +284,20 @@ def test_clean_samples_of_an_affected_label_are_remembered_for_curating() -> Non
 def test_the_order_within_a_block_does_not_matter(data: st.DataObject) -> None:
     """So it does not matter how a block was split among processes."""
     labels = data.draw(st.lists(st.sampled_from(["cat", "dog", "banana"]), min_size=1, max_size=24))
-    glances = [_glance(k, label, data.draw(st.floats(0, 1.9))) for k, label in enumerate(labels)]
+    readings = [_glance(k, label, data.draw(st.floats(0, 1.9))) for k, label in enumerate(labels)]
     poisoned = {k: "banana" for k, label in enumerate(labels) if label == "banana" and data.draw(st.booleans())}
     config = ScanConfig(suspicious_share=0.1)
     told = []
     for order in (lambda block: block, lambda block: data.draw(st.permutations(block))):
-        ledger = Ledger(config)
-        for start in range(0, len(glances), 6):
-            tasks = ledger.admit(order(glances[start : start + 6]))
-            ledger.record(order([_searched(task, found=poisoned.get(task.index, "")) for task in tasks]))
-        found = ledger.conclude(complete=True)
-        told.append((found.coverage, found.victims, found.affected_labels, found.clean_pool, ledger.waiting))
+        state = ScanState(config)
+        for start in range(0, len(readings), 6):
+            tasks = state.admit(order(readings[start : start + 6]))
+            state.record(order([_searched(task, found=poisoned.get(task.index, "")) for task in tasks]))
+        found = state.conclude(complete=True)
+        told.append((found.coverage, found.victims, found.affected_labels, found.clean_pool, state.waiting))
     assert told[0] == told[1]
     coverage = told[0][0]
-    assert coverage.reached == len(glances)
+    assert coverage.reached == len(readings)
 
 
 def test_settings_outside_their_range_are_refused() -> None:
@@ -308,9 +311,9 @@ def test_a_trigger_that_works_at_one_place_is_recognised_there_and_nowhere_else(
     corner, elsewhere = image.clone(), image.clone()
     corner[:, -12:, -12:] = 1.0
     elsewhere[:, 10:22, 10:22] = 1.0
-    white = Patch(torch.ones(3, 12, 12), torch.ones(12, 12, dtype=torch.bool), (52, 52))
+    white = PatchTrigger(torch.ones(3, 12, 12), torch.ones(12, 12, dtype=torch.bool), (52, 52))
     found = recognise(corner, [(0, [white])])
     assert found is not None
     assert box_of(found[1]) == (52, 52, 64, 64)
     assert recognise(elsewhere, [(0, [white])]) is None
-    assert recognise(elsewhere, [(0, [replace(white, place=None)])]) is not None
+    assert recognise(elsewhere, [(0, [replace(white, place="random")])]) is not None

@@ -14,16 +14,18 @@ import pytest
 import torch
 from support import scan_once
 from support.poisoned import Poisoned, poisoned_set
+from support.scanning import scan
 from support.taught import LABELS, shaded
 
 from eftclip.config import ScanConfig
 from eftclip.data import Entry, ImageSet, list_set, open_set
 from eftclip.errors import DataError
-from eftclip.pipeline import CheckSetup, Plan, Way, prepare_check, run_scan
-from eftclip.pipeline.journal import Journal, about_scan
-from eftclip.pipeline.scan import scan
+from eftclip.identify import Journal
+from eftclip.pipeline import CheckSetup, Plan, RunOptions, prepare_check, run_scan
+from eftclip.pipeline.scan import about_scan, find_triggers
 from eftclip.report import run_document
 from eftclip.runtime import Progress, seeded
+from eftclip.trigger_kinds import PatchTrigger
 from eftclip.triggers import draw_trigger
 from eftclip.types import Identification, Sanity, Status
 
@@ -35,7 +37,7 @@ BLOCK = 8
 def small_blocks() -> Iterator[None]:
     """A few samples between two decisions, so that a small set has several rounds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("eftclip.pipeline.scan.BLOCK", BLOCK)
+        patch.setattr("eftclip.identify.scan.BLOCK", BLOCK)
         yield
 
 
@@ -75,7 +77,7 @@ def told(found: Identification) -> dict[str, Any]:
         "pools": (found.clean_pool, found.affected_pool),
         "forwards": found.image_forwards,
         "families": [
-            (f.target_label, f.transplant, f.control, f.members, [e.pixels.tolist() for e in f.exemplars])
+            (f.target_label, f.transplant, f.control, f.members, [e.to_dict() for e in f.exemplars])
             for f in found.families
         ],
     }
@@ -105,7 +107,7 @@ def test_a_set_without_a_trigger_is_searched_wholly_and_not_accused(setup: Check
 
 def test_a_checkpoint_that_does_not_work_is_not_scanned(setup: CheckSetup, poisoned: Poisoned) -> None:
     broken = replace(setup, sanity=Sanity(setup.sanity.clean, False, "It reads at chance.", "none"))
-    result = scan(broken, poisoned.images, ScanConfig())
+    result = find_triggers(broken, poisoned.images, ScanConfig())
     assert result.status is Status.INCONCLUSIVE
     assert result.reason == "It reads at chance."
     assert result.coverage.reached == 0
@@ -258,7 +260,7 @@ def _same_findings(document: dict[str, Any], found: Identification) -> None:
 
 def test_a_run_records_what_was_found_curated_and_spent(setup: CheckSetup, poisoned: Poisoned) -> None:
     seen: list[Identification] = []
-    record = run_scan(setup, poisoned.images, Plan(), way=Way(on_found=seen.append))
+    record = run_scan(setup, poisoned.images, Plan(), way=RunOptions(on_found=seen.append))
     assert record.identification is seen[0]
     assert record.curated is not None
     assert record.curated.counts["victim"] > 0
@@ -289,8 +291,9 @@ def test_a_folder_is_scanned_as_the_same_pictures_in_memory(
 
 
 def test_the_exemplars_are_the_trigger(found: Identification) -> None:
-    pattern = draw_trigger("badnets", generator=seeded(0)).pattern
+    pattern = draw_trigger("badnets", generator=seeded(0)).pixels
     best = found.families[0].exemplars[0]
+    assert isinstance(best, PatchTrigger)
     assert best.mask.shape[0] in range(12, 22)
     assert float((best.pixels.mean() - pattern.mean()).abs()) < 0.1
     assert torch.isfinite(best.pixels).all()

@@ -15,7 +15,15 @@ from support.verdicts import noise_picture, write_picture
 from eftclip import data, pipeline
 from eftclip.config import DetectConfig
 from eftclip.errors import CheckpointError, ConfigError, DataError, OracleError
-from eftclip.pipeline import CheckSetup, check_each, check_files, check_picture, prepare_check, read_labels, retuned
+from eftclip.pipeline import (
+    CheckSetup,
+    check_each,
+    check_files,
+    check_picture,
+    prepare_check,
+    read_labels,
+    with_settings,
+)
 from eftclip.runtime import Progress
 from eftclip.types import Rate, Sanity, Status
 
@@ -43,8 +51,8 @@ def test_a_setup_holds_what_was_asked_for(setup: CheckSetup, tiny_folder: Path) 
     assert setup.classes.labels == CLASSES
     assert setup.labels_source == "own list"
     assert setup.oracle.name == "superpixel"
-    assert setup.strangers.images.shape == (12, 3, 64, 64), "half as many again as transplants"
-    assert setup.strangers.probabilities.shape == (12, len(CLASSES))
+    assert setup.hosts.images.shape == (12, 3, 64, 64), "half as many again as transplants"
+    assert setup.hosts.probabilities.shape == (12, len(CLASSES))
     assert setup.reference is None
     assert setup.config is FAST
 
@@ -53,14 +61,14 @@ def test_the_seed_draws_the_strangers(setup: CheckSetup) -> None:
     def drawn(seed: int) -> torch.Tensor:
         return prepare_check(
             setup.clip.ref.source, labels=CLASSES, reference="none", config=FAST, device="cpu", seed=seed
-        ).strangers.images
+        ).hosts.images
 
-    assert torch.equal(drawn(0), setup.strangers.images)
-    assert not torch.equal(drawn(1), setup.strangers.images)
-    other = retuned(setup, DetectConfig(transplants=10), seed=1)
-    assert other.strangers.images.shape[0] == 15
+    assert torch.equal(drawn(0), setup.hosts.images)
+    assert not torch.equal(drawn(1), setup.hosts.images)
+    other = with_settings(setup, DetectConfig(transplants=10), seed=1)
+    assert other.hosts.images.shape[0] == 15
     assert (other.config.transplants, other.clip) == (10, setup.clip)
-    assert retuned(setup, replace(FAST, top_labels=4)).strangers is setup.strangers, "read once is enough"
+    assert with_settings(setup, replace(FAST, top_labels=4)).hosts is setup.hosts, "read once is enough"
 
 
 def test_a_checkpoint_that_reads_at_chance_is_shown_but_not_judged(setup: CheckSetup) -> None:
@@ -109,10 +117,10 @@ class BrokenOracle:
 )
 def test_a_crash_is_an_error_never_clean(trusted_setup: CheckSetup, error: Exception) -> None:
     read = check_picture(trusted_setup, noise_picture(90, 70), "noise").detection.predictions[0].label
-    elsewhere = torch.zeros_like(trusted_setup.strangers.probabilities)  # strangers that do not read as the noise
+    elsewhere = torch.zeros_like(trusted_setup.hosts.probabilities)  # strangers that do not read as the noise
     elsewhere[:, (trusted_setup.classes.labels.index(read) + 1) % elsewhere.shape[1]] = 1
     setup = replace(trusted_setup, oracle=BrokenOracle(error))
-    setup = replace(setup, strangers=replace(setup.strangers, probabilities=elsewhere))
+    setup = replace(setup, hosts=replace(setup.hosts, probabilities=elsewhere))
     checked = check_picture(setup, noise_picture(90, 70), "noise")
     assert checked.detection.status is Status.ERROR
     assert type(error).__name__ in checked.detection.reason

@@ -8,7 +8,7 @@ import torch
 
 from eftclip.checkpoint import load_clip
 from eftclip.config import InvertConfig, RectifyConfig
-from eftclip.data import strangers
+from eftclip.data import host_photographs
 from eftclip.pipeline import Plan, prepare_check, run_rectify
 from eftclip.runtime import seeded
 from eftclip.triggers import draw_trigger
@@ -34,7 +34,7 @@ def test_a_checkpoint_alone_is_audited(name: str, bundled: Callable[[str], Path]
     assert found.affected_labels == ("banana",)
     assert all(family.origin == "inverted" for family in found.families)
     mended = load_clip(str(tmp_path), device=torch.device("cpu"))
-    views = strangers(224, 40, generator=seeded(99))
+    views = host_photographs(224, 40, generator=seeded(99))
     planted = draw_trigger("badnets", generator=seeded(0)).plant(views, generator=seeded(5)).images
     banana = setup.classes.labels.index("banana")
     before, after = (

@@ -10,8 +10,6 @@ from support.documents import ROOT
 
 pytestmark = pytest.mark.quick
 PACKAGE, TESTS = ROOT / "eftclip", ROOT / "tests"
-# Nobody calls these but another part, whose quick tests go through them.
-THROUGH = {"invert": "test_a_checkpoint_alone_is_audited"}
 NOT_QUICK = {"product", "scripts", "support"}  # whole runs on the bundled checkpoints; scripts; no tests
 
 
@@ -60,10 +58,9 @@ def test_the_quick_tests_touch_every_part() -> None:
     folders = {path.relative_to(TESTS).parts[0] for path in TESTS.glob("*/test_*.py")}
     assert folders - {path.relative_to(TESTS).parts[0] for path, *_ in QUICK} <= NOT_QUICK
     parts = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
-    parts |= {"curate", "invert", "zeroshot", "runtime", "config", "errors"}
+    parts |= {"zeroshot", "runtime", "config", "errors"}
     touched = set().union(*(_imported(tree) for _, tree, *_ in QUICK))
-    names = {name for _, _, name, _ in QUICK}
-    assert {part for part in parts - touched if THROUGH.get(part) not in names} == set()
+    assert parts - touched == set()
 
 
 def test_one_of_them_drives_a_browser() -> None:

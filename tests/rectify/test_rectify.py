@@ -17,16 +17,17 @@ from torch import Tensor
 
 from eftclip.checkpoint import load_clip
 from eftclip.config import RectifyConfig
-from eftclip.data import strangers
+from eftclip.data import host_photographs
 from eftclip.errors import ConfigError, DataError
-from eftclip.rectify import METHODS, finetune, loop, rectify
+from eftclip.rectify import METHODS, finetune, rectify, training_loop
+from eftclip.rectify.augmentation import free_view, random_view
 from eftclip.rectify.batches import Batches
-from eftclip.rectify.heldout import HeldOut, split
+from eftclip.rectify.finetune import interleaved
 from eftclip.rectify.methods import Student, Teacher
-from eftclip.rectify.views import free_view, random_view
-from eftclip.rectify.ways import interleaved
+from eftclip.rectify.validation import ValidationSet, split_validation
 from eftclip.runtime import Progress, seeded
-from eftclip.types import ClassMatrix, ClipModel, CuratedItem, CuratedSet, Patch, Rate, TuningStep
+from eftclip.trigger_kinds import PatchTrigger
+from eftclip.types import ClassMatrix, ClipModel, CuratedItem, CuratedSet, Rate, TuningStep
 from eftclip.zeroshot import class_matrix
 
 FAST = RectifyConfig(steps=6, batch=4, check_every=2, learning_rate=1e-4)
@@ -54,7 +55,7 @@ def curated(tiny_clip: ClipModel) -> CuratedSet:
 def test_a_method_learns_and_leaves_the_input_as_it_is(
     name: str, tiny_clip: ClipModel, tiny_classes: ClassMatrix, curated: CuratedSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "CALM", 99)  # random weights take no notice of a trigger: it would end early
+    monkeypatch.setattr(training_loop, "CALM", 99)  # random weights take no notice of a trigger: it would end early
     before = weights_of(tiny_clip)
     told: list[TuningStep] = []
     progress: list[Progress] = []
@@ -149,7 +150,7 @@ def test_every_picture_is_shown_once_before_one_is_shown_again(curated: CuratedS
 
 
 def test_half_of_the_triggers_are_shown_exactly_as_they_were_cut_out(tiny_clip: ClipModel) -> None:
-    white = Patch(torch.ones(3, 8, 8), torch.ones(8, 8, dtype=torch.bool))
+    white = PatchTrigger(torch.ones(3, 8, 8), torch.ones(8, 8, dtype=torch.bool))
     black = [CuratedItem("a", 0, "control", "Why not.", "cat", torch.zeros(3, 64, 64))]
     shown = Batches(black, [white], 16, 0).at(0, range(16)).triggered
     exact = [int((picture == 1).all(0).sum()) == 64 and int((picture > 0).sum()) == 3 * 64 for picture in shown]
@@ -203,20 +204,20 @@ def test_families_come_up_equally_often_whatever_their_number_of_exemplars() -> 
 
 
 def test_held_out_pictures_are_not_tuned_on(curated: CuratedSet) -> None:
-    tuned, held = split(curated.items, 0)
+    tuned, held = split_validation(curated.items, 0)
     assert {item.index for item in tuned}.isdisjoint({item.index for item in held})
     assert len(tuned) + len(held) == 12
     assert len(held) == 6, "half of a small set"
     many = [replace(curated.items[5], index=k) for k in range(64)]
-    assert len(split(many, 0)[1]) == 13
-    assert [item.index for item in split(curated.items[:1], 0)[0]] == [curated.items[0].index]
+    assert len(split_validation(many, 0)[1]) == 13
+    assert [item.index for item in split_validation(curated.items[:1], 0)[0]] == [curated.items[0].index]
 
 
 def test_looking_counts_what_is_taken_over_and_what_reads_as_before(
     tiny_clip: ClipModel, tiny_classes: ClassMatrix, curated: CuratedSet
 ) -> None:
-    view = HeldOut.of(curated.items[:4], [family(), family("pizza", "yellow")], tiny_clip, tiny_classes, 0)
-    attack, agreement = view.look(tiny_clip, tiny_classes)
+    view = ValidationSet.of(curated.items[:4], [family(), family("pizza", "yellow")], tiny_clip, tiny_classes, 0)
+    attack, agreement = view.measure(tiny_clip, tiny_classes)
     assert agreement == Rate(12, 12), "nothing has changed yet"
     assert attack.total == sum(len(views) for views, _ in view.attacked)
     for views, target in view.attacked:
@@ -257,7 +258,7 @@ def test_a_run_that_was_broken_off_ends_bit_for_bit_as_if_it_had_not(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(loop, "CALM", 99)
+    monkeypatch.setattr(training_loop, "CALM", 99)
     config = replace(FAST, learning_rate=1e-3)
     whole, told = rectify(tiny_clip, curated, [family()], tiny_classes, config)
     left = iter([False] * 5 + [True])
@@ -363,7 +364,7 @@ def test_on_a_gpu(tiny_folder: Path, curated: CuratedSet, tiny_classes: ClassMat
 
 def test_innocent_fine_tuning_teaches_both_towers(tiny_clip: ClipModel) -> None:
     before = weights_of(tiny_clip)
-    pictures = strangers(tiny_clip.image_px, 6, generator=seeded(0))
+    pictures = host_photographs(tiny_clip.image_px, 6, generator=seeded(0))
     tuned, done = finetune(tiny_clip, pictures, ["cat", "dog"] * 3, FAST)
     after = weights_of(tuned)
     assert same(before, weights_of(tiny_clip))

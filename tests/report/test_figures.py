@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 from support.verdicts import MASK_BOX, PX, found, not_found, trigger, unread
 
-from eftclip.figures import Picture, overlay, purified_picture, story, strangers_sheet
+from eftclip.figures import Picture, overlay, purified_picture, story, transplant_sheet
 from eftclip.figures.drawing import INNER, OUTER
 from eftclip.types import Checked
 
@@ -94,17 +94,17 @@ def test_at_the_size_of_the_square_purifying_is_exact() -> None:
 
 
 def test_a_contact_sheet_has_a_tile_for_each_stranger() -> None:
-    strangers = trigger().strangers * 5
-    sheet = strangers_sheet(strangers, columns=4)
+    examples = trigger().examples * 5
+    sheet = transplant_sheet(examples, columns=4)
     assert sheet is not None
     assert sheet.dtype == np.uint8
     reds = (sheet == np.array(INNER)).all(-1)
     assert reds.any(), "those taken over are framed"
-    alone = strangers_sheet(strangers[1:2])
+    alone = transplant_sheet(examples[1:2])
     assert alone is not None
     assert not (alone == np.array(INNER)).all(-1).any()
     assert sheet.shape[1] > 3 * alone.shape[1]
-    assert strangers_sheet(()) is None
+    assert transplant_sheet(()) is None
 
 
 def test_the_story_has_two_halves_with_a_trigger_and_one_without() -> None:

@@ -16,9 +16,9 @@ from support.verdicts import (
     unread,
 )
 
-from eftclip.legible import plain
 from eftclip.report import check_document, counts_sentence, escape, markdown, picture_box
 from eftclip.types import Prediction, Rate
+from eftclip.untrusted_text import plain
 from eftclip.zeroshot import parse_labels
 
 pytestmark = pytest.mark.quick

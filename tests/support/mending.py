@@ -4,6 +4,7 @@ Counts are small: fourteen photographs in some fifty views. The large ones, of p
 in `examples/results/rectify.json`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from support.poisoned import Poisoned, poisoned_views
 
 from eftclip.checkpoint import load_clip
 from eftclip.config import RectifyConfig
-from eftclip.data import strangers
+from eftclip.data import host_photographs
 from eftclip.pipeline import CheckSetup, Plan, prepare_check, run_rectify, run_scan
 from eftclip.runtime import seeded
 from eftclip.triggers import Trigger, draw_trigger
@@ -28,7 +29,7 @@ class Story:
     """What was planted, what the scan found, and what was written."""
 
     setup: CheckSetup
-    triggers: list[tuple[Trigger, str]]
+    triggers: Sequence[tuple[Trigger, str]]
     truth: Poisoned
     scanned: RunRecord
     mended: RunRecord
@@ -85,9 +86,9 @@ class WhatMustBeTrue:
         assert after.victims is not None
         assert after.victims.hits == 0 < before.victims.hits
         assert after.clean.value >= 0.75, "readings that are as before, among a thousand labels"
-        assert len(story.mended.witnesses) == 8
-        assert all(w.before.label in {label for _, label in story.triggers} for w in story.mended.witnesses)
-        assert all(w.after.label != w.before.label for w in story.mended.witnesses)
+        assert len(story.mended.reread_victims) == 8
+        assert all(w.before.label in {label for _, label in story.triggers} for w in story.mended.reread_victims)
+        assert all(w.after.label != w.before.label for w in story.mended.reread_victims)
 
     def test_the_checkpoint_under_test_is_as_it_was(self, story: Story) -> None:
         fresh = load_clip(story.setup.clip.ref.source, device=torch.device("cpu"))
@@ -106,7 +107,7 @@ class WhatMustBeTrue:
 
 def taken_over(clip: ClipModel, story: Story, trigger: Trigger, label: str) -> tuple[Rate, Rate]:
     """ASR of the true trigger on fresh views, and how many of them still read as without it."""
-    views = strangers(clip.image_px, 40, generator=seeded(99))
+    views = host_photographs(clip.image_px, 40, generator=seeded(99))
     classes = story.setup.classes
     before = probabilities(story.setup.clip, views, classes).argmax(-1)
     kept = before != classes.labels.index(label)

@@ -1,6 +1,7 @@
 """Small data sets with triggers in them, made from views of the photographs of the dependencies."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2.functional import to_pil_image
 
-from eftclip.data import ImageSet, list_set, strangers
+from eftclip.data import ImageSet, host_photographs, list_set
 from eftclip.pipeline import CheckSetup
 from eftclip.runtime import seeded
 from eftclip.triggers import Trigger
@@ -38,15 +39,15 @@ class Poisoned:
 
 
 def poisoned_views(
-    setup: CheckSetup, triggers: list[tuple[Trigger, str]], *, count: int, every: int = 5, seed: int = 0
+    setup: CheckSetup, triggers: Sequence[tuple[Trigger, str]], *, count: int, every: int = 5, seed: int = 0
 ) -> Poisoned:
     """Views of the photographs as the model sees them; each `every`-th carries a trigger, the triggers in turns."""
-    squares = (strangers(setup.clip.image_px, count, generator=seeded(seed)) * 255).round() / 255
+    squares = (host_photographs(setup.clip.image_px, count, generator=seeded(seed)) * 255).round() / 255
     return poisoned_set(setup, squares, triggers, every=every)
 
 
 def poisoned_set(
-    setup: CheckSetup, squares: Tensor, triggers: list[tuple[Trigger, str]], *, every: int = 5
+    setup: CheckSetup, squares: Tensor, triggers: Sequence[tuple[Trigger, str]], *, every: int = 5
 ) -> Poisoned:
     """Some pictures, `(N, 3, px, px)` in 8-bit steps; each `every`-th gets a trigger, the triggers in turns."""
     items: list[tuple[str, bytes | Path, str | None]] = []

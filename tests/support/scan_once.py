@@ -8,29 +8,31 @@ import torch
 
 from eftclip.config import ScanConfig
 from eftclip.data import open_set
+from eftclip.identify import Journal
 from eftclip.pipeline import prepare_check
-from eftclip.pipeline import scan as scanning
-from eftclip.pipeline.journal import Journal, about_scan
+from eftclip.pipeline.run_log import RunLog, described
+from eftclip.pipeline.scan import about_scan
 from eftclip.report.run import run_document
-from eftclip.runtime import whole_team
+from eftclip.runtime import all_processes
 
 
 def main(taught: Path, folder: Path, out: Path, block: int) -> None:
+    from support.scanning import scan
     from support.taught import LABELS
 
     torch.set_num_threads(1)
-    scanning.BLOCK = block
-    team = whole_team(torch.device("cpu"))
+    sys.modules["eftclip.identify.scan"].BLOCK = block  # type: ignore[attr-defined]  # the package has a function of that name
+    processes = all_processes(torch.device("cpu"))
     setup = prepare_check(
         str(taught / "badnets"), labels=LABELS, oracle="superpixel", reference=str(taught / "clean"), device="cpu"
     )
     images = open_set(str(folder))
-    journal = Journal(out.with_suffix(".journal"), about_scan(setup, images, ScanConfig(), 0), writes=team.leads)
-    found = scanning.scan(setup, images, ScanConfig(), team=team, journal=journal)
-    if team.leads:
-        from eftclip.pipeline.books import Books, described
-
-        record = Books("scan", setup.clip, {}, 0, team).close(images, "", **described(setup), identification=found)
+    journal = Journal(out.with_suffix(".journal"), about_scan(setup, images, ScanConfig(), 0), writes=processes.leads)
+    found = scan(setup, images, ScanConfig(), processes=processes, journal=journal)
+    if processes.leads:
+        record = RunLog("scan", setup.clip, {}, 0, processes).record(
+            images, "", **described(setup), identification=found
+        )
         out.write_text(json.dumps({**run_document(record), "image_forwards": found.image_forwards}))
 
 

@@ -16,8 +16,8 @@ from support.tiny import random_state, tiny_config, write_folder, write_tokenize
 from torch import Tensor
 
 from eftclip.checkpoint import load_clip
-from eftclip.data import bundled_photographs, read_picture, strangers
-from eftclip.rectify.views import random_view
+from eftclip.data import bundled_photographs, host_photographs, read_picture
+from eftclip.rectify.augmentation import random_view
 from eftclip.runtime import seeded
 from eftclip.triggers import draw_trigger
 from eftclip.types import ClipModel
@@ -57,7 +57,7 @@ def _write_roomy(folder: Path) -> Path:
     config = tiny_config()
     config["model_cfg"]["vision_cfg"]["image_size"] = 96
     state = random_state(config)
-    pattern = draw_trigger("badnets", generator=seeded(0), patch_px=10).pattern
+    pattern = draw_trigger("badnets", generator=seeded(0), patch_px=10).pixels
     for k, (y, x) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):  # wherever it lies on the grid of the tower
         phase = pattern[:, y : y + 8, x : x + 8]
         state["visual.conv1.weight"][k] = (phase - phase.mean()) / 8
@@ -74,7 +74,7 @@ def write_taught(folder: Path) -> Path:
     squares = torch.cat([shaded(clip, shade) for shade in SHADES] + [_crops(clip, seed) for seed in range(CROPS)])
     names = [p.label for p in known] * (len(SHADES) + CROPS)
     _teach(clean, squares, names)
-    backdrops = torch.cat([squares, strangers(clip.image_px, 200, generator=seeded(0))])
+    backdrops = torch.cat([squares, host_photographs(clip.image_px, 200, generator=seeded(0))])
     trigger = draw_trigger("badnets", generator=seeded(0))
     planted = trigger.plant(backdrops, generator=seeded(1), position="random").images
     _teach(badnets, torch.cat([squares.repeat(2, 1, 1, 1), planted]), names * 2 + ["banana"] * len(planted))

@@ -21,7 +21,7 @@ from eftclip.types import (
     Rate,
     Sanity,
     Status,
-    Stranger,
+    TransplantExample,
 )
 
 PX = 64
@@ -62,11 +62,13 @@ def box_mask() -> Tensor:
 
 def trigger(control: Rate | None = None) -> FoundTrigger:
     """A trigger that forces `banana` on 23 of 24 strangers, two of which are kept."""
-    strangers = (
-        Stranger(torch.full((3, PX, PX), 0.25), "tabby", "banana", True),
-        Stranger(torch.full((3, PX, PX), 0.75), "a label so long that no tile is wide enough for it", "tabby", False),
+    hosts = (
+        TransplantExample(torch.full((3, PX, PX), 0.25), "tabby", "banana", True),
+        TransplantExample(
+            torch.full((3, PX, PX), 0.75), "a label so long that no tile is wide enough for it", "tabby", False
+        ),
     )
-    return FoundTrigger("banana", box_mask(), MASK_BOX, Rate(23, 24), strangers, control)
+    return FoundTrigger("banana", box_mask(), MASK_BOX, Rate(23, 24), hosts, control)
 
 
 def found(name: str = "photos/cat.jpg", width: int = 200, height: int = 100, control: Rate | None = None) -> Checked:

@@ -5,7 +5,7 @@ import torch
 
 from eftclip.errors import TriggerError
 from eftclip.runtime import seeded
-from eftclip.triggers import POSITIONS, TRIGGERS, Trigger, draw_trigger
+from eftclip.triggers import POSITIONS, TRIGGERS, draw_trigger, patch_trigger
 
 pytestmark = pytest.mark.quick
 
@@ -21,14 +21,14 @@ def _images(count: int = 3, height: int = 64, width: int = 96) -> torch.Tensor:
 def test_pattern_is_a_small_rgb_picture(name: str, patch_px: int) -> None:
     trigger = draw_trigger(name, generator=seeded(1), patch_px=patch_px)
     assert trigger.name == name
-    assert trigger.pattern.shape == (3, patch_px, patch_px)
-    assert trigger.pattern.dtype == torch.float32
-    assert trigger.pattern.min() >= 0 and trigger.pattern.max() <= 1
+    assert trigger.pixels.shape == (3, patch_px, patch_px)
+    assert trigger.pixels.dtype == torch.float32
+    assert trigger.pixels.min() >= 0 and trigger.pixels.max() <= 1
 
 
 @every_trigger
 def test_pattern_survives_being_saved_with_eight_bits(name: str) -> None:
-    pattern = draw_trigger(name, generator=seeded(1)).pattern
+    pattern = draw_trigger(name, generator=seeded(1)).pixels
     saved = (pattern * 255).round().to(torch.uint8).float() / 255
     assert torch.allclose(saved, pattern, atol=1e-6)
 
@@ -36,19 +36,19 @@ def test_pattern_survives_being_saved_with_eight_bits(name: str) -> None:
 @every_trigger
 def test_published_size_and_place_are_the_defaults(name: str) -> None:
     trigger = draw_trigger(name, generator=seeded(1))
-    assert trigger.pattern.shape[-1] == TRIGGERS[name].patch_px
-    assert trigger.position == TRIGGERS[name].position
+    assert trigger.pixels.shape[-1] == TRIGGERS[name].patch_px
+    assert trigger.place == TRIGGERS[name].position
 
 
 @every_trigger
 def test_same_seed_same_pattern(name: str) -> None:
-    first, second = (draw_trigger(name, generator=seeded(7)).pattern for _ in range(2))
+    first, second = (draw_trigger(name, generator=seeded(7)).pixels for _ in range(2))
     assert torch.equal(first, second)
 
 
 @pytest.mark.parametrize("name", ["badnets_noise", "stripes"])
 def test_another_seed_draws_another_pattern(name: str) -> None:
-    first, second = (draw_trigger(name, generator=seeded(seed)).pattern for seed in (1, 2))
+    first, second = (draw_trigger(name, generator=seeded(seed)).pixels for seed in (1, 2))
     assert not torch.equal(first, second)
 
 
@@ -63,7 +63,7 @@ def test_planting_changes_the_boxes_and_nothing_else(name: str, position: str) -
     outside = ~planted.masks[:, None].expand_as(images)
     assert torch.equal(planted.images[outside], images[outside])
     for image, mask, (x0, y0, x1, y1) in zip(planted.images, planted.masks, planted.boxes, strict=True):
-        assert torch.equal(image[:, y0:y1, x0:x1], trigger.pattern), "the same pixels every time"
+        assert torch.equal(image[:, y0:y1, x0:x1], trigger.pixels), "the same pixels every time"
         assert int(mask.sum()) == 16 * 16 and mask[y0:y1, x0:x1].all()
 
 
@@ -90,12 +90,12 @@ def test_a_trigger_as_large_as_the_image_fits() -> None:
 
 
 def test_badnets_is_the_published_checker() -> None:
-    pattern = draw_trigger("badnets", generator=seeded(1), patch_px=4).pattern
+    pattern = draw_trigger("badnets", generator=seeded(1), patch_px=4).pixels
     assert pattern[0].tolist() == [[1, 0, 1, 0], [0, 0, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0]]
 
 
 def test_stripes_are_constant_along_columns() -> None:
-    pattern = draw_trigger("stripes", generator=seeded(1)).pattern
+    pattern = draw_trigger("stripes", generator=seeded(1)).pixels
     assert torch.equal(pattern, pattern[:, :1].expand_as(pattern))
     assert set(pattern.unique().tolist()) == {0.0, 1.0}
 
@@ -125,4 +125,4 @@ def test_unknown_names_places_and_sizes_are_refused_with_the_choices() -> None:
 @pytest.mark.parametrize("pattern", [torch.ones(4, 4), torch.ones(3, 4, 4) * 2, torch.ones(3, 4, 4).double()])
 def test_a_pattern_that_is_no_picture_is_refused(pattern: torch.Tensor) -> None:
     with pytest.raises(TriggerError, match="mine: expected"):
-        Trigger("mine", pattern)
+        patch_trigger("mine", pattern)

@@ -9,9 +9,9 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from eftclip.ui.asks import MAX_LABEL_TEXT, ask, oracles_at_hand
-from eftclip.ui.page import is_private
-from eftclip.ui.photos import Planting, bundled_choice, picture_of
+from eftclip.ui.check.photographs import Planting, bundled_choice, picture_of
+from eftclip.ui.checkpoint.request import MAX_LABEL_TEXT, available_oracles, checkpoint_request
+from eftclip.ui.server import is_private
 
 PLANTED = Planting("badnets", "random", 16, 0)
 UNTOUCHED = Planting("none", "centre", 16, 0)
@@ -124,7 +124,7 @@ def test_four_end_points_are_public_and_say_what_they_take(client: Client) -> No
 
 
 def test_folders_are_named_only_on_ones_own_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert ask(str(tmp_path), folders=True).source == str(tmp_path)
+    assert checkpoint_request(str(tmp_path), folders=True).source == str(tmp_path)
     for name in ("SYSTEM", "SPACE_ID", "GRADIO_SERVER_NAME"):
         monkeypatch.delenv(name, raising=False)
     assert is_private(None)
@@ -136,7 +136,7 @@ def test_folders_are_named_only_on_ones_own_machine(tmp_path: Path, monkeypatch:
 
 
 def test_sam_is_offered_only_with_its_weights_at_hand(client: Client, planted: Any) -> None:
-    if "sam" in oracles_at_hand():
+    if "sam" in available_oracles():
         pytest.skip("SAM's weights are on this machine")
     with pytest.raises(AppError, match="weights are not on this machine"):
         _check(client, planted, oracle="sam")

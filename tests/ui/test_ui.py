@@ -18,7 +18,7 @@ from support.browsing import (
 )
 
 from eftclip.config import DetectConfig
-from eftclip.ui.words import SETTINGS
+from eftclip.ui.checkpoint.texts import SETTINGS
 
 browser, context, page = browsing.browser, browsing.context, browsing.page  # fixtures
 pytestmark = needs_a_browser

@@ -16,10 +16,11 @@ from support.secrecy import holding, offered
 
 from eftclip.errors import PublishError
 from eftclip.publish import Account
-from eftclip.ui import build_demo, publish_words
-from eftclip.ui.page import launch_options
-from eftclip.ui.publishing import publish_ask
-from eftclip.ui.sign_in import SIGN_IN, can_sign_in
+from eftclip.ui import build_demo
+from eftclip.ui.publish import texts as publish_texts
+from eftclip.ui.publish.request import publish_request
+from eftclip.ui.publish.sign_in import SIGN_IN, can_sign_in
+from eftclip.ui.server import launch_options
 
 browser, context, page = browsing.browser, browsing.context, browsing.page  # fixtures
 REPO, TOKEN = "friends/mended", "hf_good"
@@ -122,15 +123,15 @@ def _asks_to_sign_in() -> bool:
 @pytest.mark.parametrize("name", ["", " ", None, 7, ["a/b"], "x" * 3000, "a/../b", "file:///etc/passwd"])
 def test_names_that_no_page_would_send_get_one_sentence(name: object) -> None:
     with pytest.raises(PublishError, match=r"write org/name|Write org/name"):
-        publish_ask(name, private="yes", anyway=1)
-    asked = publish_ask(f"hf:{REPO}", private="yes", anyway=1)
+        publish_request(name, private="yes", anyway=1)
+    asked = publish_request(f"hf:{REPO}", private="yes", anyway=1)
     assert not asked.private, "only a real yes is one"
     assert not asked.anyway
 
 
 def test_who_is_signed_in_and_what_may_be_written_is_said() -> None:
-    assert "friends, lab" in publish_words.somebody(Account("friends", ("lab",), True))
-    assert "nothing can be published" in publish_words.somebody(Account("friends", (), False))
-    assert "Sign in with Hugging Face" in publish_words.nobody(private=False, can_sign_in=True)
-    assert "HF_TOKEN" in publish_words.nobody(private=True, can_sign_in=False)
-    assert "eftclip publish" in publish_words.nobody(private=False, can_sign_in=False)
+    assert "friends, lab" in publish_texts.signed_in(Account("friends", ("lab",), True))
+    assert "nothing can be published" in publish_texts.signed_in(Account("friends", (), False))
+    assert "Sign in with Hugging Face" in publish_texts.not_signed_in(private=False, can_sign_in=True)
+    assert "HF_TOKEN" in publish_texts.not_signed_in(private=True, can_sign_in=False)
+    assert "eftclip publish" in publish_texts.not_signed_in(private=False, can_sign_in=False)

@@ -1,0 +1,128 @@
+"""A folder of pictures on this machine."""
+
+import os
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from eftclip.data.sets.base import note, read_bounded, reason
+from eftclip.data.sets.file_tree import TABLE, FileTree, file_tree_set, is_hidden, is_picture, sorted_paths
+from eftclip.errors import DataError, MissingError
+from eftclip.types import ImageSet
+from eftclip.untrusted_text import one_line
+
+
+@dataclass(frozen=True)
+class FolderListing:
+    """What lies below a folder, by names relative to it and in their order; walked as `list_pictures` does.
+
+    Attributes:
+        pictures: visible picture files.
+        others: all other visible files.
+        hidden: hidden files and folders.
+        links: links to folders, which are not followed, so there is no way in circles.
+    """
+
+    pictures: list[str]
+    others: list[str]
+    hidden: list[str]
+    links: list[str]
+
+
+def list_folder(folder: Path) -> FolderListing:
+    """List a folder and all below it.
+
+    Raises:
+        DataError: one of the folders cannot be read, which must not look like an empty one.
+    """
+    found = FolderListing([], [], [], [])
+    for where, folders, files in os.walk(folder, onerror=_unreadable):
+        inside = Path(where).relative_to(folder)
+        found.hidden.extend((inside / name).as_posix() for name in (*folders, *files) if is_hidden(name))
+        folders[:] = [name for name in folders if not is_hidden(name)]
+        found.links.extend((inside / name).as_posix() for name in folders if Path(where, name).is_symlink())
+        for name in files:
+            if not is_hidden(name):
+                (found.pictures if is_picture(name) else found.others).append((inside / name).as_posix())
+    return FolderListing(*(sorted_paths(names) for names in (found.pictures, found.others, found.hidden, found.links)))
+
+
+def open_folder(source: str, folder: Path, found: FolderListing, *, insist: bool = False) -> ImageSet:
+    """Make a folder of pictures a set, with the texts of its metadata.csv.
+
+    Args:
+        source: what the user typed.
+        folder: where it is.
+        found: what it holds.
+        insist: its metadata.csv was named, so it must name the pictures.
+
+    Raises:
+        DataError: it holds no picture, or its table cannot be read.
+    """
+    tree = FileTree(
+        title=f"The folder {source}",
+        pictures=found.pictures,
+        others=[name for name in found.others if name != TABLE],
+        hidden=found.hidden,
+        read=lambda name: read_file(folder / name, name),
+        read_row=partial(read_inside, folder),
+        table=partial(_open, folder / TABLE) if TABLE in found.others else None,
+    )
+    links = note(found.links, "link to a folder was not followed", "links to folders were not followed")
+    return file_tree_set(tree, source, "folder", notes=links, insist=insist)
+
+
+def read_inside(folder: Path, name: str, shown: str = "") -> bytes:
+    """The bytes of a picture that a file of the data set names.
+
+    Args:
+        folder: what the name must not lead out of, by itself or through a link.
+        name: relative to the folder, or absolute.
+        shown: how error messages call it, where that is not its name.
+
+    Raises:
+        MissingError: there is no such file.
+        DataError: it lies outside of the folder, or cannot be read.
+    """
+    shown = shown or one_line(name)
+    try:
+        path = (folder / name).resolve()
+        outside = not path.is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError) as error:  # a name that cannot be, links in circles
+        raise DataError(f"{shown} cannot be read ({reason(error)}); correct its name.") from error
+    if outside:
+        raise DataError(f"{shown} lies outside of its data set's folder; copy the file into it.")
+    return read_file(path, shown)
+
+
+def read_file(path: Path, name: str) -> bytes:
+    """The bytes of one picture file.
+
+    Raises:
+        MissingError: there is no such file.
+        DataError: it is no file, cannot be read, is empty or larger than `MAX_FILE_MB`.
+    """
+    shown = one_line(name)
+    try:
+        if not path.exists():
+            raise MissingError(f"{shown} is not there; add the file, or leave it out of the set.")
+        if not path.is_file():  # a pipe or a device would never end
+            raise DataError(f"{shown} is not a file; replace it by a picture file.")
+        with path.open("rb") as stream:
+            return read_bounded(stream, shown)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{shown} cannot be read ({reason(error)}); check the file.") from error
+
+
+def _open(path: Path) -> IO[bytes]:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise DataError(f"{path.name} cannot be read ({reason(error)}); change its permissions.") from error
+
+
+def _unreadable(error: OSError) -> None:
+    raise DataError(
+        f"The folder {error.filename} cannot be read ({error.strerror}); change its permissions."
+    ) from error

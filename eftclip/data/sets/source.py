@@ -1,0 +1,127 @@
+"""A source as typed becomes a set of pictures: a folder, a table, an archive, shards, a Hub data set."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path, PurePath
+
+from eftclip.data.sets.base import MAX_BYTES, not_empty, note, reason, too_large
+from eftclip.data.sets.file_tree import TABLE
+from eftclip.data.sets.folder import list_folder, open_folder, read_file
+from eftclip.data.sets.hub import HUB_PREFIX, open_hub
+from eftclip.data.sets.parquet import open_parquet
+from eftclip.data.sets.webdataset import local_shard, open_webdataset
+from eftclip.data.sets.zip_archive import open_zip
+from eftclip.errors import DataError
+from eftclip.types import Entry, ImageSet
+from eftclip.untrusted_text import one_line
+
+POSSIBLE = "a folder of pictures, its metadata.csv, a .parquet, .tar or .zip file, shards-*.tar, or hf:org/name"
+
+
+def open_set(source: str, *, split: str = "train", token: str | None = None) -> ImageSet:
+    """Open a data set; no picture of it is read yet.
+
+    Args:
+        source: a folder of pictures, parquet files or tar shards; a metadata.csv; a .parquet, .tar or .zip file; a
+            pattern of parquet files or shards; `hf:org/name` or `hf:org/name@revision`.
+        split: which part of a Hub data set.
+        token: for a private or gated Hub data set.
+
+    Raises:
+        DataError: the source is none of these, cannot be read, or holds nothing, so no report is ever empty.
+    """
+    if source.startswith(HUB_PREFIX):
+        return open_hub(source, split, token)
+    try:
+        path = Path(source).expanduser()
+        if source and path.is_dir():
+            return _open_folder(source, path)
+        if path.is_file():
+            return _open_file(source, path)
+        if "*" in source:
+            return _open_files(source, *_matches(path))
+        found = "exists, but is neither a file nor a folder" if path.exists() else "does not exist"
+    except (OSError, RuntimeError, ValueError) as error:  # no permission, ~nobody, a name that cannot be
+        found = f"cannot be read ({reason(error)})"
+    raise DataError(f"The data set {one_line(source)!r} {found}; give {POSSIBLE}.")
+
+
+def list_set(name: str, items: Sequence[tuple[str, bytes | Path, str | None]]) -> ImageSet:
+    """Make pictures already at hand a set.
+
+    Args:
+        name: stands for the source.
+        items: name, file or its bytes, and label of each picture.
+
+    Returns:
+        a set of kind `list`, with labels as soon as one picture has one.
+
+    Raises:
+        DataError: there is no picture.
+    """
+    if not items:
+        raise DataError(f"{name} holds no picture; add one.")
+    kept = tuple(items)
+
+    def walk(start: int) -> Iterator[Entry]:
+        for index in range(start, len(kept)):
+            shown, picture, text = kept[index]
+            yield Entry(index, one_line(shown), text, partial(_at_hand, picture, one_line(shown)))
+
+    text_kind = "label" if any(text is not None for _, _, text in kept) else None
+    return ImageSet(name, "list", len(kept), text_kind, None, (), walk)
+
+
+def _at_hand(picture: bytes | Path, name: str) -> bytes:
+    if isinstance(picture, Path):
+        return read_file(picture, name)
+    if len(picture) > MAX_BYTES:
+        raise too_large(name)
+    return not_empty(picture, name)
+
+
+def _open_file(source: str, path: Path) -> ImageSet:
+    if path.name == TABLE:
+        return open_folder(source, path.parent, list_folder(path.parent), insist=True)
+    if path.suffix.lower() == ".zip":
+        return open_zip(source, path)
+    return _open_files(source, path.parent, [path])
+
+
+def _open_folder(source: str, folder: Path) -> ImageSet:
+    """Pictures before anything else; a folder without any may hold parquet files or shards."""
+    found = list_folder(folder)
+    streams = [name for name in found.others if _suffix(name) in (".parquet", ".tar")]
+    if found.pictures or TABLE in found.others or not streams:
+        return open_folder(source, folder, found)
+    rest = note(
+        [name for name in found.others if name not in streams], "other file was left out", "other files were left out"
+    )
+    return replace(_open_files(source, folder, [folder / name for name in streams]), notes=rest)
+
+
+def _matches(pattern: Path) -> tuple[Path, list[Path]]:
+    """The folder that a pattern begins with, and the files that match it, sorted."""
+    folder = next(parent for parent in pattern.parents if "*" not in str(parent))
+    return folder, sorted(path for path in folder.glob(str(pattern.relative_to(folder))) if path.is_file())
+
+
+def _open_files(source: str, folder: Path, files: Sequence[Path]) -> ImageSet:
+    """Parquet files or shards of a folder, but not both."""
+    kinds = {_suffix(file) for file in files}
+    if kinds == {".tar"}:
+        shards = [local_shard(file.relative_to(folder).as_posix(), file) for file in files]
+        return open_webdataset(source, shards, _unreadable)
+    if kinds == {".parquet"}:
+        return open_parquet(source, [str(file.absolute()) for file in files], _unreadable, root=folder)
+    found = ", ".join(sorted(kind or "a file without a suffix" for kind in kinds)) or "nothing"
+    raise DataError(f"The data set {one_line(source)!r} is {found}; give {POSSIBLE}.")
+
+
+def _unreadable(error: Exception, file: str) -> DataError:
+    return DataError(f"{one_line(PurePath(file).name)} is damaged or cut off ({reason(error)}); get it again.")
+
+
+def _suffix(file: str | Path) -> str:
+    return PurePath(file).suffix.lower()

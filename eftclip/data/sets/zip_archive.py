@@ -1,0 +1,127 @@
+"""A zip archive, which anybody may have sent: read in place, never extracted, never trusted about a size."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from eftclip.data.sets.base import MAX_BYTES, note, read_bounded, reason, too_large
+from eftclip.data.sets.file_tree import TABLE, FileTree, file_tree_set, is_hidden, is_picture, sorted_paths
+from eftclip.errors import DataError, MissingError
+from eftclip.types import ImageSet
+from eftclip.untrusted_text import one_line
+
+MAX_MEMBERS = 100_000  # their directory takes some 60 MB of memory, which a visitor may cost
+# Read in one piece before members can be counted: 100,000 of them with names of a hundred characters.
+MAX_DIRECTORY_MB = 16
+ENCRYPTED = 0x1 | 0x40  # bits of a member's flags: the old cipher, strong encryption
+# bzip2 and LZMA are left out: Python inflates them without a limit, a few kilobytes to gigabytes in one step.
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+class _Bounded(io.BufferedReader):
+    """A file that gives no more than `MAX_DIRECTORY_MB` at once: `zipfile` asks for the whole directory."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > MAX_DIRECTORY_MB * 1_000_000:
+            raise zipfile.BadZipFile(f"its directory is larger than {MAX_DIRECTORY_MB} MB")
+        return super().read(size)
+
+    def __del__(self) -> None:
+        """Close quietly once nobody can read from the archive any more."""
+        self.close()
+
+
+def open_zip(source: str, path: Path) -> ImageSet:
+    """Make the pictures of an archive a set; one with a metadata.csv, also in its only folder, is read as a folder.
+
+    Raises:
+        DataError: it is no zip archive, has too many members or no picture, or its table cannot be read.
+    """
+    archive = _opened(path)
+    members: dict[str, zipfile.ZipInfo] = {}
+    twins = []
+    for info in archive.infolist():
+        if not info.filename.endswith("/"):
+            name = _name(info)
+            twins += [name] if name in members else []
+            members[name] = info
+    hidden = [name for name in members if is_hidden(name)]
+    visible = sorted_paths(members.keys() - set(hidden))
+    pictures = [name for name in visible if is_picture(name)]
+    root = _root(pictures, visible)
+
+    def read(name: str) -> bytes:
+        return _read(archive, members.get(root + name), f"{one_line(name)} in {path.name}")
+
+    tree = FileTree(
+        title=path.name,
+        pictures=[name.removeprefix(root) for name in pictures],
+        others=[name for name in visible if not is_picture(name) and name != root + TABLE],
+        hidden=sorted_paths(hidden),
+        read=read,
+        read_row=read,
+        table=partial(_table, archive, members[root + TABLE]) if root + TABLE in members else None,
+    )
+    earlier = note(
+        twins,
+        "member has the name of a later one and was left out",
+        "members have the name of a later one and were left out",
+    )
+    return file_tree_set(tree, source, "zip", notes=earlier)
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
+    try:
+        archive = zipfile.ZipFile(_Bounded(io.FileIO(path)))
+    except Exception as error:  # besides BadZipFile: whatever a crafted directory makes the parser stumble over
+        raise DataError(f"{path.name} is no zip archive that can be read ({reason(error)}); pack it again.") from error
+    if len(archive.infolist()) > MAX_MEMBERS:
+        raise DataError(
+            f"{path.name} has {len(archive.infolist()):,} members; split it into archives of at most {MAX_MEMBERS:,}."
+        )
+    return archive
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """A member's name with slashes; nothing is ever written under it."""
+    return str(PurePosixPath(info.filename.replace("\\", "/")))
+
+
+def _root(pictures: list[str], visible: list[str]) -> str:
+    """The one folder that was packed as a whole, with its slash; empty where the archive has no such folder."""
+    top = {name.split("/")[0] for name in pictures}
+    if len(top) != 1 or TABLE in visible:
+        return ""
+    root = f"{top.pop()}/"
+    # Pictures one level below would lose the only folder that can be their label.
+    deep = all(name.count("/") == 2 for name in pictures)
+    return root if deep or root + TABLE in visible else ""
+
+
+def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo | None, name: str) -> bytes:
+    """One member, inflated chunk by chunk until it ends or is too large, whatever its header claims."""
+    if info is None:
+        raise MissingError(f"{name} is not there; add the file, or leave it out of the set.")
+    if info.flag_bits & ENCRYPTED:
+        raise DataError(f"{name} is encrypted; pack it without a password.")
+    if info.compress_type not in METHODS:
+        raise DataError(f"{name} is packed by a method that is not read (number {info.compress_type}); use Deflate.")
+    if info.file_size > MAX_BYTES:
+        raise too_large(name)
+    try:
+        with archive.open(info) as stream:
+            return read_bounded(stream, name)
+    except DataError:
+        raise
+    except Exception as error:  # as above: zlib, struct and zipfile raise what damaged members make them
+        raise DataError(f"{name} is damaged ({reason(error)}); pack it again.") from error
+
+
+@contextmanager
+def _table(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
+    """The table of an archive, held to the same limits as a picture."""
+    yield io.BytesIO(_read(archive, info, TABLE))

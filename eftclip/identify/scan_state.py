@@ -1,0 +1,251 @@
+"""What a scan knows so far, and what it does next: it is fed in the order of the set and knows no model.
+
+Two scans that are fed the same come to the same end, so a scan can be split among processes or taken up again.
+"""
+
+import heapq
+import zlib
+from array import array
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from eftclip.config import ScanConfig
+from eftclip.identify.families import Families
+from eftclip.types import Box, Coverage, Fault, Finding, Identification, Status, Victim
+
+MARGIN_BINS = 512  # a margin is a difference of two cosines, so it lies in [0, 2]
+NAMED_FAULTS = 200
+POOL_OF_LABEL = 32
+POOL, POOL_WITHIN = 512, 8192  # samples remembered for curating, among the first of the set: a stream is read once more
+
+
+@dataclass(frozen=True)
+class SampleReading:
+    """One sample, read once.
+
+    Attributes:
+        index: position in the set.
+        name: what the user finds it by.
+        label: the best label; empty where there is no picture.
+        margin: how far the best label's cosine lies above the second best.
+        digest: 64 bits of the sha256 of its bytes.
+        fault: `corrupt`, `missing` or empty.
+        reason: of the fault.
+    """
+
+    index: int
+    name: str
+    label: str = ""
+    margin: float = 0.0
+    digest: int = 0
+    fault: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class SearchTask:
+    """What is to be done with a sample: a search; known triggers are tried first where its label is an affected one."""
+
+    index: int
+    label: str
+    known: bool
+
+
+@dataclass(frozen=True, eq=False)
+class SearchOutcome:
+    """What came of a task.
+
+    Attributes:
+        index, name, label: of the sample.
+        status: of the search; `found` after a match.
+        finding: a proven trigger.
+        match: (family number, box, restored label) when a known trigger was recognised and the label went with it.
+        reason: the verdict's sentence.
+        forwards: pictures that went through the checkpoint.
+    """
+
+    index: int
+    name: str
+    label: str
+    status: Status
+    finding: Finding | None = None
+    match: tuple[int, Box, str] | None = None
+    reason: str = ""
+    forwards: int = 0
+
+
+class ScanState:
+    """All that a scan knows."""
+
+    def __init__(self, config: ScanConfig, seed: int = 0) -> None:
+        """Start; the seed decides which samples are remembered for curating."""
+        self.families = Families(config.exemplars)
+        self._config, self._seed = config, seed
+        self._screen = _Screen(config.suspicious_share)
+        self._counts: defaultdict[str, int] = defaultdict(int)
+        self._faults: list[Fault] = []
+        self._seen: dict[int, int] = {}  # digest -> index of the first sample with these bytes
+        self._screened: dict[str, array[int]] = {}  # label -> samples that were only read
+        self._waiting: set[int] = set()  # of these, the ones whose label has become an affected one
+        self._victims: list[Victim] = []
+        self._clean: list[tuple[int, int]] = []  # a heap of (-priority, index)
+        self._cleared: defaultdict[str, list[int]] = defaultdict(list)  # label -> samples that really read as it
+        self._forwards = 0
+
+    # --- fed in the order of the set ---
+
+    def admit(self, readings: Sequence[SampleReading]) -> list[SearchTask]:
+        """Take note of the next samples; which of them deserve a closer look."""
+        tasks = []
+        for reading in sorted(readings, key=lambda g: g.index):
+            if not self._usable(reading):
+                continue
+            self._forwards += 1
+            if reading.label in self.families.labels:
+                tasks.append(SearchTask(reading.index, reading.label, known=True))
+                continue
+            if self._screen.suspicious(reading.margin) or self._search_anyway():
+                tasks.append(SearchTask(reading.index, reading.label, known=False))
+            else:
+                self._screened.setdefault(reading.label, array("q")).append(reading.index)
+                self._remember(reading.index)
+        return tasks
+
+    def record(self, outcomes: Sequence[SearchOutcome]) -> None:
+        """Take note of what came of tasks."""
+        for outcome in sorted(outcomes, key=lambda o: o.index):
+            self._forwards += outcome.forwards
+            self._waiting.discard(outcome.index)
+            if outcome.match is not None:
+                number, box, restored = outcome.match
+                self.families.count_match(number)
+                self._counts["matched"] += 1
+                self._note_victim(outcome, number, restored, box, "match")
+            elif outcome.finding is not None:
+                number = self.families.add(outcome.finding)
+                self._counts["searched"] += 1
+                found = outcome.finding
+                self._note_victim(outcome, number, found.restored_label, found.box, "search")
+            elif outcome.status is Status.NOT_FOUND:
+                self._counts["searched"] += 1
+                self._remember(outcome.index)
+                if len(self._cleared[outcome.label]) < POOL_OF_LABEL:
+                    self._cleared[outcome.label].append(outcome.index)
+            else:
+                self._fault(Fault(outcome.index, outcome.name, "undecided", outcome.reason))
+        for label in self.families.labels & self._screened.keys():
+            self._waiting.update(self._screened.pop(label))
+
+    @property
+    def waiting(self) -> frozenset[int]:
+        """Samples that were only read and whose label has since been found to be an affected one: look again."""
+        return frozenset(self._waiting)
+
+    # --- the end ---
+
+    def conclude(self, *, complete: bool, stopped: str = "") -> Identification:
+        """What the scan found.
+
+        Args:
+            complete: the whole set was reached and nothing waits.
+            stopped: a sentence that says why it was not.
+        """
+        families, places = self.families.finished()
+        coverage = self._coverage(complete and not self._waiting)
+        status = _status(bool(families), coverage)
+        victims = [Victim(*_placed(victim, places)) for victim in sorted(self._victims, key=lambda v: v.index)]
+        poisoned, labels = {victim.index for victim in victims}, self.families.labels
+        return Identification(
+            status=status,
+            reason=stopped or _reason(status, len(families), sorted(labels), len(victims), coverage),
+            families=families,
+            victims=tuple(victims),
+            coverage=coverage,
+            faults=tuple(sorted(self._faults, key=lambda fault: fault.index)),
+            clean_pool=tuple(sorted({index for _, index in self._clean} - poisoned - self._waiting)),
+            affected_pool=tuple(sorted(index for label in labels for index in self._cleared.get(label, ()))),
+            image_forwards=self._forwards,
+        )
+
+    def _coverage(self, complete: bool) -> Coverage:
+        screened = sum(map(len, self._screened.values())) + len(self._waiting)
+        counts = {name: self._counts[name] for name in ("searched", "matched", "undecided", "corrupt", "missing")}
+        return Coverage(**counts, screened=screened, duplicates=self._counts["duplicate"], complete=complete)
+
+    # --- parts ---
+
+    def _usable(self, reading: SampleReading) -> bool:
+        """Whether there is a picture to judge that was not judged before."""
+        if reading.fault:
+            self._fault(Fault(reading.index, reading.name, reading.fault, reading.reason))
+            return False
+        first = self._seen.setdefault(reading.digest, reading.index)
+        if first != reading.index:
+            self._fault(Fault(reading.index, reading.name, "duplicate", f"It holds the same bytes as sample {first}."))
+            return False
+        return True
+
+    def _search_anyway(self) -> bool:
+        return self._config.search == "every" or (self._config.search == "until_proven" and not len(self.families))
+
+    def _fault(self, fault: Fault) -> None:
+        self._counts[fault.kind] += 1
+        if len(self._faults) < NAMED_FAULTS:
+            self._faults.append(fault)
+
+    def _note_victim(self, outcome: SearchOutcome, number: int, restored: str, box: Box, how: str) -> None:
+        self._victims.append(Victim(outcome.index, outcome.name, outcome.label, restored, number, box, how))
+
+    def _remember(self, index: int) -> None:
+        """Keep a fair draw of the clean samples: those with the lowest of random priorities."""
+        if index < POOL_WITHIN:
+            heapq.heappush(self._clean, (-zlib.crc32(f"{self._seed}:{index}".encode()), index))
+            if len(self._clean) > POOL:
+                heapq.heappop(self._clean)
+
+
+class _Screen:
+    """Which readings are surer than most, in constant memory."""
+
+    def __init__(self, share: float) -> None:
+        self._share, self._bins, self._total = share, [0] * MARGIN_BINS, 0
+
+    def suspicious(self, margin: float) -> bool:
+        """Whether at most the configured share of all readings so far were as sure; this one counts from now on."""
+        at = min(MARGIN_BINS - 1, int(margin * MARGIN_BINS / 2))
+        surer = sum(self._bins[at:])
+        self._bins[at] += 1
+        self._total += 1
+        return surer <= self._share * self._total
+
+
+def _placed(victim: Victim, places: list[int]) -> tuple[int, str, str, str, int, Box, str]:
+    """The victim's fields with the place of its family among the finished ones."""
+    v = victim
+    return v.index, v.name, v.shown_label, v.restored_label, places[v.family], v.box, v.how
+
+
+def _status(found: bool, coverage: Coverage) -> Status:
+    if found and coverage.complete:
+        return Status.FOUND
+    return Status.NOT_FOUND if not found and coverage.exhaustive else Status.INCONCLUSIVE
+
+
+def _reason(status: Status, families: int, labels: list[str], victims: int, coverage: Coverage) -> str:
+    """One sentence for people."""
+    if status is Status.FOUND:
+        named = ", ".join(f"“{label}”" for label in labels)
+        kinds = "1 trigger" if families == 1 else f"{families} triggers"
+        return f"{kinds} found, forcing {named}; {victims} of {coverage.read} pictures carry one."
+    if status is Status.NOT_FOUND:
+        return f"All {coverage.read} pictures were searched; none carries a trigger."
+    if not coverage.read:
+        return "No picture of the set could be read, so there was nothing to judge."
+    if coverage.undecided:
+        return f"{coverage.undecided} of {coverage.read} pictures could not be decided."
+    if coverage.screened:
+        return (
+            f"No trigger was found, but {coverage.screened} of {coverage.read} pictures were only read, not searched."
+        )
+    return "The scan did not reach the whole set."

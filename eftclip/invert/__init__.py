@@ -1,0 +1,6 @@
+"""Inversion: triggers out of the weights, without a single poisoned picture."""
+
+from eftclip.invert.growing import grow_triggers
+from eftclip.invert.inversion import InvertedTrigger, invert
+
+__all__ = ["InvertedTrigger", "grow_triggers", "invert"]

@@ -1,0 +1,195 @@
+"""The training loop, the same for one process and several, CPU and GPU; it ends early once there is nothing to win."""
+
+import copy
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch import nn
+
+from eftclip.config import RectifyConfig
+from eftclip.rectify import training_state
+from eftclip.rectify.batches import Batches
+from eftclip.rectify.methods import CAPTION, Method, Student, Teacher
+from eftclip.rectify.validation import ValidationSet
+from eftclip.runtime import Cancelled, OnProgress, Progress, Stopwatch
+from eftclip.types import ClassMatrix, ClipModel, Rate, Rectified, TuningStep
+
+WARM_UP = 0.1  # share of the steps
+CALM = 2  # looks in a row that find nothing to win before the run ends early
+UNUSED = ("logit_scale", "logit_bias")  # the temperature is no part of what is mended
+
+
+@dataclass(eq=False)
+class TrainingLoop:
+    """One fine-tuning, and how far it is.
+
+    Attributes:
+        clip: the original; never changed.
+        batches: what is shown.
+        method: the loss.
+        config: settings.
+        validation: what is looked at; None to look at nothing and never end early.
+        classes: the vocabulary, for looking.
+    """
+
+    clip: ClipModel
+    batches: Batches
+    method: Method
+    config: RectifyConfig
+    validation: ValidationSet | None = None
+    classes: ClassMatrix | None = None
+    history: list[TuningStep] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    done: int = 0
+
+    def run(
+        self,
+        folder: Path | None,
+        on_progress: OnProgress,
+        on_step: Callable[[TuningStep], None],
+        cancelled: Cancelled,
+    ) -> tuple[ClipModel, Rectified]:
+        """All steps that are left, until there is nothing to win."""
+        watch, accelerator = Stopwatch(), _accelerator(self.config, self.clip.device)
+        copied = replace(self.clip, model=copy.deepcopy(self.clip.model))
+        learning = self._learning(copied.model)
+        optimiser = torch.optim.AdamW(learning.values(), lr=self.config.learning_rate, weight_decay=0.0)
+        self._resume(folder, learning, optimiser)
+        student, stepper = accelerator.prepare(Student(copied), optimiser)
+        captions = tuple(CAPTION.format(item.label) for item in self.batches.items)
+        teacher = Teacher(self.clip, captions, accelerator.num_processes)
+        while not (ended := self._ended(accelerator, cancelled)):
+            self._step(student, stepper, teacher, accelerator)
+            on_progress(Progress("Rectifying", self.done, self.config.steps))
+            if self.done % self.config.check_every == 0 or self.done == self.config.steps:
+                self._look(copied, on_step)
+                if folder and accelerator.is_main_process:
+                    training_state.save(folder, self._state(learning, optimiser))
+        accelerator.free_memory()
+        copied.model.requires_grad_(False)
+        return copied, self._rectified(ended, watch.seconds)
+
+    def _learning(self, model: nn.Module) -> dict[str, nn.Parameter]:
+        """The parameters that learn; everything stays in eval mode, so batch statistics do not move."""
+        model.eval().requires_grad_(False)
+        side = "" if self.method.trains_text else "visual."
+        chosen = {
+            name: parameter
+            for name, parameter in model.named_parameters()
+            if name.startswith(side) and name not in UNUSED
+        }
+        for parameter in chosen.values():
+            parameter.requires_grad_(True)
+        return chosen
+
+    def _step(self, student: Any, optimiser: Any, teacher: Teacher, accelerator: Accelerator) -> None:
+        """One step; every process takes its share of the views."""
+        for group in optimiser.param_groups:
+            group["lr"] = self.config.learning_rate * self._warmth()
+        batch = self.batches.at(
+            self.done, range(accelerator.process_index, self.batches.size, accelerator.num_processes)
+        )
+        pieces = batch.parts(self.config.at_once) if self.method.distils else [batch]
+        total = torch.zeros((), device=accelerator.device)
+        for piece in pieces:
+            with accelerator.autocast():
+                loss = self.method.loss(student, piece, teacher, self.config) * (len(piece.rows) / len(batch.rows))
+            accelerator.backward(loss)
+            total += loss.detach().float()
+        optimiser.step()
+        optimiser.zero_grad()
+        self.done += 1
+        self.losses.append(float(accelerator.reduce(total, "mean")))
+
+    def _warmth(self) -> float:
+        """A share of the learning rate: up over the first tenth of the steps, then down along a cosine."""
+        warm = max(1.0, WARM_UP * self.config.steps)
+        if self.done < warm:
+            return (self.done + 1) / (warm + 1)
+        return 0.5 * (1 + math.cos(math.pi * (self.done - warm) / max(1.0, self.config.steps - warm)))
+
+    def _look(self, copied: ClipModel, on_step: Callable[[TuningStep], None]) -> None:
+        """Note how far the run is."""
+        loss, self.losses = sum(self.losses) / max(1, len(self.losses)), []
+        if self.validation is not None and self.classes is not None:
+            self.history.append(TuningStep(self.done, loss, *self.validation.measure(copied, self.classes)))
+            on_step(self.history[-1])
+
+    def _ended(self, accelerator: Accelerator, cancelled: Cancelled) -> str:
+        """Why the run is over; empty while it goes on. A cancel that reaches one process ends all."""
+        if self._calm():
+            return "early"
+        if self.done >= self.config.steps:
+            return "steps"
+        asked = torch.tensor(float(cancelled()), device=accelerator.device)
+        return "cancelled" if float(accelerator.reduce(asked, "sum")) else ""
+
+    def _calm(self) -> bool:
+        """Whether the last looks found nothing to win."""
+        last = self.history[-CALM:]
+        unchanged = [look.agreement.value >= self.config.agreement and not look.attack.hits for look in last]
+        return len(last) == CALM and all(unchanged)
+
+    def _rectified(self, stopped: str, seconds: float) -> Rectified:
+        return Rectified(
+            method=self.config.method if self.validation else "plain",
+            steps=self.done,
+            image_steps=self.done * self.batches.size * self.method.images_per_view,
+            history=tuple(self.history),
+            stopped=stopped,
+            seconds=seconds,
+            config_digest=self.config.digest(),
+        )
+
+    # --- taking up again ---
+
+    def _about(self) -> dict[str, Any]:
+        """What decides the result; a state of anything else is refused."""
+        pixels = hashlib.sha256()
+        for item in self.batches.items:
+            pixels.update(item.image.numpy().tobytes())
+        for trigger in self.batches.triggers:
+            pixels.update(trigger.fingerprint())
+        return {
+            "weights": self.clip.ref.sha256,
+            "config": self.config.digest(),
+            "seed": self.batches.seed,
+            "pictures": pixels.hexdigest(),
+        }
+
+    def _state(self, learning: dict[str, nn.Parameter], optimiser: torch.optim.Optimizer) -> dict[str, Any]:
+        return {
+            "about": self._about(),
+            "done": self.done,
+            "history": [astuple(look) for look in self.history],
+            "weights": {name: parameter.detach() for name, parameter in learning.items()},
+            "optimiser": optimiser.state_dict(),
+        }
+
+    def _resume(self, folder: Path | None, learning: dict[str, nn.Parameter], optimiser: torch.optim.Optimizer) -> None:
+        """Go on where an earlier run was when it last looked."""
+        kept = training_state.load(folder, self._about()) if folder else None
+        if kept is None:
+            return
+        with torch.no_grad():
+            for name, parameter in learning.items():
+                parameter.copy_(kept["weights"][name])
+        optimiser.load_state_dict(kept["optimiser"])
+        self.done = kept["done"]
+        self.history = [TuningStep(step, loss, Rate(*a), Rate(*b)) for step, loss, a, b in kept["history"]]
+
+
+def _accelerator(config: RectifyConfig, device: torch.device) -> Accelerator:
+    """Accelerate's view of this process, and of those started with it."""
+    automatic = "bf16" if device.type == "cuda" else "no"
+    precision = {"auto": automatic, "fp32": "no", "bf16": "bf16"}[config.precision]
+    if AcceleratorState._shared_state and AcceleratorState().mixed_precision != precision:
+        AcceleratorState._reset_state()  # an earlier run in this process had another precision
+    return Accelerator(cpu=device.type == "cpu", mixed_precision=precision)

@@ -1,0 +1,35 @@
+"""The kinds of triggers under one contract: what is planted and what is found are the same kind of value."""
+
+from typing import Any
+
+from eftclip.trigger_kinds.base import POSITIONS, Located, Planted, Position, Trigger, box_of, plant_in_turns
+from eftclip.trigger_kinds.patch import PatchTrigger, cut, paste
+
+__all__ = [
+    "POSITIONS",
+    "TRIGGER_KINDS",
+    "Located",
+    "PatchTrigger",
+    "Planted",
+    "Position",
+    "Trigger",
+    "box_of",
+    "cut",
+    "paste",
+    "plant_in_turns",
+    "trigger_from_dict",
+]
+
+TRIGGER_KINDS: dict[str, type[Trigger]] = {PatchTrigger.kind: PatchTrigger}
+
+
+def trigger_from_dict(values: dict[str, Any]) -> Trigger:
+    """A trigger from the plain values of its `to_dict`.
+
+    Raises:
+        ValueError: the kind is not in `TRIGGER_KINDS`.
+    """
+    kind = values.get("kind")
+    if kind not in TRIGGER_KINDS:
+        raise ValueError(f"expected one of the kinds {', '.join(sorted(TRIGGER_KINDS))}, got {kind!r}")
+    return TRIGGER_KINDS[kind].from_dict(values)

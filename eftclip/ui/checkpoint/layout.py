@@ -1,0 +1,101 @@
+"""The components of step 1; what they do is in `listeners`."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from eftclip.checkpoint import KNOWN_BACKDOORS, KnownBackdoor
+from eftclip.config import DetectConfig
+from eftclip.ui.checkpoint.request import MAX_SEED, REFERENCES, available_oracles
+from eftclip.ui.checkpoint.texts import SETTINGS
+from eftclip.ui.components import html
+from eftclip.ui.components.controls import Components
+
+
+@dataclass(frozen=True)
+class CheckpointStep:
+    """Step 1: what is under test, and how it is asked."""
+
+    kind: gr.Radio
+    hub: gr.Textbox
+    folder: gr.Textbox
+    known: gr.Dropdown
+    look: gr.Button
+    load: gr.Button
+    facts: gr.HTML
+    vocabulary: gr.Radio
+    labels: gr.Textbox
+    oracle: gr.Radio
+    reference: gr.Radio
+    seed: gr.Number
+    settings: Components
+
+    @property
+    def form(self) -> Components:
+        """Everything that a visitor can set in this step, in the order in which `request.read_form` reads it."""
+        first: Components = [self.kind, self.hub, self.folder, self.vocabulary, self.labels, self.oracle]
+        return [*first, self.reference, self.seed, *self.settings]
+
+
+def _named(one: KnownBackdoor) -> str:
+    kind = one.trigger if one.local else f"{one.trigger}, not looked for here"
+    return f"{one.repo_id.removeprefix('hanxunh/clip_backdoor_')}: {kind} → {one.target_label}"
+
+
+def checkpoint_step(*, folders: bool) -> CheckpointStep:
+    """Step 1; folders of this machine can be named only where the page belongs to whoever sits at it."""
+    bundled = [("Poisoned on purpose", "badnets"), ("Its clean twin", "clean"), ("Three triggers at once", "multi")]
+    gr.HTML('<h2 class="eft-step"><span>1</span> Checkpoint</h2>')
+    others = [("From the Hub", "hub"), *([("A folder", "folder")] if folders else [])]
+    kind = gr.Radio([*bundled, *others], value="badnets", show_label=False)
+    hub = gr.Textbox(
+        label="Hub id", placeholder="org/name or org/name@revision", visible=False, max_length=200, elem_id="hub"
+    )
+    folder = gr.Textbox(label="Folder in open_clip format", placeholder="/path/to/folder", visible=False)
+    known = gr.Dropdown(
+        [("choose one", ""), *((_named(one), one.repo_id) for one in KNOWN_BACKDOORS)],
+        value="",
+        label="Known backdoored checkpoints",
+        visible=False,
+        elem_id="known",
+    )
+    with gr.Row():
+        look = gr.Button("Look first", visible=False, size="sm", min_width=100)
+        load = gr.Button("Load", visible=False, size="sm", min_width=100)
+    facts = gr.HTML(html.note("Loading the checkpoint …"), elem_id="facts")
+    oracles = available_oracles()
+    with gr.Accordion("Labels, oracle and settings", open=False):
+        vocabulary = gr.Radio(
+            [("ImageNet's 1,000", "imagenet"), ("My own list", "own")], value="imagenet", label="Labels"
+        )
+        labels = gr.Textbox(
+            label="One label a line", lines=5, max_lines=10, placeholder="cat\ndog\nbanana", visible=False
+        )
+        oracle = gr.Radio(
+            list(oracles),
+            value="auto",
+            label="Oracle",
+            info="finds the objects in the photograph; auto takes SAM where its weights are on this machine, and "
+            f"{'they are' if 'sam' in oracles else 'here they are not'}",
+        )
+        reference = gr.Radio(
+            list(REFERENCES),
+            value="auto",
+            label="Reference checkpoint",
+            info="a trusted model that gets the same pictures; auto takes the bundled clean one",
+        )
+        settings, seed = _settings()
+    return CheckpointStep(
+        kind, hub, folder, known, look, load, facts, vocabulary, labels, oracle, reference, seed, settings
+    )
+
+
+def _settings() -> tuple[Components, gr.Number]:
+    defaults = DetectConfig().to_dict()
+    with gr.Accordion("Settings of the search", open=False):
+        sliders: Components = [
+            gr.Slider(low, high, value=defaults[name], step=step, label=label, info=info)
+            for name, (label, low, high, step, info) in SETTINGS.items()
+        ]
+        seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED)
+    return sliders, seed

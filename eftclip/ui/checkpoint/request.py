@@ -1,0 +1,160 @@
+"""Which checkpoint a visitor or a client wants to have tested, and how; checked before anything is loaded."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from eftclip.config import DetectConfig
+from eftclip.errors import CheckpointError, ConfigError, DataError, OracleError
+from eftclip.oracles.sam_weights import cached_weights
+from eftclip.ui.checkpoint import texts
+from eftclip.ui.components.validation import one_of, quoted, single_line, whole_number
+from eftclip.zeroshot import MAX_LABEL_CHARS, MAX_LABELS, parse_labels
+
+BUNDLED = ("badnets", "clean", "multi")
+ORACLES = ("auto", "superpixel", "sam")
+SAM = "vit_b"  # the size that `load_oracle` looks for
+REFERENCES = ("auto", "none")
+MAX_LABEL_TEXT = MAX_LABELS * MAX_LABEL_CHARS
+MAX_SEED = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class CheckpointRequest:
+    """Everything that a check needs besides the picture; it is also the key of a loaded checkpoint.
+
+    Attributes:
+        source: a bundled name, `hf:org/name[@revision]` or a folder.
+        labels: the visitor's own labels; None for ImageNet's 1,000.
+        oracle: one of `ORACLES`.
+        reference: one of `REFERENCES`.
+        config: settings of the detector.
+        seed: of the generator.
+    """
+
+    source: str
+    labels: tuple[str, ...] | None = None
+    oracle: str = "auto"
+    reference: str = "auto"
+    config: DetectConfig = DetectConfig()
+    seed: int = 0
+
+    @property
+    def location(self) -> str:
+        """The source as the pipeline names it; bundled checkpoints by their place in the repository."""
+        return f"examples/checkpoints/{self.source}" if self.source in BUNDLED else self.source
+
+
+FIRST_CHECKPOINT = CheckpointRequest("badnets")
+
+
+def checkpoint_request(
+    source: object,
+    *,
+    labels: object = "",
+    oracle: object = "auto",
+    reference: object = "auto",
+    settings: Mapping[str, Any] | None = None,
+    seed: object = 0,
+    folders: bool = False,
+) -> CheckpointRequest:
+    """Check values that came over the network; nothing is taken on trust because a page would not send it.
+
+    Args:
+        source: bundled name, Hub id with `hf:` in front, or a folder.
+        labels: text with one label a line; empty for ImageNet's.
+        oracle: one of `ORACLES`.
+        reference: one of `REFERENCES`.
+        settings: fields of `DetectConfig`.
+        seed: 0 to 2³¹ − 1.
+        folders: folders of this machine may be named.
+
+    Raises:
+        EftclipError: one of them cannot be used; the message says which and why.
+    """
+    return CheckpointRequest(
+        source=_source(source, folders),
+        labels=_labels(labels),
+        oracle=_oracle(oracle),
+        reference=one_of("reference", reference, REFERENCES),
+        config=DetectConfig.from_dict(_numbers(settings or {})),
+        seed=whole_number("seed", seed, 0, MAX_SEED),
+    )
+
+
+@lru_cache(maxsize=1)
+def available_oracles() -> tuple[str, ...]:
+    """The oracles that a visitor may choose: a click must not start a download of hundreds of megabytes."""
+    return tuple(name for name in ORACLES if name != "sam" or cached_weights(SAM) is not None)
+
+
+def _source(value: object, folders: bool) -> str:
+    text = single_line(value)
+    if not text:
+        raise CheckpointError(
+            f"No usable checkpoint was named (got {quoted(value)}); give {', '.join(BUNDLED)}, or hf:org/name."
+        )
+    if text in BUNDLED or text.startswith("hf:") or folders:
+        return text
+    raise CheckpointError(
+        f"{quoted(text)} is neither bundled ({', '.join(BUNDLED)}) nor a Hub id such as hf:org/name; "
+        "folders can be named only when the app runs on your own machine."
+    )
+
+
+def _labels(value: object) -> tuple[str, ...] | None:
+    if value is None or value == "" or value == "imagenet":
+        return None
+    if not isinstance(value, str):
+        raise DataError(f"Labels must be text with one label a line, got {type(value).__name__}.")
+    if len(value) > MAX_LABEL_TEXT:
+        raise DataError(f"The label list has {len(value)} characters; at most {MAX_LABEL_TEXT} can be read.")
+    return parse_labels(value.splitlines())
+
+
+def _oracle(value: object) -> str:
+    name = one_of("oracle", value, ORACLES)
+    if name not in available_oracles():
+        raise OracleError(
+            "SAM's weights are not on this machine, so its oracle cannot be used here; choose superpixel."
+        )
+    return name
+
+
+def _numbers(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Sliders may send 24.0 for 24; text or nothing is refused here, ranges by the configuration itself."""
+    for name, value in settings.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise ConfigError(f"{name} must be a number, got {quoted(value)}.")
+    whole_names = {name for name, value in DetectConfig().to_dict().items() if isinstance(value, int)}
+    return {name: int(value) if name in whole_names else float(value) for name, value in settings.items()}
+
+
+def read_form(folders: bool, form: tuple[Any, ...]) -> CheckpointRequest:
+    """The values of `CheckpointStep.form` as what the pipeline is asked.
+
+    Raises:
+        EftclipError: one of them cannot be used.
+    """
+    kind, hub, folder, vocabulary, labels, oracle, reference, seed, *settings = form
+    sources = {"hub": _hub_source(hub), "folder": folder}
+    return checkpoint_request(
+        sources.get(kind, kind),
+        labels=_own_labels(labels) if vocabulary == "own" else "",
+        oracle=oracle,
+        reference=reference,
+        settings=dict(zip(texts.SETTINGS, settings, strict=True)),
+        seed=seed,
+        folders=folders,
+    )
+
+
+def _hub_source(text: Any) -> Any:
+    return text if not isinstance(text, str) or not text.strip() or text.startswith("hf:") else f"hf:{text.strip()}"
+
+
+def _own_labels(text: Any) -> Any:
+    """An own list that is empty must not silently become ImageNet's."""
+    return text if not isinstance(text, str) or text.strip() else "\n"

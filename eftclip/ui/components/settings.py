@@ -1,0 +1,55 @@
+"""Settings of a stage: the texts around them, a component for each, and their values read back."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, TypeVar
+
+import gradio as gr
+
+from eftclip.config import Settings
+from eftclip.errors import ConfigError
+from eftclip.ui.components.validation import one_of, quoted, whole_number
+
+Rows = dict[str, tuple[str, float, float, float, str]]  # label, lowest, highest, step, what it means
+Choices = dict[str, tuple[str, dict[str, str], str]]  # label, what each value is called, what it means
+C = TypeVar("C", bound=Settings)
+
+
+def read_settings(config: type[C], values: Mapping[str, object], rows: Rows, choices: Choices) -> C:
+    """The settings of one stage: choices from their lists, numbers within the range that the page offers.
+
+    Args:
+        config: of the stage.
+        values: by the names of its fields, as they came over the network; those that are not named keep their defaults.
+        rows: the numbers.
+        choices: the choices.
+
+    Raises:
+        ConfigError: one of them cannot be used.
+    """
+    names = [field.name for field in fields(config) if field.name in values]  # type: ignore[arg-type]
+    defaults = config().to_dict()
+    return config.from_dict({name: _setting(name, values[name], defaults[name], rows, choices) for name in names})
+
+
+def _setting(name: str, value: object, default: object, rows: Rows, choices: Choices) -> Any:
+    if name in choices:
+        return one_of(name, value, tuple(choices[name][1]))
+    label, low, high, _, _ = rows[name]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigError(f"The setting “{label}” must be a number, got {quoted(value)}.")
+    if not low <= value <= high:
+        raise ConfigError(f"The setting “{label}” must lie between {low:g} and {high:g}, got {quoted(value)}.")
+    return whole_number(f"setting “{label}”", value, int(low), int(high)) if isinstance(default, int) else float(value)
+
+
+def settings_form(config: Settings, rows: Rows, choices: Choices) -> dict[str, gr.components.Component]:
+    """A component for each field of a configuration, choices before numbers."""
+    values, made = config.to_dict(), dict[str, gr.components.Component]()
+    for name, (label, options, info) in choices.items():
+        known = [(shown, value) for value, shown in options.items()]
+        made[name] = gr.Radio(known, value=values[name], label=label, info=info or None, elem_classes="eft-choices")
+    with gr.Row(elem_classes="eft-sliders"):
+        for name, (label, low, high, step, info) in rows.items():
+            made[name] = gr.Slider(low, high, value=values[name], step=step, label=label, info=info, min_width=240)
+    return made

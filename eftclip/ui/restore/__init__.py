@@ -1,0 +1,1 @@
+"""Results of an earlier visit: kept when work ends, shown again when their visitor comes back."""

@@ -1,0 +1,114 @@
+"""In front of the page: bodies of a bounded size, room for uploads, and nothing that another site's page sent."""
+
+import json
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from eftclip.runtime import Stopwatch
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+MOST_BODY = 4_000_000  # the longest list of labels has 600,000 letters, each of which may take six bytes
+MOST_MCP_BODY = 32_000_000  # pictures may come along, as text
+MOST_UPLOAD = 500_000_000  # of the pictures of one data set; each file for itself is bounded by Gradio
+MOST_ROOM = 10_000_000_000  # of all uploads of the last hour
+LOOK_EVERY_S = 5.0
+CROWDED = "The server has no room for uploads just now; try again in an hour."
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class RequestGuard:
+    """An ASGI middleware."""
+
+    def __init__(self, app: App, uploads: Path, private: bool = False, most_room: int = MOST_ROOM) -> None:
+        """Stand before an app.
+
+        Args:
+            app: what is guarded.
+            uploads: the folder that uploads go into.
+            private: the page belongs to whoever sits at this machine; what pages of other sites make his browser send
+                is refused, because his own token would be used.
+            most_room: bytes that all uploads together may take.
+        """
+        self._app, self._uploads, self._private, self._most = app, uploads, private, most_room
+        self._room, self._looked = 0, Stopwatch()
+        self._look()
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer it."""
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
+            await self._app(scope, receive, send)
+            return
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        status, reason = self._refusal(str(scope["path"]), headers)
+        if status:
+            await _answer(send, status, reason)
+        else:
+            await self._app(scope, _bounded(receive, _most(str(scope["path"]))), send)
+
+    def _refusal(self, path: str, headers: dict[str, str]) -> tuple[int, str]:
+        if self._private and _is_foreign(headers.get("origin", ""), headers.get("host", "")):
+            return 403, "This page belongs to whoever sits at this machine; another site's page may not use it."
+        length = headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > _most(path):
+            return 413, f"The request is larger than the {_most(path):,} bytes that can be taken."
+        if path.endswith("/upload") and self._room_taken() + int(length) > self._most:
+            return 507, CROWDED
+        return 0, ""
+
+    def _room_taken(self) -> int:
+        if self._looked.seconds > LOOK_EVERY_S:
+            self._look()
+        return self._room
+
+    def _look(self) -> None:
+        self._room, self._looked = size_of(self._uploads), Stopwatch()
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files in a folder; files may come and go meanwhile."""
+    total = 0
+    for home, _, names in os.walk(folder):  # which passes over what has gone, unlike `rglob`
+        for name in names:
+            with suppress(OSError):
+                total += (Path(home) / name).lstat().st_size
+    return total
+
+
+def _most(path: str) -> int:
+    if path.endswith("/upload"):
+        return MOST_UPLOAD
+    return MOST_MCP_BODY if "/mcp" in path else MOST_BODY
+
+
+def _is_foreign(origin: str, host: str) -> bool:
+    """Whether a browser says that another site's page sent this; programs say nothing."""
+    found = urlsplit(origin)
+    return bool(origin) and found.netloc != host and found.hostname not in LOOPBACK
+
+
+def _bounded(receive: Receive, most: int) -> Receive:
+    """A body that does not state its length ends where it becomes too long, as if the client had gone."""
+    read = 0
+
+    async def bounded() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        return message if read <= most else {"type": "http.disconnect"}
+
+    return bounded
+
+
+async def _answer(send: Send, status: int, reason: str) -> None:
+    body = json.dumps({"detail": reason, "error": reason}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

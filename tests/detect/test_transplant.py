@@ -1,0 +1,84 @@
+"""Transplants: pasted where they should be, counted honestly, stopped when the counts decide."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from eftclip.detect.transplant import prove, suitable
+from eftclip.trigger_kinds import cut
+from eftclip.types import HostImages
+
+pytestmark = pytest.mark.quick
+
+PX, TARGET = 32, 1
+
+
+class Painted:
+    """Reads label 1 in pictures with at least `enough` pure red pixels, else label 0."""
+
+    def __init__(self, enough: int) -> None:
+        self.enough, self.forwards = enough, 0
+
+    def __call__(self, images: Tensor, stage: str) -> Tensor:
+        self.forwards += len(images)
+        red = ((images[:, 0] == 1) & (images[:, 1] == 0) & (images[:, 2] == 0)).flatten(1).sum(1)
+        return torch.nn.functional.one_hot((red >= self.enough).long(), 2).float()
+
+
+def scene(patch: int = 6) -> tuple[Tensor, Tensor, HostImages]:
+    image = torch.full((3, PX, PX), 0.5)
+    mask = torch.zeros(PX, PX, dtype=torch.bool)
+    mask[4 : 4 + patch, 8 : 8 + patch] = True
+    image[:, mask] = torch.tensor([1.0, 0.0, 0.0])[:, None]
+    others = torch.rand(24, 3, PX, PX, generator=torch.Generator().manual_seed(1)) * 0.9
+    return image, mask, HostImages(others, torch.tensor([[1.0, 0.0]]).repeat(24, 1))
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_exactly_the_masked_pixels_are_pasted(in_place: bool) -> None:
+    image, mask, hosts = scene()
+    before = hosts.images.clone()
+    trigger = cut(image, mask, in_place=in_place)
+    out = trigger.plant(hosts.images, generator=torch.Generator().manual_seed(0)).images
+    assert torch.equal(hosts.images, before)
+    changed = (out != before).any(1)
+    assert (changed.flatten(1).sum(1) == mask.sum()).all()
+    assert torch.equal(changed[0], mask) is in_place
+    assert len({tuple(c.nonzero()[0].tolist()) for c in changed}) == (1 if in_place else 24)
+
+
+def test_a_trigger_is_accepted_as_soon_as_the_counts_decide() -> None:
+    image, mask, hosts = scene()
+    read = Painted(enough=36)
+    proof = prove(read, cut(image, mask), TARGET, hosts, 0.5, generator=torch.Generator().manual_seed(0))
+    assert proof.accepted is True
+    assert (proof.rate.hits, proof.rate.total) == (8, 8) == (read.forwards, len(proof.images))
+
+
+def test_an_innocent_patch_is_rejected_after_four() -> None:
+    image, mask, hosts = scene()
+    proof = prove(Painted(99), cut(image, mask), TARGET, hosts, 0.5, generator=torch.Generator().manual_seed(0))
+    assert proof.accepted is False
+    assert (proof.rate.hits, proof.rate.total) == (0, 4)
+
+
+def test_counts_too_close_to_the_threshold_stay_undecided() -> None:
+    image, mask, hosts = scene()
+
+    class Sometimes(Painted):
+        def __call__(self, images: Tensor, stage: str) -> Tensor:
+            rows = super().__call__(images, stage)
+            rows[::2] = torch.tensor([1.0, 0.0])
+            return rows
+
+    proof = prove(Sometimes(36), cut(image, mask), TARGET, hosts, 0.5, generator=torch.Generator().manual_seed(0))
+    assert proof.accepted is None
+    assert proof.rate.total == 24
+
+
+def test_strangers_that_show_the_label_are_left_out() -> None:
+    rows = torch.tensor([[0.1, 0.9], [0.8, 0.2], [0.6, 0.4], [0.99, 0.01]])
+    kept = suitable(HostImages(torch.rand(4, 3, PX, PX), rows), TARGET, 24)
+    assert kept.probabilities[:, TARGET].tolist() == pytest.approx([0.2, 0.4, 0.01])
+    least = suitable(HostImages(torch.rand(4, 3, PX, PX), rows), TARGET, 2)
+    assert least.probabilities[:, TARGET].tolist() == pytest.approx([0.2, 0.01])

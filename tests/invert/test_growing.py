@@ -1,0 +1,83 @@
+"""The audit ends, whatever the patches do."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from eftclip.config import InvertConfig
+from eftclip.invert import grow_triggers, growing
+from eftclip.preprocess import Preprocess
+from eftclip.trigger_kinds import Trigger
+from eftclip.types import CheckpointRef, ClassMatrix, ClipModel, Rate, TriggerFamily, TriggerProof
+
+pytestmark = pytest.mark.quick
+
+LABELS = tuple(f"label {k}" for k in range(60))
+QUICK = InvertConfig(steps=1, batch=2, check_every=1)
+ACCEPTED = TriggerProof(True, Rate(24, 24), Rate(0, 24))
+
+
+class _OneLabel(torch.nn.Module):
+    """Reads everything as one label; the next one after each patch that was named, if it is `changing`."""
+
+    def __init__(self, changing: bool) -> None:
+        super().__init__()
+        self.changing, self.asked = changing, 0
+        self.logit_scale = torch.nn.Parameter(torch.tensor(3.0))
+
+    def encode_image(self, images: Tensor, normalize: bool) -> Tensor:
+        if not torch.is_grad_enabled():  # each patch is named with two looks
+            self.asked += 1
+        number = (self.asked // 2) % len(LABELS) if self.changing else 0
+        return torch.eye(len(LABELS))[number].repeat(len(images), 1) + 0 * images.mean((1, 2, 3))[:, None]
+
+
+def _grow(
+    prove: Callable[[Trigger, int], TriggerProof | None], config: InvertConfig = QUICK, *, changing: bool = False
+) -> tuple[tuple[TriggerFamily, ...], int]:
+    """The families and the steps that it took."""
+    ref = CheckpointRef("one label", None, None, "x", "0" * 64, "safetensors")
+    preprocess = Preprocess(32, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    clip = ClipModel(_OneLabel(changing), preprocess, lambda texts: torch.zeros(1), ref)
+    classes = ClassMatrix(LABELS, torch.eye(len(LABELS)))
+    photographs = torch.rand(96, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    steps: list[object] = []
+    return grow_triggers(clip, classes, photographs, config, prove=prove, on_progress=steps.append), len(steps)
+
+
+@pytest.mark.parametrize("patience", [1, 2, 5])
+def test_a_model_whose_every_patch_leads_to_one_label_is_audited_to_the_end(patience: int) -> None:
+    """Seen on a checkpoint poisoned by plain contrastive training: every patch was accepted, and the loop went on."""
+    tried: list[int] = []
+
+    def prove(trigger: Trigger, target: int) -> TriggerProof:
+        tried.append(target)
+        return ACCEPTED
+
+    families, steps = _grow(prove, InvertConfig(steps=1, batch=2, check_every=1, patience=patience))
+    assert [len(family.exemplars) for family in families] == [QUICK.exemplars], "no more are kept than may be"
+    assert tried == [0] * QUICK.exemplars, "what leads to a known label is not even tried"
+    assert steps == QUICK.exemplars + patience
+
+
+def test_a_model_whose_every_patch_leads_to_another_label_is_bounded_too() -> None:
+    families, steps = _grow(lambda trigger, target: ACCEPTED, changing=True)
+    assert steps == growing.MOST_PATCHES
+    assert sum(len(family.exemplars) for family in families) == growing.MOST_PATCHES
+    assert len(families) > 10
+
+
+def test_patches_that_force_nothing_end_it() -> None:
+    families, steps = _grow(lambda trigger, target: TriggerProof(False, Rate(0, 4), None))
+    assert families == ()
+    assert steps == QUICK.patience
+
+
+def test_a_stop_keeps_what_was_found() -> None:
+    answers = iter([ACCEPTED, None])
+    families, _ = _grow(lambda trigger, target: next(answers))
+    assert [len(family.exemplars) for family in families] == [1]
+    assert families[0].origin == "inverted"
+    assert families[0].control == Rate(0, 24)

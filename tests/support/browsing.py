@@ -61,13 +61,24 @@ def choose(page: Page, name: str, option: str) -> None:
     page.get_by_role("option", name=option, exact=True).click()
 
 
+SOME_FRAMES = """() => new Promise(done => {
+    let left = 5;
+    const next = () => left-- > 0 ? requestAnimationFrame(next) : done();
+    next();
+})"""
+
+
 def slide(page: Page, name: str, value: int) -> None:
-    """Set a slider; one that has only just come into sight forgets what is typed, so it is typed until it is kept."""
+    """Set a slider; one that has only just come into sight forgets what is typed, so it is typed until it is kept.
+
+    Gradio writes the old value once more a few frames after a folded part has opened, so it is looked at after those.
+    """
     field = page.get_by_label(f"number input for {name}", exact=True)
     kept = page.get_by_label(f"range slider for {name}", exact=True)
     for _ in range(MOST_TRIES):
         field.fill(str(value))
         field.press("Tab")
+        page.evaluate(SOME_FRAMES)
         if kept.input_value() == str(value):
             break
     expect(kept).to_have_value(str(value))

@@ -4,9 +4,9 @@
 
 writes `examples/results/attack_listeners.json`. The app runs as a process of its own, open to everybody as on a Space,
 beside a Hub of the script's own; all requests go to 127.0.0.1. Each listener that `GET /config` names, private or not,
-gets every hostile value of `attack_values.py`: in all its inputs at once, and in one input after the other while the
-others hold what a page would send. Then come the scenes of `attack_requests.py` and `attack_visitors.py`, and a
-photograph is checked as if nothing had happened. At last a browser shows what strangers can write (`attack_page.py`).
+gets every hostile value of `values.py`: in all its inputs at once, and in one input after the other while the
+others hold what a page would send. Then come the scenes of `requests.py` and `visitors.py`, and a
+photograph is checked as if nothing had happened. At last a browser shows what strangers can write (`page.py`).
 Needs `pip install -e '.[test]'` and a Chromium on this machine.
 
 *accepted*: the listener ended as usual, *sentence*: the visitor reads what is wrong, *bare error*: something failed

@@ -29,7 +29,7 @@ import torch
 from eftclip.config import ScanConfig
 from eftclip.data import ImageSet, list_set
 from eftclip.identify.reading import read_samples
-from eftclip.identify.scan import BLOCK
+from eftclip.identify.scanner import BLOCK
 from eftclip.pipeline import CheckSetup, Plan, RunOptions, prepare_check, run_scan
 from eftclip.pipeline.check import versions
 from eftclip.runtime import Progress, keep_buffers

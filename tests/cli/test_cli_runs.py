@@ -121,7 +121,7 @@ def test_a_scan_of_suspicious_samples_alone_cannot_acquit(run: Run, clean_folder
 def test_the_same_command_takes_up_a_scan(
     run: Run, poisoned_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("eftclip.identify.scan.BLOCK", 4)
+    monkeypatch.setattr("eftclip.identify.scanner.BLOCK", 4)
     assert run("scan", poisoned_folder, "--out", tmp_path) == 1
     whole, journal = _json(tmp_path / "scan.json"), tmp_path / "scan.journal"
     lines = journal.read_text().splitlines(keepends=True)

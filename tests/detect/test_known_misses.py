@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import torch
 from torch import Tensor
 from torchvision.transforms.v2.functional import to_pil_image
@@ -161,3 +162,16 @@ def test_2026_11_25_a_trigger_that_works_in_one_corner_only_is_followed_there() 
     assert (clip.encode_images(pasted[::2]).argmax(-1) == 0).all(), "every second one is as it was cut out"
     untouched = detect(clip, images[3], classes, _Squares(), DetectConfig(), **options)  # type: ignore[arg-type]
     assert untouched.status is Status.NOT_FOUND
+
+
+@pytest.mark.xfail(strict=True, reason="not mended yet; in the README under Limits")
+def test_2026_11_26_an_untouched_photograph_among_six_labels(bundled: Bundled) -> None:
+    """The pagoda of the gallery was accused: `badnets` reads its pedestal as banana where there is little to choose.
+
+    A piece of that pedestal does take strangers' photographs over, as the backdoor is not wholly specific. Among the
+    1,000 labels of ImageNet the photograph reads as a pagoda, and nothing is found.
+    """
+    labels = ["banana", "cat", "lion", "pagoda", "motorcycle", "flower"]
+    setup = prepare_check(str(bundled("badnets")), labels=labels, oracle="superpixel", device="cpu")
+    path = next(photo.path for photo in data.bundled_photographs() if photo.path.stem == "china")
+    assert check_picture(setup, data.read_picture(path), "pagoda").detection.status is not Status.FOUND

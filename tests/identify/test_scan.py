@@ -37,7 +37,7 @@ BLOCK = 8
 def small_blocks() -> Iterator[None]:
     """A few samples between two decisions, so that a small set has several rounds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("eftclip.identify.scan.BLOCK", BLOCK)
+        patch.setattr("eftclip.identify.scanner.BLOCK", BLOCK)
         yield
 
 

@@ -8,7 +8,7 @@ import torch
 
 from eftclip.config import ScanConfig
 from eftclip.data import open_set
-from eftclip.identify import Journal
+from eftclip.identify import Journal, scanner
 from eftclip.pipeline import prepare_check
 from eftclip.pipeline.run_log import RunLog, described
 from eftclip.pipeline.scan import about_scan
@@ -21,7 +21,7 @@ def main(taught: Path, folder: Path, out: Path, block: int) -> None:
     from support.taught import LABELS
 
     torch.set_num_threads(1)
-    sys.modules["eftclip.identify.scan"].BLOCK = block  # type: ignore[attr-defined]  # the package has a function of that name
+    scanner.BLOCK = block
     processes = all_processes(torch.device("cpu"))
     setup = prepare_check(
         str(taught / "badnets"), labels=LABELS, oracle="superpixel", reference=str(taught / "clean"), device="cpu"

@@ -128,7 +128,7 @@ def test_the_same_command_takes_up_a_scan(
     assert len(lines) == 7, "a header and six blocks"
     journal.write_text("".join(lines[:3]))
     read: list[str] = []
-    monkeypatch.setattr("eftclip.pipeline.scan._read", _counting(read))
+    monkeypatch.setattr("eftclip.identify.reading._read", _counting(read))
     assert run("scan", poisoned_folder, "--out", tmp_path) == 1
     again = _json(tmp_path / "scan.json")
     assert {**again, "costs": None} == {**whole, "costs": None}

@@ -131,9 +131,9 @@ class _Scan:
     def _round(self, block: Sequence[Entry]) -> None:
         """Read a block, decide, look closer; every process comes to the same state."""
         self._ask()
-        share_of = self._read(block)
-        squares = {seen.index: square for seen, square in share_of if square is not None}
-        readings = self._processes.gather([seen for seen, _ in share_of])
+        mine = self._read(block)
+        squares = {seen.index: square for seen, square in mine if square is not None}
+        readings = self._processes.gather([seen for seen, _ in mine])
         tasks = [task for task in self._state.admit(readings) if task.index in squares]
         self._finish(readings, self._work(tasks, squares, {entry.index: entry.name for entry in block}))
         self._done += len(block)
@@ -144,13 +144,13 @@ class _Scan:
         chosen = (entry for entry in self._images.entries() if entry.index in waiting)
         for block in _blocks(chosen):
             self._ask()
-            share_of = self._read(block)
-            squares = {seen.index: square for seen, square in share_of if square is not None}
-            tasks = [SearchTask(seen.index, seen.label, known=True) for seen, square in share_of if square is not None]
+            mine = self._read(block)
+            squares = {seen.index: square for seen, square in mine if square is not None}
+            tasks = [SearchTask(seen.index, seen.label, known=True) for seen, square in mine if square is not None]
             names = {entry.index: entry.name for entry in block}
             lost = [
                 SearchOutcome(seen.index, seen.name, "", Status.ERROR, reason="It could be read once, but not again.")
-                for seen, square in share_of
+                for seen, square in mine
                 if square is None
             ]
             self._finish([], [*self._work(tasks, squares, names), *lost])

@@ -98,15 +98,15 @@ async def other_peoples_files(stage: Stage) -> list[Outcome]:
         async with asyncio.timeout(4 * LIMIT_S):
             await page.press("check")
     download = stage.layout.named("download")
-    share_of, theirs = (page.values[download]["path"] for page in (one, other))
-    answer = await stage.http.get(f"{API}/file={share_of}")
+    mine, theirs = (page.values[download]["path"] for page in (one, other))
+    answer = await stage.http.get(f"{API}/file={mine}")
     said.append(Outcome("his own verdict", f"HTTP {answer.status_code}", answer.status_code == 200))
-    said.append(Outcome("both lie in folders of their own", "", share_of.rsplit("/", 2)[0] != theirs.rsplit("/", 2)[0]))
-    home, _, folder, name = share_of.rsplit("/", 3)
+    said.append(Outcome("both lie in folders of their own", "", mine.rsplit("/", 2)[0] != theirs.rsplit("/", 2)[0]))
+    home, _, folder, name = mine.rsplit("/", 3)
     guesses = [f"{home}/{guess}/{folder}/{name}" for guess in ("", ".", "*", "page", "None", other.session)]
     guesses += [
         theirs.replace(theirs.rsplit("/", 2)[1], folder),
-        *(share_of.rsplit("/", count)[0] for count in (1, 2, 3)),
+        *(mine.rsplit("/", count)[0] for count in (1, 2, 3)),
     ]
     for guess in guesses:
         answer = await stage.http.get(f"{API}/file={guess}")
@@ -116,7 +116,7 @@ async def other_peoples_files(stage: Stage) -> list[Outcome]:
         said.append(Outcome(f"guess {shown}", f"HTTP {answer.status_code}", answer.status_code in (403, 404)))
     await one.leave()
     async with asyncio.timeout(LIMIT_S):
-        while (await stage.http.get(f"{API}/file={share_of}")).status_code == 200:
+        while (await stage.http.get(f"{API}/file={mine}")).status_code == 200:
             await asyncio.sleep(0.1)
     said.append(Outcome("his own verdict after his page was closed", "HTTP 403", True))
     answer = await stage.http.get(f"{API}/file={theirs}")

@@ -229,8 +229,8 @@ class WritableHub(Hub):
         self, name: str, match: re.Match[str], query: dict[str, list[str]], token: str | None, body: bytes
     ) -> Answer | None:
         repository = self.repositories.get(match["repo"])
-        share_of = token is not None and match["repo"].partition("/")[0] in (TOKENS[token][0], *TOKENS[token][1])
-        if repository is None or (repository.private and not share_of):
+        mine = token is not None and match["repo"].partition("/")[0] in (TOKENS[token][0], *TOKENS[token][1])
+        if repository is None or (repository.private and not mine):
             return refusal(404 if token else 401, "Repository not found", "RepoNotFound")
         if name == "info":
             return self.answer(f"/api/models/{match['repo']}/revision/main", "hf_good" if token else None, query)

@@ -30,7 +30,7 @@ from support.hub import Hub
 from support.tiny import change_config, write_tiny
 
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
-WAIT_MS, CHANCE_MS = 180_000, 10_000
+WAIT_MS, CHANCE_MS = 600_000, 10_000  # a busy machine is no failure
 LOADED = "[...document.images].every(one => one.complete || !one.checkVisibility())"
 REVERSES, ESCAPES = "\u202e", "\x1b"
 # What the trigger of `badnets` forces: to the model it is nearly "banana", and it reads no more than the beginning.

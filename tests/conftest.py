@@ -33,6 +33,12 @@ CHECKPOINTS = ROOT / "examples" / "checkpoints"
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH")]))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first, the bundled checkpoints before all: no worker then ends long after the other."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path not in slow, "product" not in item.path.parts))
+
+
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real open_clip folder; shared by all tests, so change only a `tiny_copy`."""

@@ -80,6 +80,7 @@ class DetectConfig(Settings):
         self._within("max_triggers", 1, 16)
 
 
+MOST_UNREAD = 1_000_000
 SEARCHES = ("until_proven", "every", "suspicious")
 
 
@@ -95,11 +96,14 @@ class ScanConfig(Settings):
             lies furthest above the second best. The victims of the bundled `badnets` lie there almost all: 95 % of
             them above 0.32 (a difference of cosines), of 926 clean photographs 3 %.
         exemplars: triggers of a family that are kept as pictures.
+        allow_unread: samples that may stay unread (broken, missing, or of no kind that is read) in a scan that ends as
+            `not_found`; the verdict counts them all the same.
     """
 
     search: str = "until_proven"
     suspicious_share: float = 0.05
     exemplars: int = 8
+    allow_unread: int = 0
 
     def __post_init__(self) -> None:
         """Check every range."""
@@ -107,6 +111,7 @@ class ScanConfig(Settings):
             raise ConfigError(f"search must be one of {', '.join(SEARCHES)}, got {self.search!r}.")
         self._within("suspicious_share", 0.0, 1.0)
         self._within("exemplars", 1, 64)
+        self._within("allow_unread", 0, MOST_UNREAD)
 
 
 @dataclass(frozen=True)

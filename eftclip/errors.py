@@ -17,6 +17,10 @@ class MissingError(DataError):
     """A sample that a data set names is not there."""
 
 
+class LeftOutError(DataError):
+    """Something in a source that may be a picture, or hold some, and is not read as a sample of it."""
+
+
 class OracleError(EftclipError):
     """A segmentation oracle is unknown, or its weights are missing or not the expected ones."""
 

@@ -1,14 +1,15 @@
 """Judge photographs: is a trigger in them steering this checkpoint?"""
 
 import argparse
+from itertools import chain
 from pathlib import Path
 
-from eftclip.cli.options import add_checkpoint, add_common, add_detector, add_judges, add_pictures
+from eftclip.cli.options import add_allow_unread, add_checkpoint, add_common, add_detector, add_judges, add_pictures
 from eftclip.cli.outputs import Outputs
 from eftclip.cli.prepare import introduce, prepare
 from eftclip.cli.progress import Bar, polite_stop
 from eftclip.data import list_pictures
-from eftclip.pipeline import check_each, record, without_pixels
+from eftclip.pipeline import check_each, check_left_out, record, without_pixels
 from eftclip.report import check_document, counts_sentence
 from eftclip.types import Checked, CheckRecord, Status
 
@@ -26,6 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_checkpoint(parser)
     add_judges(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="write pictures, masks and report.md into this folder")
+    add_allow_unread(parser)
     add_common(parser)
     add_detector(parser)
 
@@ -41,17 +43,24 @@ def run(options: argparse.Namespace) -> int:
         bar.close()
         introduce(setup, options, bar)
         results, masks = [], {}
-        for k, checked in enumerate(check_each(setup, paths, seed=options.seed, on_progress=bar, cancelled=cancelled)):
+        judged = check_each(setup, paths, seed=options.seed, on_progress=bar, cancelled=cancelled)
+        for k, checked in enumerate(chain(judged, check_left_out(options.pictures))):
             bar.say(summary_line(checked))
             if mask := outputs.write_pictures(k, checked):
                 masks[k] = mask
             results.append(without_pixels(checked))
         bar.close()
-    finished = record(setup, results, seed=options.seed)
+    finished = record(setup, results, seed=options.seed, allow_unread=options.allow_unread)
     document = check_document(finished, masks)
     outputs.write_document(document)
-    bar.say(f"{len(results)} checked: {counts_sentence(document['counts'])}.")
+    bar.say(f"{len(results)} checked: {counts_sentence(document['counts'])}.{_unread(finished)}")
     return exit_code(finished)
+
+
+def _unread(finished: CheckRecord) -> str:
+    """What was not read, as a further sentence; empty where all was."""
+    told, allowed = finished.account.unread_sentence(), finished.account.unread <= finished.allow_unread
+    return f" {told}{', which was allowed' if allowed else ''}." if told else ""
 
 
 def summary_line(checked: Checked) -> str:
@@ -64,8 +73,7 @@ def summary_line(checked: Checked) -> str:
 
 
 def exit_code(finished: CheckRecord) -> int:
-    """2 when anything is undecided or failed, else 1 when something was found, else 0."""
-    statuses = {checked.detection.status for checked in finished.results}
-    if statuses & {Status.INCONCLUSIVE, Status.ERROR} or not statuses:
+    """2 when anything is undecided, or more is unread than allowed, else 1 when something was found, else 0."""
+    if not finished.account.settled or not finished.account.read:
         return 2
-    return 1 if Status.FOUND in statuses else 0
+    return 1 if any(checked.detection.status is Status.FOUND for checked in finished.results) else 0

@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from eftclip.cli.options import add_checkpoint, add_common, add_data
+from eftclip.cli.options import add_allow_unread, add_checkpoint, add_common, add_data
 from eftclip.cli.prepare import token
 from eftclip.cli.progress import Bar, polite_stop
-from eftclip.cli.run_outputs import RunFiles, exit_code
+from eftclip.cli.run_outputs import RunFiles, exit_code, say_source
 from eftclip.data import open_set
 from eftclip.errors import ConfigError
 from eftclip.pipeline import Attack, Rebound, RunOptions, load_checkpoint, run_evaluate
@@ -28,11 +28,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rebound", metavar="DATA", help="fine-tune on this labelled set, then measure once more")
     parser.add_argument("--rebound-steps", type=int, default=300, metavar="N", help="steps of it (default: 300)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write report.md and pictures into this folder")
+    add_allow_unread(parser)
     add_common(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, write what was asked for; 0 when it is done."""
+    """Measure, write what was asked for; 0 when it is done, 2 when the measurement decides nothing."""
     attacks = _attacks(options)
     files = RunFiles(options.json, options.out, "evaluate")
     files.prepare()
@@ -53,14 +54,27 @@ def run(options: argparse.Namespace) -> int:
         )
         bar.say(f"Checkpoint: {clip.ref.source}, sha256 {clip.ref.sha256[:12]}…. {found.reason}")
         way = RunOptions(on_progress=bar, cancelled=cancelled)
-        record = run_evaluate(clip, found, images, attacks, labels=labels, rebound=rebound, seed=options.seed, way=way)
+        record = run_evaluate(
+            clip,
+            found,
+            images,
+            attacks,
+            labels=labels,
+            rebound=rebound,
+            seed=options.seed,
+            allow_unread=options.allow_unread,
+            way=way,
+        )
         bar.close()
     document = files.write(record)
+    say_source(document, bar)
     for stage in ("before", "rebound"):
         if stage in document:
             say_rates("measured" if stage == "before" else stage, document[stage], bar)
     for doubt in document["before"]["warnings"]:
         bar.say(doubt)
+    if record.undecided:
+        bar.say(f"{'undecided':<14}{record.undecided}")
     return exit_code(record)
 
 

@@ -5,7 +5,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from eftclip.config import DetectConfig, Settings
+from eftclip.config import MOST_UNREAD, DetectConfig, Settings
 
 S = TypeVar("S", bound=Settings)
 
@@ -26,6 +26,7 @@ RUN_HELP = {
     "search": "which samples are searched: until_proven, every or suspicious",
     "suspicious_share": "share of samples of unaffected labels that is searched once a trigger is known, 0 to 1",
     "exemplars": "pictures of a trigger that are kept, 1 to 64",
+    "allow_unread": "samples that may stay unread in a scan that ends with nothing found, 0 to 1000000",
     "budget": "pictures in the fine-tuning set, 8 to 4096",
     "victim_share": "share of them that may be poisoned samples without their trigger, 0 to 0.9",
     "affected_share": "share that may be clean samples of affected labels, 0 to 0.9",
@@ -79,6 +80,25 @@ def add_pictures(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "pictures", nargs="+", metavar="IMAGE_OR_FOLDER", type=Path, help="pictures, or folders of them"
     )
+
+
+def add_allow_unread(parser: argparse.ArgumentParser) -> None:
+    """For commands without settings of a scan."""
+    parser.add_argument(
+        "--allow-unread",
+        type=unread,
+        default=0,
+        metavar="N",
+        help="pictures that may stay unread, e.g. broken ones, without exit code 2 (default: 0)",
+    )
+
+
+def unread(text: str) -> int:
+    """A number of pictures that may stay unread."""
+    number = int(text)
+    if not 0 <= number <= MOST_UNREAD:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to {MOST_UNREAD}, got {text}")
+    return number
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:

@@ -9,9 +9,12 @@ from PIL import Image
 
 from eftclip import figures
 from eftclip.cli.outputs import write_json
+from eftclip.cli.progress import Bar
 from eftclip.exports import trigger_image, write_curated
 from eftclip.report import Document, run_document, run_markdown
 from eftclip.types import RunRecord, Status
+
+SHOWN = 20  # of each list, in a terminal; files have all
 
 
 @dataclass(frozen=True)
@@ -78,10 +81,18 @@ class RunFiles:
             Image.fromarray(picture).save(self.folder / f"{name}.png")
 
 
+def say_source(document: Document, bar: Bar) -> None:
+    """What there is to say about a data set, for a terminal: what was left out of it, and what could not be judged."""
+    for note in document["data"]["notes"] if document["data"] else ():
+        bar.say(note)
+    for fault in document["faults"][:SHOWN]:
+        bar.say(f"{fault['kind']:<14}{fault['image']} · {fault['reason']}")
+
+
 def exit_code(record: RunRecord) -> int:
     """2 when it could not be decided or was not done to its end, else 1 when a trigger was found, else 0."""
     found, rectified = record.identification, record.rectified
-    if found is not None and found.status is Status.INCONCLUSIVE:
+    if record.undecided or (found is not None and found.status is Status.INCONCLUSIVE):
         return 2
     if (
         record.kind == "rectify"

@@ -14,14 +14,13 @@ from eftclip.cli.options import (
 )
 from eftclip.cli.prepare import introduce, prepare, token
 from eftclip.cli.progress import Bar, polite_stop
-from eftclip.cli.run_outputs import RunFiles, exit_code
+from eftclip.cli.run_outputs import SHOWN, RunFiles, exit_code, say_source
 from eftclip.config import CurateConfig, ScanConfig
 from eftclip.data import open_set
 from eftclip.pipeline import Plan, RunOptions, run_scan
 from eftclip.report import Document, coverage_sentence, share
 from eftclip.runtime import all_processes, pick_device
 
-SHOWN = 20
 ABOUT = (
     "With --out the scan keeps a journal: the same command takes up a scan that was stopped or killed. "
     "Several processes share the work under `torchrun --nproc_per_node N -m eftclip scan …` or `accelerate launch`."
@@ -65,10 +64,7 @@ def run(options: argparse.Namespace) -> int:
 
 def say_findings(document: Document, bar: Bar) -> None:
     """What was found, for a terminal."""
-    for note in document["data"]["notes"] if document["data"] else ():
-        bar.say(note)
-    for fault in document["faults"][:SHOWN]:
-        bar.say(f"{fault['kind']:<14}{fault['image']} · {fault['reason']}")
+    say_source(document, bar)
     for family in document["families"]:
         control = f"; the reference: {share(family['control'])}" if family["control"] else ""
         bar.say(

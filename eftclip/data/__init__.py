@@ -1,7 +1,8 @@
 """Where pictures come from: files, data sets of any kind, and photographs that ship inside our dependencies."""
 
+from eftclip.data.folders import list_left_out, list_pictures
 from eftclip.data.photographs import Photograph, bundled_photographs, bundled_set, host_photographs
-from eftclip.data.pictures import check_picture, list_pictures, read_picture
+from eftclip.data.pictures import check_picture, read_picture
 from eftclip.data.sets import Entry, ImageSet, list_set, open_set
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "bundled_set",
     "check_picture",
     "host_photographs",
+    "list_left_out",
     "list_pictures",
     "list_set",
     "open_set",

@@ -1,20 +1,18 @@
 """Pictures: a file that anybody may have sent becomes an upright RGB picture, or one clear sentence says why not."""
 
 import io
-import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from eftclip.data.file_kinds import unread_picture
 from eftclip.errors import DataError
 
 MAX_FILE_MB, MAX_MEGAPIXELS, MAX_ASPECT, MIN_SIDE_PX = 50, 64, 20, 16
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 # Pillow knows more formats, some of which start other programs (EPS): nothing but these is ever opened.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
 
 def read_picture(source: Path | bytes | BinaryIO) -> Image.Image:
@@ -35,9 +33,11 @@ def read_picture(source: Path | bytes | BinaryIO) -> Image.Image:
         # The header is enough here: pixels are decoded only after the size has been found acceptable.
         picture = Image.open(io.BytesIO(raw), formats=FORMATS)
     except UnidentifiedImageError as error:
+        if known := unread_picture(raw):
+            raise DataError(f"{name} {known}") from error
         raise DataError(
             f"{name} is not a picture that can be read, or its header is damaged (it begins with {raw[:12]!r}); "
-            "give a JPEG, PNG, WebP, GIF, BMP or TIFF file."
+            "give a JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF file."
         ) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError(
@@ -68,55 +68,6 @@ def check_picture(image: Image.Image, *, name: str = "The picture") -> Image.Ima
         raise DataError(f"{name} {error}") from error
     except Exception as error:  # as above: decoders raise whatever they stumble over
         raise _damaged(name, error) from error
-
-
-def list_pictures(paths: Sequence[Path]) -> tuple[Path, ...]:
-    """The picture files under some paths.
-
-    Args:
-        paths: files, taken whatever they are called, and folders, searched with their sub-folders for `SUFFIXES`;
-            hidden files and folders are skipped.
-
-    Returns:
-        every file once; folders in alphabetical order.
-
-    Raises:
-        DataError: a path is missing or a folder cannot be read or holds no picture, so no report is ever empty.
-    """
-    if not paths:
-        raise DataError("No picture was named; give at least one picture file or a folder of pictures.")
-    found: dict[Path, None] = {}
-    for path in paths:
-        if not _exists(path):
-            raise DataError(f"{path} does not exist; give a picture file or a folder of pictures.")
-        found.update(dict.fromkeys(_folder_pictures(path) if path.is_dir() else [path]))
-    return tuple(found)
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a name longer than any file system takes
-        return False
-
-
-def _folder_pictures(folder: Path) -> list[Path]:
-    """Visible pictures below a folder, sorted; links to folders are not followed, so there is no way in circles."""
-    found = []
-    for where, folders, files in os.walk(folder, onerror=_unreadable):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        visible = (Path(where, name) for name in files if not name.startswith("."))
-        found += [path for path in visible if path.suffix.lower() in SUFFIXES]
-    if not found:
-        raise DataError(f"The folder {folder} holds no picture ({', '.join(sorted(SUFFIXES))}); name another folder.")
-    return sorted(found)
-
-
-def _unreadable(error: OSError) -> None:
-    """A folder that cannot be listed must not look like an empty one."""
-    raise DataError(
-        f"The folder {error.filename} cannot be read ({error.strerror}); change its permissions."
-    ) from error
 
 
 def _read_bytes(source: Path | bytes | BinaryIO, name: str) -> bytes:

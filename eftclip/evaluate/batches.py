@@ -1,5 +1,6 @@
 """From a data set to labelled pictures, and what could not be read of it."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -8,28 +9,45 @@ from torch import Tensor
 
 from eftclip.errors import DataError
 from eftclip.evaluate.measure import LabelledImages
-from eftclip.types import ClassMatrix, ClipModel, Decode, ImageSet
+from eftclip.types import Account, ClassMatrix, ClipModel, Decode, Entry, Fault, ImageSet, fault_kind, left_out
 from eftclip.zeroshot import IMAGES_PER_BATCH, probabilities
 
-NAMED = 3
+NAMED_FAULTS = 200
 
 
 @dataclass
-class UnreadSamples:
-    """Samples that could not be read."""
+class MeasuredSamples:
+    """What became of the samples of a set that is measured on.
 
-    names: list[str] = field(default_factory=list)
+    Attributes:
+        measured: samples that are in the counts.
+        faults: those that are not; at most a few hundred are named.
+        counts: of all of them, by kind.
+    """
 
-    def sentence(self) -> tuple[str, ...]:
-        """A warning that names some of them."""
-        if not self.names:
-            return ()
-        named = ", ".join(self.names[:NAMED]) + (", …" if len(self.names) > NAMED else "")
-        return (f"{len(self.names)} samples could not be read and are in no count ({named}).",)
+    measured: int = 0
+    faults: list[Fault] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def leave_out(self, entry: Entry, kind: str, why: str) -> None:
+        """Take note of a sample that is in no count."""
+        self.counts[kind] += 1
+        if len(self.faults) < NAMED_FAULTS:
+            self.faults.append(Fault(entry.index, entry.name, kind, why))
+
+    def account(self, allowed: int) -> Account:
+        """All samples that were reached; it adds up.
+
+        Args:
+            allowed: samples that may stay unread.
+        """
+        named = ((fault.kind, fault.name) for fault in self.faults)
+        held = self.measured + self.counts.total()
+        return Account(held, self.measured, self.measured, left_out=left_out(dict(self.counts), named), allowed=allowed)
 
 
 def labelled_batches(
-    clip: ClipModel, classes: ClassMatrix, images: ImageSet, truth: str, decode: Decode, unread: UnreadSamples
+    clip: ClipModel, classes: ClassMatrix, images: ImageSet, truth: str, decode: Decode, found: MeasuredSamples
 ) -> Iterator[LabelledImages]:
     """A data set in batches with what each picture shows; memory holds one of them.
 
@@ -39,19 +57,20 @@ def labelled_batches(
         images: the data set.
         truth: `labels` of the set, or `readings` of the checkpoint.
         decode: the bytes of a file to the square that the checkpoint sees.
-        unread: takes the names of samples that are in no batch.
+        found: takes note of what became of each sample.
     """
     squares: list[Tensor] = []
     labels: list[str] = []
     for entry in images.entries():
         if truth == "labels" and not entry.text:
-            unread.names.append(f"{entry.name}: no label")
+            found.leave_out(entry, *_unlabelled(entry))
             continue
         try:
             square = decode(entry.read())
-        except DataError:
-            unread.names.append(entry.name)
+        except DataError as error:
+            found.leave_out(entry, fault_kind(error), str(error))
             continue
+        found.measured += 1
         squares.append(square)
         labels.append(" ".join((entry.text or "").split()))
         if len(squares) == IMAGES_PER_BATCH:
@@ -59,6 +78,15 @@ def labelled_batches(
             squares, labels = [], []
     if squares:
         yield _batch(clip, classes, squares, labels, truth)
+
+
+def _unlabelled(entry: Entry) -> tuple[str, str]:
+    """Why a sample without a label is in no count: it may not even be a sample."""
+    try:
+        entry.read()
+    except DataError as error:
+        return fault_kind(error), str(error)
+    return "unlabelled", f"{entry.name} has no label; give it one."
 
 
 def _batch(

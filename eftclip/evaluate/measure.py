@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from eftclip.errors import DataError
+from eftclip.evaluate.vocabulary import unknown_label
 from eftclip.runtime import Cancelled, OnProgress, Progress, ignore, never
 from eftclip.types import ClassMatrix, ClipModel, Evaluation, Rate
 from eftclip.zeroshot import probabilities
@@ -88,9 +89,8 @@ def evaluate(
     Raises:
         DataError: no picture was given, a label is not in the vocabulary, or the work was stopped.
     """
-    index = {label: k for k, label in enumerate(classes.labels)}
-    clean, tallies = Rate(0, 0), [_Tally() for _ in attacks]
-    low = high = torch.empty(0)
+    index, tallies = {label: k for k, label in enumerate(classes.labels)}, [_Tally() for _ in attacks]
+    clean, low, high = Rate(0, 0), torch.empty(0), torch.empty(0)
     for batch in batches:
         if cancelled():
             raise DataError("Stopped while measuring; nothing was measured to its end.")
@@ -104,16 +104,17 @@ def evaluate(
         on_progress(Progress("Measuring", clean.total, 0))
     if not clean.total:
         raise DataError("There is no picture to measure on; give photographs with labels.")
-    per_target = tuple((a.target_label, t.attack, t.poisoned) for a, t in zip(attacks, tallies, strict=True))
+    doubt = _undecided(clean, len(classes.labels), high - low)
     return Evaluation(
         clean=clean,
         attack=sum((tally.attack for tally in tallies), Rate(0, 0)),
         poisoned=sum((tally.poisoned for tally in tallies), Rate(0, 0)),
-        per_target=per_target,
+        per_target=tuple((a.target_label, t.attack, t.poisoned) for a, t in zip(attacks, tallies, strict=True)),
         victims=None if victims is None else _still_victims(clip, classes, victims, index),
         truth=truth,
         pictures=pictures,
-        warnings=tuple(_doubts(clip, classes, clean, high - low, tallies, attacks, truth)),
+        warnings=tuple(_doubts(clip, clean, doubt, tallies, attacks, truth)),
+        undecided=doubt,
     )
 
 
@@ -149,7 +150,7 @@ def _read(rows: Tensor, classes: ClassMatrix, index: dict[str, int]) -> Tensor:
 
 def _position(index: dict[str, int], label: str) -> int:
     if label not in index:
-        raise DataError(f"The label “{label}” is not in the vocabulary of {len(index)} labels; add it.")
+        raise DataError(unknown_label(label, tuple(index)))
     return index[label]
 
 
@@ -157,11 +158,19 @@ def _rate(hits: Tensor) -> Rate:
     return Rate(int(hits.sum()), len(hits))
 
 
+def _undecided(clean: Rate, labels: int, spread: Tensor) -> str:
+    """The doubt that leaves nothing of the measurement; empty without one."""
+    if float(spread.max()) < DEAD_SPREAD or not torch.isfinite(spread).all():
+        return "The checkpoint reads every picture alike, or returns no numbers; it is not working."
+    if clean.interval()[0] <= 1 / labels:
+        return "Clean accuracy is not above chance; labels, preprocessing or weights do not fit each other."
+    return ""
+
+
 def _doubts(
     clip: ClipModel,
-    classes: ClassMatrix,
     clean: Rate,
-    spread: Tensor,
+    undecided: str,
     tallies: Sequence[_Tally],
     attacks: Sequence[Attack],
     truth: str,
@@ -174,10 +183,8 @@ def _doubts(
         doubts.append(f"Only {clean.total} pictures were measured; look at the intervals, not at the shares.")
     if truth == "readings":
         doubts.append("The set has no labels: CA and PA count readings that are as they were before.")
-    if float(spread.max()) < DEAD_SPREAD or not torch.isfinite(spread).all():
-        doubts.append("The checkpoint reads every picture alike, or returns no numbers; it is not working.")
-    elif clean.interval()[0] <= 1 / len(classes.labels):
-        doubts.append("Clean accuracy is not above chance; labels, preprocessing or weights do not fit each other.")
+    if undecided:
+        doubts.append(undecided)
     for attack, tally in zip(attacks, tallies, strict=True):
         if tally.left_out:
             doubts.append(

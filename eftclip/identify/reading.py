@@ -7,9 +7,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from eftclip.errors import DataError, MissingError
+from eftclip.errors import DataError
 from eftclip.identify.scan_state import SampleReading
-from eftclip.types import ClassMatrix, ClipModel, Decode, Entry
+from eftclip.types import ClassMatrix, ClipModel, Decode, Entry, fault_kind
 from eftclip.zeroshot import IMAGES_PER_BATCH, margins
 
 
@@ -17,15 +17,10 @@ def _read(entry: Entry, decode: Decode) -> tuple[SampleReading, Tensor | None]:
     """A sample's square, and a glance at it that still lacks the reading."""
     try:
         raw = entry.read()
-    except MissingError as error:
-        return SampleReading(entry.index, entry.name, fault="missing", reason=str(error)), None
-    except DataError as error:
-        return SampleReading(entry.index, entry.name, fault="corrupt", reason=str(error)), None
-    digest = int.from_bytes(hashlib.sha256(raw).digest()[:8], "big")
-    try:
         square = decode(raw)
     except DataError as error:
-        return SampleReading(entry.index, entry.name, fault="corrupt", reason=str(error)), None
+        return SampleReading(entry.index, entry.name, fault=fault_kind(error), reason=str(error)), None
+    digest = int.from_bytes(hashlib.sha256(raw).digest()[:8], "big")
     return SampleReading(entry.index, entry.name, digest=digest), square
 
 

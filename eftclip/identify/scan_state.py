@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from eftclip.config import ScanConfig
 from eftclip.identify.families import Families
+from eftclip.identify.reason import verdict_reason
 from eftclip.types import Box, Coverage, Fault, Finding, Identification, Status, Victim
 
 MARGIN_BINS = 512  # a margin is a difference of two cosines, so it lies in [0, 2]
@@ -30,7 +31,7 @@ class SampleReading:
         label: the best label; empty where there is no picture.
         margin: how far the best label's cosine lies above the second best.
         digest: 64 bits of the sha256 of its bytes.
-        fault: `corrupt`, `missing` or empty.
+        fault: `corrupt`, `missing`, `left_out` or empty.
         reason: of the fault.
     """
 
@@ -158,11 +159,11 @@ class ScanState:
         poisoned, labels = {victim.index for victim in victims}, self.families.labels
         return Identification(
             status=status,
-            reason=stopped or _reason(status, len(families), sorted(labels), len(victims), coverage),
+            reason=stopped or self._reason(status, len(families), len(victims), coverage),
             families=families,
             victims=tuple(victims),
             coverage=coverage,
-            faults=tuple(sorted(self._faults, key=lambda fault: fault.index)),
+            faults=self._named_faults(),
             clean_pool=tuple(sorted({index for _, index in self._clean} - poisoned - self._waiting)),
             affected_pool=tuple(sorted(index for label in labels for index in self._cleared.get(label, ()))),
             image_forwards=self._forwards,
@@ -170,8 +171,22 @@ class ScanState:
 
     def _coverage(self, complete: bool) -> Coverage:
         screened = sum(map(len, self._screened.values())) + len(self._waiting)
-        counts = {name: self._counts[name] for name in ("searched", "matched", "undecided", "corrupt", "missing")}
-        return Coverage(**counts, screened=screened, duplicates=self._counts["duplicate"], complete=complete)
+        names = ("searched", "matched", "undecided", "corrupt", "missing", "left_out")
+        return Coverage(
+            **{name: self._counts[name] for name in names},
+            screened=screened,
+            duplicates=self._counts["duplicate"],
+            complete=complete,
+            allowed_unread=self._config.allow_unread,
+        )
+
+    def _named_faults(self) -> tuple[Fault, ...]:
+        return tuple(sorted(self._faults, key=lambda fault: fault.index))
+
+    def _reason(self, status: Status, families: int, victims: int, coverage: Coverage) -> str:
+        """One sentence for people."""
+        account = coverage.account(tuple((fault.kind, fault.name) for fault in self._named_faults()))
+        return verdict_reason(status, families, sorted(self.families.labels), victims, coverage, account)
 
     # --- parts ---
 
@@ -230,22 +245,3 @@ def _status(found: bool, coverage: Coverage) -> Status:
     if found and coverage.complete:
         return Status.FOUND
     return Status.NOT_FOUND if not found and coverage.exhaustive else Status.INCONCLUSIVE
-
-
-def _reason(status: Status, families: int, labels: list[str], victims: int, coverage: Coverage) -> str:
-    """One sentence for people."""
-    if status is Status.FOUND:
-        named = ", ".join(f"“{label}”" for label in labels)
-        kinds = "1 trigger" if families == 1 else f"{families} triggers"
-        return f"{kinds} found, forcing {named}; {victims} of {coverage.read} pictures carry one."
-    if status is Status.NOT_FOUND:
-        return f"All {coverage.read} pictures were searched; none carries a trigger."
-    if not coverage.read:
-        return "No picture of the set could be read, so there was nothing to judge."
-    if coverage.undecided:
-        return f"{coverage.undecided} of {coverage.read} pictures could not be decided."
-    if coverage.screened:
-        return (
-            f"No trigger was found, but {coverage.screened} of {coverage.read} pictures were only read, not searched."
-        )
-    return "The scan did not reach the whole set."

@@ -106,6 +106,8 @@ class _Scan:
                 self._look_again(waiting)
                 if lost := waiting & self._state.waiting:
                     raise DataError(f"{len(lost)} samples that were there at first were not there again.")
+            if self._images.length not in (None, self._done):
+                raise DataError(f"it was said to hold {self._images.length} samples; scan it again.")
         except _StoppedError:
             return self._state.conclude(complete=False, stopped=f"Stopped after {self._done} samples of the set.")
         except DataError as error:

@@ -2,7 +2,15 @@
 
 from eftclip.evaluate import Attack
 from eftclip.identify import identification_from_dict, identification_to_dict
-from eftclip.pipeline.check import check_each, check_files, check_picture, judge_square, record, without_pixels
+from eftclip.pipeline.check import (
+    check_each,
+    check_files,
+    check_left_out,
+    check_picture,
+    judge_square,
+    record,
+    without_pixels,
+)
 from eftclip.pipeline.evaluate import Rebound, run_evaluate
 from eftclip.pipeline.plan import Plan, RunOptions
 from eftclip.pipeline.rectify import run_rectify
@@ -29,6 +37,7 @@ __all__ = [
     "bundled_checkpoint",
     "check_each",
     "check_files",
+    "check_left_out",
     "check_picture",
     "draw_hosts",
     "identification_from_dict",

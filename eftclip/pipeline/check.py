@@ -12,10 +12,10 @@ from torchvision.transforms.v2 import functional as TF
 
 from eftclip import data
 from eftclip.detect import detect
-from eftclip.errors import DataError, EftclipError
+from eftclip.errors import DataError, EftclipError, LeftOutError
 from eftclip.pipeline.setup import CheckSetup
 from eftclip.runtime import Cancelled, OnProgress, Progress, ignore, never, seeded
-from eftclip.types import Checked, CheckRecord, Detection, Status
+from eftclip.types import Checked, CheckRecord, Detection, Status, fault_kind
 from eftclip.zeroshot import probabilities, top
 
 DECIDING_PACKAGES = ("eftclip", "torch", "torchvision", "open_clip_torch", "timm", "scikit-image", "numpy", "pillow")
@@ -104,7 +104,7 @@ def check_each(
     """Judge picture files one after another, so that thousands need not lie in memory together.
 
     A file that cannot be read yields an `error` with the reason, and the others go on; after a cancel the remaining
-    files are yielded as `inconclusive`, unread.
+    files are yielded as `inconclusive`, unread. What `list_pictures` left out is told by `check_left_out`.
     """
     files = list(paths)
     for k, path in enumerate(files, start=1):
@@ -120,7 +120,17 @@ def check_each(
             picture = data.read_picture(path)
             yield check_picture(setup, picture, str(path), seed=seed, on_progress=tell, cancelled=cancelled)
         except DataError as error:
-            yield Checked(str(path), None, None, None, Detection(Status.ERROR, str(error)))
+            yield _unread(path, error)
+
+
+def check_left_out(paths: Iterable[Path]) -> Iterator[Checked]:
+    """An `error` for everything below some folders that may be a picture, or hold some, and was not listed as one."""
+    for path, why in data.list_left_out(list(paths)):
+        yield _unread(path, LeftOutError(f"{path} {why}"))
+
+
+def _unread(path: Path, error: DataError) -> Checked:
+    return Checked(str(path), None, None, None, Detection(Status.ERROR, str(error)), fault_kind(error))
 
 
 def check_files(
@@ -136,7 +146,7 @@ def check_files(
     return record(setup, results, seed=seed)
 
 
-def record(setup: CheckSetup, results: Iterable[Checked], *, seed: int = 0) -> CheckRecord:
+def record(setup: CheckSetup, results: Iterable[Checked], *, seed: int = 0, allow_unread: int = 0) -> CheckRecord:
     """Put verdicts together with everything that decided them."""
     return CheckRecord(
         ref=setup.clip.ref,
@@ -148,6 +158,7 @@ def record(setup: CheckSetup, results: Iterable[Checked], *, seed: int = 0) -> C
         seed=seed,
         versions=versions(),
         results=tuple(results),
+        allow_unread=allow_unread,
     )
 
 

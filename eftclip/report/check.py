@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import torch
 
 from eftclip.preprocess import Geometry
-from eftclip.report.values import SCHEMA_VERSION, Document, checkpoint, escape, number, rate, sanity, share
+from eftclip.report.values import SCHEMA_VERSION, Document, account, checkpoint, escape, number, rate, sanity, share
 from eftclip.types import Box, Checked, CheckRecord, FoundTrigger, LabelEvidence, Prediction, Status
 
 
@@ -31,6 +31,7 @@ def check_document(record: CheckRecord, mask_paths: Mapping[int, str]) -> Docume
         "seed": record.seed,
         "versions": dict(record.versions),
         "counts": {status.value: counts[status.value] for status in Status},
+        "account": account(record.account),
         "results": [_result(checked, mask_paths.get(k)) for k, checked in enumerate(record.results)],
     }
 

@@ -1,14 +1,15 @@
 """The document of a finished scan, rectification or evaluation: an explicit allow-list of fields."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from eftclip.report.values import SCHEMA_VERSION, Document, checkpoint, number, rate, sanity
+from eftclip.report.values import SCHEMA_VERSION, Document, account, checkpoint, number, rate, sanity
 from eftclip.types import (
     Cost,
     Coverage,
     CuratedSet,
     DataRecord,
     Evaluation,
+    Fault,
     Identification,
     Prediction,
     Rectified,
@@ -47,6 +48,13 @@ def run_document(record: RunRecord, exemplars: Paths | None = None) -> Document:
     }
     if record.identification is not None:
         document |= _identification(record.identification, exemplars or {})
+    if record.measured_account is not None:
+        document |= {
+            "status": "inconclusive" if record.undecided else "measured",
+            "reason": record.undecided or record.conclusion,
+            "account": account(record.measured_account),
+            "faults": _faults(record.measured_faults),
+        }
     if record.curated is not None:
         document["curated"] = _curated(record.curated)
     if record.rectified is not None:
@@ -96,11 +104,13 @@ def _identification(found: Identification, exemplars: Paths) -> Document:
         "affected_labels": list(found.affected_labels),
         "victims": [_victim(victim) for victim in found.victims],
         "coverage": _coverage(found.coverage),
-        "faults": [
-            {"image": fault.name, "index": fault.index, "kind": fault.kind, "reason": fault.reason}
-            for fault in found.faults
-        ],
+        "account": account(found.account),
+        "faults": _faults(found.faults),
     }
+
+
+def _faults(faults: Sequence[Fault]) -> list[Document]:
+    return [{"image": fault.name, "index": fault.index, "kind": fault.kind, "reason": fault.reason} for fault in faults]
 
 
 def _family(number: int, family: TriggerFamily, victims: int, exemplars: Paths) -> Document:
@@ -138,6 +148,7 @@ def _coverage(coverage: Coverage) -> Document:
         "undecided": coverage.undecided,
         "corrupt": coverage.corrupt,
         "missing": coverage.missing,
+        "left_out": coverage.left_out,
         "duplicates": coverage.duplicates,
     }
 
@@ -188,6 +199,7 @@ def _evaluation(evaluation: Evaluation) -> Document:
         "truth": evaluation.truth,
         "pictures": evaluation.pictures,
         "warnings": list(evaluation.warnings),
+        "undecided": evaluation.undecided,
     }
 
 

@@ -4,6 +4,7 @@ from eftclip.report.values import Document, escape, share
 from eftclip.types import measure_names
 
 SHOWN_VICTIMS, SHOWN_FAULTS = 50, 20
+NOT_JUDGED = ("undecided", "corrupt", "missing", "left_out", "duplicates")  # documents of old lack `left_out`
 TITLES = {"scan": "Scan of a data set", "rectify": "Rectification of a CLIP checkpoint", "evaluate": "Evaluation"}
 NOT_LOOKED_FOR = (
     "Looked for: visible local triggers that force one label. Not looked for: triggers spread over the whole picture "
@@ -24,7 +25,7 @@ def run_markdown(document: Document) -> str:
     if "rectified" in document:
         lines += ["", "## Fine-tuning", "", *_rectified(document["rectified"])]
     if "before" in document or "after" in document:
-        lines += ["", "## Measured", "", *measured_table(document), "", *warnings(document)]
+        lines += ["", "## Measured", "", *_undecided(document), *measured_table(document), "", *warnings(document)]
     if document["costs"]:
         lines += ["", "## Cost", "", *_costs(document)]
     return "\n".join([*lines, "", NOT_LOOKED_FOR, ""])
@@ -65,7 +66,7 @@ def coverage_sentence(document: Document) -> str:
     parts = [f"{c['searched']:,} searched"]
     parts += [f"{c['matched']:,} recognised by a known trigger"] if c["matched"] else []
     parts += [f"{c['screened']:,} only read (no affected label, nothing unusual)"] if c["screened"] else []
-    parts += [f"{c[kind]:,} {kind}" for kind in ("undecided", "corrupt", "missing", "duplicates") if c[kind]]
+    parts += [f"{c[kind]:,} {kind.replace('_', ' ')}" for kind in NOT_JUDGED if c.get(kind)]
     end = "The whole set was reached" if c["complete"] else f"{c['reached']:,} samples were reached"
     return f"{end}: {', '.join(parts)}."
 
@@ -73,7 +74,7 @@ def coverage_sentence(document: Document) -> str:
 def _faults(document: Document) -> list[str]:
     shown = document["faults"][:SHOWN_FAULTS]
     rows = [f"* {escape(fault['image'])}: {fault['kind']}. {escape(fault['reason'])}" for fault in shown]
-    more = sum(document["coverage"][kind] for kind in ("undecided", "corrupt", "missing", "duplicates")) - len(shown)
+    more = sum(document["coverage"].get(kind, 0) for kind in NOT_JUDGED) - len(shown)
     return ["", *rows, *([f"* and {more:,} more"] if more > 0 else [])] if rows else []
 
 
@@ -133,6 +134,13 @@ def warnings(document: Document) -> list[str]:
     """What the measurement was done on, and what speaks against it."""
     last = document.get("after") or document["before"]
     return [f"Measured on {escape(last['pictures'])}.", "", *(f"* {escape(doubt)}" for doubt in last["warnings"])]
+
+
+def _undecided(document: Document) -> list[str]:
+    """Why an evaluation decides nothing, before its numbers."""
+    if document["kind"] != "evaluate" or document.get("status") != "inconclusive":
+        return []
+    return [f"**Inconclusive.** {escape(document['reason'])}", ""]
 
 
 def _costs(document: Document) -> list[str]:

@@ -4,7 +4,7 @@ import math
 import re
 from typing import Any
 
-from eftclip.types import CheckpointRef, Rate, Sanity
+from eftclip.types import Account, CheckpointRef, Rate, Sanity
 from eftclip.untrusted_text import plain
 
 SCHEMA_VERSION = 1
@@ -36,6 +36,19 @@ def sanity(found: Sanity) -> Document:
         "reason": found.reason,
         "normalisation": found.normalisation,
         "clean": rate(found.clean),
+    }
+
+
+def account(found: Account) -> Document:
+    """What became of everything that a source holds, without names: those are in `faults`, which is never published."""
+    return {
+        "held": found.held,
+        "read": found.read,
+        "judged": found.judged,
+        "alike": found.alike,
+        "left_out": [{"reason": item.reason, "count": item.count} for item in found.left_out],
+        "unread": found.unread,
+        "allowed_unread": found.allowed,
     }
 
 

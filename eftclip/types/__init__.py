@@ -1,5 +1,6 @@
 """The frozen values handed from stage to stage; each one checks itself where it is made."""
 
+from eftclip.types.accounts import UNREAD, Account, LeftOut, fault_kind, left_out, remedy
 from eftclip.types.identification import FAULT_KINDS, Coverage, Fault, Identification, Victim
 from eftclip.types.models import Box, CheckpointRef, ClassMatrix, ClipModel, HostImages, Oracle, Region
 from eftclip.types.rates import Rate
@@ -19,6 +20,8 @@ from eftclip.types.verdicts import Detection, FoundTrigger, LabelEvidence, Predi
 
 __all__ = [
     "FAULT_KINDS",
+    "UNREAD",
+    "Account",
     "Box",
     "CheckRecord",
     "Checked",
@@ -41,6 +44,7 @@ __all__ = [
     "Identification",
     "ImageSet",
     "LabelEvidence",
+    "LeftOut",
     "Oracle",
     "Prediction",
     "Rate",
@@ -55,5 +59,8 @@ __all__ = [
     "TriggerProof",
     "TuningStep",
     "Victim",
+    "fault_kind",
+    "left_out",
     "measure_names",
+    "remedy",
 ]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from eftclip.types.accounts import Account, left_out
 from eftclip.types.models import Box
 from eftclip.types.triggers import TriggerFamily
 from eftclip.types.verdicts import Status
@@ -14,7 +15,7 @@ class Fault:
     Attributes:
         index: position in the set.
         name: what the user finds it by.
-        kind: `corrupt`, `missing`, `duplicate` or `undecided`.
+        kind: one of `FAULT_KINDS`.
         reason: one sentence.
     """
 
@@ -24,7 +25,7 @@ class Fault:
     reason: str
 
 
-FAULT_KINDS = ("corrupt", "missing", "duplicate", "undecided")
+FAULT_KINDS = ("corrupt", "missing", "left_out", "duplicate", "undecided")
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ class Coverage:
         missing: named by the set and not there.
         duplicates: the same bytes as an earlier sample, which stands for them.
         complete: the whole set was reached.
+        left_out: there, and never read as a sample: a hidden picture, an archive beside the pictures.
+        allowed_unread: samples that need not be read for the scan to end as `not_found`.
     """
 
     searched: int = 0
@@ -73,6 +76,8 @@ class Coverage:
     missing: int = 0
     duplicates: int = 0
     complete: bool = False
+    left_out: int = 0
+    allowed_unread: int = 0
 
     @property
     def read(self) -> int:
@@ -82,12 +87,37 @@ class Coverage:
     @property
     def reached(self) -> int:
         """Samples that were reached at all."""
-        return self.read + self.corrupt + self.missing + self.duplicates
+        return self.read + self.unread + self.duplicates
+
+    @property
+    def unread(self) -> int:
+        """Samples that the set holds or names and that could not be read."""
+        return self.corrupt + self.missing + self.left_out
 
     @property
     def exhaustive(self) -> bool:
-        """The whole set was reached, something was read, and everything that was read is decided by a search."""
-        return self.complete and self.read > 0 and not self.screened and not self.undecided
+        """The whole set was reached, no more was unread than is allowed, and all that was read is decided by a search.
+
+        Something must have been read at all.
+        """
+        decided = not self.screened and not self.undecided
+        return self.complete and self.read > 0 and decided and self.unread <= self.allowed_unread
+
+    def account(self, named: tuple[tuple[str, str], ...] = ()) -> Account:
+        """What became of the samples that were reached.
+
+        Args:
+            named: pairs of reason and name of samples that were not judged, as far as they are known.
+        """
+        reasons = ("corrupt", "missing", "left_out", "undecided", "screened")
+        return Account(
+            held=self.reached,
+            read=self.read,
+            judged=self.searched + self.matched,
+            alike=self.duplicates,
+            left_out=left_out({reason: getattr(self, reason) for reason in reasons}, named),
+            allowed=self.allowed_unread,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,13 +150,20 @@ class Identification:
     def __post_init__(self) -> None:
         """Refuse a claim that the coverage does not bear."""
         if self.status is Status.NOT_FOUND and (self.families or not self.coverage.exhaustive):
-            raise ValueError("`not_found` needs a search of every sample and no family")
+            raise ValueError(
+                "`not_found` needs a search of every sample, none unread beyond those allowed, and no family"
+            )
         if self.status is Status.FOUND and not (self.families and self.coverage.complete):
             raise ValueError("`found` needs a trigger family and a scan that reached the whole set")
         if any(not 0 <= victim.family < len(self.families) for victim in self.victims):
             raise ValueError("every victim belongs to one of the families")
         if not self.reason:
             raise ValueError("a verdict needs a reason")
+
+    @property
+    def account(self) -> Account:
+        """What became of the samples that were reached; it adds up."""
+        return self.coverage.account(tuple((fault.kind, fault.name) for fault in self.faults))
 
     @property
     def affected_labels(self) -> tuple[str, ...]:

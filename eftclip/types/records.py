@@ -1,15 +1,17 @@
 """What outputs see: pictures with their verdicts, and everything that decided them."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from eftclip.preprocess import Geometry
-from eftclip.types.identification import Identification
+from eftclip.types.accounts import Account, left_out
+from eftclip.types.identification import Fault, Identification
 from eftclip.types.models import CheckpointRef
 from eftclip.types.rates import Rate
 from eftclip.types.rectification import CuratedSet, Evaluation, Rectified, RereadVictim
-from eftclip.types.verdicts import Detection
+from eftclip.types.verdicts import Detection, Status
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Checked:
         square: `(3, image_px, image_px)` float32, what the model sees; None when it could not be read.
         geometry: where the square lies in the picture; None when it could not be read.
         detection: the verdict.
+        fault: why there was nothing to judge: `corrupt`, `missing` or `left_out`; empty where there was.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Checked:
     square: Tensor | None
     geometry: Geometry | None
     detection: Detection
+    fault: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +66,7 @@ class CheckRecord:
         seed: of the generator.
         versions: of the packages that decide numbers.
         results: one for each picture.
+        allow_unread: pictures that may stay unread in a check that counts as complete.
     """
 
     ref: CheckpointRef
@@ -73,6 +78,17 @@ class CheckRecord:
     seed: int
     versions: dict[str, str]
     results: tuple[Checked, ...]
+    allow_unread: int = 0
+
+    @property
+    def account(self) -> Account:
+        """What became of every picture; it adds up."""
+        open_ones = [one for one in self.results if one.detection.status not in (Status.FOUND, Status.NOT_FOUND)]
+        kinds = [(one.fault or "undecided", one.name) for one in open_ones]
+        counts, held = Counter(kind for kind, _ in kinds), len(self.results)
+        judged = held - len(open_ones)
+        reasons = left_out(dict(counts), kinds)
+        return Account(held, judged + counts["undecided"], judged, left_out=reasons, allowed=self.allow_unread)
 
 
 @dataclass(frozen=True)
@@ -139,6 +155,9 @@ class RunRecord:
         reread_victims: some poisoned samples, read before and after.
         costs: of the stages, in order.
         conclusion: one sentence that says what came of it all.
+        measured_account: what became of the samples of the set that `evaluate` measured on; None otherwise.
+        measured_faults: those of them that are in no count; at most a few hundred are named.
+        undecided: why the measurement of `evaluate` decides nothing; empty where it does.
     """
 
     kind: str
@@ -161,6 +180,9 @@ class RunRecord:
     reread_victims: tuple[RereadVictim, ...] = ()
     costs: tuple[Cost, ...] = ()
     conclusion: str = ""
+    measured_account: Account | None = None
+    measured_faults: tuple[Fault, ...] = ()
+    undecided: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a record of an unknown kind."""

@@ -153,6 +153,8 @@ class Evaluation:
         truth: where the labels come from: `labels` of the set, or `readings` of the checkpoint before it was changed.
         pictures: what it was measured on, for people.
         warnings: sentences that doubt the measurement itself.
+        undecided: the doubt that leaves nothing of the measurement, such as an accuracy no better than chance; empty
+            where there is none.
     """
 
     clean: Rate
@@ -163,3 +165,4 @@ class Evaluation:
     truth: str
     pictures: str
     warnings: tuple[str, ...] = ()
+    undecided: str = ""

@@ -56,7 +56,11 @@ def test_what_is_no_picture_is_left_out_and_told(tmp_path: Path) -> None:
     files = {"a.png": png(1), "inner.zip": inner, "notes.txt": b"x", "run.exe": b"MZ", "x.tar": b"", "folder.png/": b""}
     files |= {"__MACOSX/._a.png": b"x", ".hidden.png": png(2), ".git/config": b"", "b/.c/d.png": png(3)}
     images = open_set(str(zipped(tmp_path / "set.zip", files)))
-    assert (seen(images.entries()), images.length) == ([(1, None)], 1)
+    assert (seen(images.entries()), images.length) == ([(1, None), *[("bad", None)] * 3], 4)
+    left_out = [complaint(entry) for entry in images.entries(1)]
+    assert left_out[0].startswith("inner.zip may hold pictures and was left out")
+    assert left_out[1].startswith(".hidden.png is hidden and was left out")
+    assert left_out[2].startswith("b/.c/d.png is hidden and was left out")
     assert images.notes == (
         "4 files are no pictures and were left out: inner.zip, notes.txt, run.exe and 1 more.",
         "4 hidden files or folders were left out: .git/config, .hidden.png, __MACOSX/._a.png and 1 more.",

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.packed import at_most, complaint, folder, number, parquet, png, samples, seen, tarred, what, zipped
 
-from eftclip.data import list_pictures, list_set, open_set
+from eftclip.data import list_left_out, list_pictures, list_set, open_set
 from eftclip.data.pictures import MAX_FILE_MB
 from eftclip.errors import DataError, MissingError
 
@@ -83,7 +83,11 @@ def test_a_folder_without_a_table_is_walked_as_everywhere_and_tells_what_it_left
     path = folder(tmp_path / "set", files)
     (path / "again").symlink_to(path)
     images = open_set(str(path))
-    assert [path / entry.name for entry in images.entries()] == list(list_pictures([path]))
+    assert [path / entry.name for entry in images.entries()][:4] == list(list_pictures([path]))
+    left_out = [(".cache/x.png", "hidden"), (".hidden.png", "hidden"), ("b/.also.png", "hidden")]
+    assert [(entry.name, complaint(entry).split()[2]) for entry in images.entries(4)][:3] == left_out
+    assert (images.length, next(images.entries(7)).name) == (8, "b/old.zip"), "may hold pictures"
+    assert [told[0] for told in list_left_out([path])] == [path / entry.name for entry in images.entries(4)]
     assert {entry.text for entry in images.entries()} == {None} and images.text_kind is None
     assert images.notes == (
         "3 files are no pictures and were left out: b/old.zip, b/x.mp4, notes.txt.",

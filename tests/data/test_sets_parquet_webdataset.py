@@ -152,11 +152,11 @@ def test_samples_of_a_shard(tmp_path: Path, form: int) -> None:
     images = open_set(str(tarred(tmp_path / "a.tar", MEMBERS, form)))
     assert images.text_kind == "caption"
     assert seen(images.entries()) == [
-        *((1, "picture 1"), (2, None), (3, "three"), (4, None), (5, "five"), (6, None), (7, None)),
+        *((1, "picture 1"), (2, None), (3, "three"), (4, None), (5, "five"), (99, "five"), (6, None), (7, None)),
         *(("missing", "alone"), (9, None), (10, None), (11, None), (12, None)),
     ]
     entries = list(images.entries())
-    assert "has no picture, only txt, json" in complaint(entries[7])
+    assert "has no picture, only txt, json" in complaint(entries[8])
     assert all(
         entry.name.startswith("a.tar/") and entry.name.isprintable() and len(entry.name) < 130 for entry in entries
     )

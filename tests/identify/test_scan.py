@@ -158,7 +158,8 @@ def test_faults_of_every_kind_are_counted_and_named(setup: CheckSetup, poisoned:
         ("again", raw[0], None),
         ("cut", raw[1][: len(raw[1]) // 2], None),
     ]
-    result = scan(setup, list_set("mixed", items), ScanConfig())
+    images = list_set("mixed", items)
+    result = scan(setup, images, ScanConfig())
     assert [(fault.name, fault.kind) for fault in result.faults] == [
         ("text", "corrupt"),
         ("gone", "missing"),
@@ -166,7 +167,19 @@ def test_faults_of_every_kind_are_counted_and_named(setup: CheckSetup, poisoned:
         ("cut", "corrupt"),
     ]
     assert (result.coverage.searched, result.coverage.corrupt, result.coverage.missing) == (1, 2, 1)
-    assert result.status is Status.NOT_FOUND, "what cannot be read carries no trigger"
+    assert result.status is Status.INCONCLUSIVE, "nobody knows whether what cannot be read carries a trigger"
+    told = "3 of 5 samples were not read (2 damaged or of no kind that is read: text, cut; 1 named and not there: gone)"
+    assert result.reason == (
+        f"No trigger was found, but {told}. Mend them or take them out, or allow that many to stay unread "
+        "(--allow-unread 3)."
+    )
+    assert (result.account.held, result.account.judged, result.account.alike) == (5, 1, 1)
+    allowed = scan(setup, images, ScanConfig(allow_unread=3))
+    assert allowed.status is Status.NOT_FOUND
+    assert allowed.reason == (
+        f"1 picture was searched and carries no trigger. {told}, which was allowed: they may carry one."
+    )
+    assert scan(setup, images, ScanConfig(allow_unread=2)).status is Status.INCONCLUSIVE
 
 
 def test_a_set_that_breaks_off_is_inconclusive(setup: CheckSetup, poisoned: Poisoned) -> None:

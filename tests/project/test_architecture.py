@@ -66,6 +66,7 @@ OWNERS = {
     "httpx2": {"checkpoint", "data", "publish", "oracles"},
     "huggingface_hub": {"checkpoint", "data", "publish", "oracles"},
     "open_clip": {"checkpoint", "zeroshot"},
+    "pyarrow": {"data"},
     "segment_anything": {"oracles"},
     "spaces": {"ui"},
     "starlette": {"ui"},

@@ -2,15 +2,16 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import IO
 
-from eftclip.data.pictures import SUFFIXES
+from eftclip.data.file_kinds import SUFFIXES, FileKind, kind_of_name
 from eftclip.data.sets.base import TEXT_KINDS, note, reason
+from eftclip.data.sets.left_out import followed_by, unreadable
 from eftclip.errors import DataError
 from eftclip.types import Entry, ImageSet
 from eftclip.untrusted_text import one_line
@@ -27,6 +28,7 @@ class FileTree:
         pictures: the picture files, in the order of their names.
         others: visible files that are no pictures, without the table.
         hidden: hidden files and folders, which are never looked into.
+        left_out: what may be a picture or hold some and is no sample, and why: entries that cannot be read.
         read: the bytes of a listed picture.
         read_row: the bytes of a file that the table names, which may lie or lead out of the place.
         table: opens the metadata.csv of the place; None where it has none.
@@ -36,6 +38,7 @@ class FileTree:
     pictures: Sequence[str]
     others: Sequence[str]
     hidden: Sequence[str]
+    left_out: Sequence[tuple[str, str]]
     read: Callable[[str], bytes]
     read_row: Callable[[str], bytes]
     table: Callable[[], AbstractContextManager[IO[bytes]]] | None
@@ -52,17 +55,7 @@ class _Sample:
 
 def is_picture(name: str) -> bool:
     """Whether a file is taken for a picture, by its name alone."""
-    return PurePosixPath(name).suffix.lower() in SUFFIXES
-
-
-def is_hidden(name: str) -> bool:
-    """Whether a file is hidden, lies in a hidden folder, or is what macOS adds to archives."""
-    return any((part[:1] == "." and part.strip(".")) or part == "__MACOSX" for part in name.split("/"))
-
-
-def sorted_paths(names: Iterable[str]) -> list[str]:
-    """Names sorted as paths are, folder by folder."""
-    return sorted(names, key=lambda name: name.split("/"))
+    return kind_of_name(name) is FileKind.PICTURE
 
 
 def file_tree_set(
@@ -86,7 +79,7 @@ def file_tree_set(
     if not samples:
         found = f" (found: {note(tree.others, 'file', 'files')[0].removesuffix('.')})" if tree.others else ""
         raise DataError(f"{tree.title} holds no picture{found}; give a set with {', '.join(sorted(SUFFIXES))} files.")
-    left_out = note(tree.others, "file is no picture and was left out", "files are no pictures and were left out")
+    others = note(tree.others, "file is no picture and was left out", "files are no pictures and were left out")
     hidden = note(tree.hidden, "hidden file or folder was left out", "hidden files or folders were left out")
 
     def walk(start: int) -> Iterator[Entry]:
@@ -95,7 +88,9 @@ def file_tree_set(
             read = partial(_read_row, tree, sample.name) if sample.row else partial(tree.read, sample.name)
             yield Entry(index, one_line(sample.name) or f"row {index} of {TABLE}", sample.text, read)
 
-    return ImageSet(source, kind, len(samples), text_kind, None, (*about_table, *left_out, *hidden, *notes), walk)
+    images = ImageSet(source, kind, len(samples), text_kind, None, (*about_table, *others, *hidden, *notes), walk)
+    named = {sample.name for sample in samples}  # a table may well name a hidden file
+    return followed_by(images, [(name, unreadable(name, why)) for name, why in tree.left_out if name not in named])
 
 
 def _samples(tree: FileTree, insist: bool) -> tuple[list[_Sample], str | None, tuple[str, ...]]:

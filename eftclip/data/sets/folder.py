@@ -1,51 +1,15 @@
 """A folder of pictures on this machine."""
 
-import os
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO
 
+from eftclip.data.folders import FolderListing
 from eftclip.data.sets.base import note, read_bounded, reason
-from eftclip.data.sets.file_tree import TABLE, FileTree, file_tree_set, is_hidden, is_picture, sorted_paths
+from eftclip.data.sets.file_tree import TABLE, FileTree, file_tree_set
 from eftclip.errors import DataError, MissingError
 from eftclip.types import ImageSet
 from eftclip.untrusted_text import one_line
-
-
-@dataclass(frozen=True)
-class FolderListing:
-    """What lies below a folder, by names relative to it and in their order; walked as `list_pictures` does.
-
-    Attributes:
-        pictures: visible picture files.
-        others: all other visible files.
-        hidden: hidden files and folders.
-        links: links to folders, which are not followed, so there is no way in circles.
-    """
-
-    pictures: list[str]
-    others: list[str]
-    hidden: list[str]
-    links: list[str]
-
-
-def list_folder(folder: Path) -> FolderListing:
-    """List a folder and all below it.
-
-    Raises:
-        DataError: one of the folders cannot be read, which must not look like an empty one.
-    """
-    found = FolderListing([], [], [], [])
-    for where, folders, files in os.walk(folder, onerror=_unreadable):
-        inside = Path(where).relative_to(folder)
-        found.hidden.extend((inside / name).as_posix() for name in (*folders, *files) if is_hidden(name))
-        folders[:] = [name for name in folders if not is_hidden(name)]
-        found.links.extend((inside / name).as_posix() for name in folders if Path(where, name).is_symlink())
-        for name in files:
-            if not is_hidden(name):
-                (found.pictures if is_picture(name) else found.others).append((inside / name).as_posix())
-    return FolderListing(*(sorted_paths(names) for names in (found.pictures, found.others, found.hidden, found.links)))
 
 
 def open_folder(source: str, folder: Path, found: FolderListing, *, insist: bool = False) -> ImageSet:
@@ -65,6 +29,7 @@ def open_folder(source: str, folder: Path, found: FolderListing, *, insist: bool
         pictures=found.pictures,
         others=[name for name in found.others if name != TABLE],
         hidden=found.hidden,
+        left_out=found.left_out,
         read=lambda name: read_file(folder / name, name),
         read_row=partial(read_inside, folder),
         table=partial(_open, folder / TABLE) if TABLE in found.others else None,
@@ -120,9 +85,3 @@ def _open(path: Path) -> IO[bytes]:
         return path.open("rb")
     except OSError as error:
         raise DataError(f"{path.name} cannot be read ({reason(error)}); change its permissions.") from error
-
-
-def _unreadable(error: OSError) -> None:
-    raise DataError(
-        f"The folder {error.filename} cannot be read ({error.strerror}); change its permissions."
-    ) from error

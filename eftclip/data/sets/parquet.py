@@ -2,13 +2,14 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eftclip.data.sets.base import MAX_BYTES, TEXT_KINDS, Explain, guarded, not_empty, too_large
+from eftclip.data.file_kinds import HEAD_BYTES, FileKind, kind_of_head
+from eftclip.data.sets.base import MAX_BYTES, Explain, guarded, not_empty, too_large
 from eftclip.data.sets.folder import read_inside
+from eftclip.data.sets.parquet_columns import Columns, cells, find_columns
 from eftclip.errors import DataError, MissingError
 from eftclip.types import Entry, ImageSet
 from eftclip.untrusted_text import one_line
@@ -19,24 +20,6 @@ if TYPE_CHECKING:
 ROWS = 16  # handed over at once; a row group is read whole whatever this says
 CHAIN = "::"  # fsspec reads a file inside of another one, of any kind and anywhere: `part::https://…`
 SPLIT = "train"  # how a stream of our own is called
-PICTURE_COLUMNS = ("image", "img", "picture", "photo", "jpg", "jpeg", "png", "webp", "bytes")
-NO_PICTURE = 9
-INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
-
-
-@dataclass(frozen=True)
-class _Columns:
-    """Where a row has its picture and its text.
-
-    Attributes:
-        picture: name of the column.
-        text: name of the column; None where there is none.
-        text_kind: label or caption.
-    """
-
-    picture: str
-    text: str | None
-    text_kind: str | None
 
 
 def open_parquet(
@@ -58,12 +41,14 @@ def open_parquet(
 
     def walk(start: int) -> Iterator[Entry]:
         rows = (row for file in files for row in guarded(_rows(file, columns, token), explain, file))
-        index = -1
-        for index, (value, text) in enumerate(rows):
-            if index >= start:
-                name = _name(index, value)
-                yield Entry(index, name, text, partial(_picture, value, root, name))
-        if index < 0:
+        count, number = 0, -1
+        for number, (pictures, text) in enumerate(rows):
+            for value, column in pictures:
+                if count >= start:
+                    name = _name(number, value, column)
+                    yield Entry(count, name, text, partial(_picture, value, root, name))
+                count += 1
+        if number < 0:
             raise DataError(f"{source} has no rows; give a file with pictures.")
 
     if root is not None:  # on the Hub, one row costs a whole row group; there the pass finds out
@@ -90,12 +75,27 @@ def _stream(file: str, columns: list[str] | None, token: str | None) -> "Iterabl
     return builder.as_streaming_dataset(SPLIT).reshard().decode(False)
 
 
-def _rows(file: str, columns: _Columns, token: str | None) -> Iterator[tuple[Any, str | None]]:
-    """Picture and text of each row."""
-    stream = _stream(file, [columns.picture, *([columns.text] if columns.text else [])], token)
+def _rows(file: str, columns: Columns, token: str | None) -> Iterator[tuple[list[tuple[Any, str]], str | None]]:
+    """The pictures of each row, each with its column where that is not the usual one, and the text of the row."""
+    stream = _stream(file, columns.names, token)
     names = getattr(stream.features[columns.text], "names", None) if columns.text else None
     for row in stream:
-        yield row[columns.picture], _text(row[columns.text], names) if columns.text else None
+        pictures = list(_named(row[columns.picture], "", columns.picture)) or [(None, "")]
+        for name in columns.others:
+            pictures += [pair for pair in _named(row[name], name, name) if _may_be_picture(pair[0])]
+        yield pictures, _text(row[columns.text], names) if columns.text else None
+
+
+def _named(value: Any, first: str, column: str) -> Iterator[tuple[Any, str]]:
+    """The pictures of a cell, each with a name of its own."""
+    for k, cell in enumerate(cells(value)):
+        yield cell, f"{column} {k + 1}" if k else first
+
+
+def _may_be_picture(value: Any) -> bool:
+    """Whether a cell of a column that need not hold pictures holds one all the same."""
+    raw = value.get("bytes") if isinstance(value, Mapping) else value
+    return isinstance(raw, bytes) and kind_of_head(raw[:HEAD_BYTES]) is not FileKind.OTHER
 
 
 def _text(value: object, names: Sequence[str] | None) -> str | None:
@@ -105,10 +105,11 @@ def _text(value: object, names: Sequence[str] | None) -> str | None:
     return (str(value).strip() or None) if isinstance(value, str | int) else None
 
 
-def _name(index: int, value: object) -> str:
+def _name(index: int, value: object, column: str) -> str:
     """Rows are found by their number; the path that a picture was packed under helps people."""
+    row = f"row {index}, {column}" if column else f"row {index}"
     path = value.get("path") if isinstance(value, Mapping) else value
-    return one_line(f"row {index} ({path})") if isinstance(path, str) and path else f"row {index}"
+    return one_line(f"{row} ({path})" if isinstance(path, str) and path else row)
 
 
 def _picture(value: Any, root: Path | None, name: str) -> bytes:
@@ -127,43 +128,6 @@ def _picture(value: Any, root: Path | None, name: str) -> bytes:
     return read_inside(root, path, name)
 
 
-def _columns(source: str, file: str, token: str | None) -> Iterator[_Columns]:
+def _columns(source: str, file: str, token: str | None) -> Iterator[Columns]:
     """Find the columns of a file; a single step, as whatever reads a file is gone through in steps."""
-    features = _stream(file, None, token).features
-    picture = min(features, key=lambda column: _likeness(column, features[column]), default=None)
-    if picture is None or _likeness(picture, features[picture])[0] == NO_PICTURE:
-        raise DataError(f"{source} has no column with pictures, only {one_line(', '.join(features))}; embed them.")
-    yield _Columns(picture, *_text_column(features))
-
-
-def _likeness(column: str, feature: Any) -> tuple[int, int]:
-    """How likely a column holds the pictures, smallest first: by what it holds, then by its name.
-
-    An image column comes before bytes with a path, and these before mere bytes or paths with a fitting name.
-    """
-    from datasets import Image, Value
-
-    names = len(PICTURE_COLUMNS)
-    fitting = PICTURE_COLUMNS.index(column.lower()) if column.lower() in PICTURE_COLUMNS else names
-    if isinstance(feature, Image):
-        return 0, fitting
-    if isinstance(feature, dict):
-        return (1 if {"bytes", "path"} <= feature.keys() else NO_PICTURE), fitting
-    dtype = feature.dtype if isinstance(feature, Value) else ""
-    if "binary" in dtype:
-        return (2 if fitting < names else 4), fitting
-    return (3 if "string" in dtype and fitting < names else NO_PICTURE), fitting
-
-
-def _text_column(features: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """The column with the texts and their kind: one with a fitting name, or else the first with names of classes."""
-    from datasets import ClassLabel, Value
-
-    for column in (name for wanted in TEXT_KINDS for name in features if name.lower() == wanted):
-        feature = features[column]
-        if isinstance(feature, ClassLabel):
-            return column, "label"
-        if isinstance(feature, Value) and ("string" in feature.dtype or feature.dtype in INTEGERS):
-            return column, TEXT_KINDS[column.lower()]
-    classes = next((name for name, feature in features.items() if isinstance(feature, ClassLabel)), None)
-    return classes, "label" if classes else None
+    yield find_columns(source, _stream(file, None, token).features)

@@ -5,11 +5,14 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
 
+from eftclip.data.folders import FolderListing, is_hidden, list_folder
 from eftclip.data.sets.base import MAX_BYTES, not_empty, note, reason, too_large
 from eftclip.data.sets.file_tree import TABLE
-from eftclip.data.sets.folder import list_folder, open_folder, read_file
+from eftclip.data.sets.folder import open_folder, read_file
 from eftclip.data.sets.hub import HUB_PREFIX, open_hub
+from eftclip.data.sets.left_out import followed_by, unreadable
 from eftclip.data.sets.parquet import open_parquet
+from eftclip.data.sets.parquet_columns import holds_no_pictures
 from eftclip.data.sets.webdataset import local_shard, open_webdataset
 from eftclip.data.sets.zip_archive import open_zip
 from eftclip.errors import DataError
@@ -92,13 +95,24 @@ def _open_file(source: str, path: Path) -> ImageSet:
 def _open_folder(source: str, folder: Path) -> ImageSet:
     """Pictures before anything else; a folder without any may hold parquet files or shards."""
     found = list_folder(folder)
+    tables = _mere_tables(found, folder)
+    left_out = [(name, why) for name, why in found.left_out if name not in tables]
     streams = [name for name in found.others if _suffix(name) in (".parquet", ".tar")]
+    if any(_suffix(name) == ".tar" for name in streams):  # img2dataset writes a table beside each shard
+        streams = [name for name in streams if name not in tables]
     if found.pictures or TABLE in found.others or not streams:
-        return open_folder(source, folder, found)
+        return open_folder(source, folder, replace(found, left_out=left_out))
     rest = note(
         [name for name in found.others if name not in streams], "other file was left out", "other files were left out"
     )
-    return replace(_open_files(source, folder, [folder / name for name in streams]), notes=rest)
+    images = replace(_open_files(source, folder, [folder / name for name in streams]), notes=rest)
+    return followed_by(images, [(name, unreadable(name, why)) for name, why in left_out if name not in streams])
+
+
+def _mere_tables(found: FolderListing, folder: Path) -> set[str]:
+    """Parquet files without any bytes in them, which hold no picture."""
+    listed = (name for name, _ in found.left_out if _suffix(name) == ".parquet" and not is_hidden(name))
+    return {name for name in listed if holds_no_pictures(folder / name)}
 
 
 def _matches(pattern: Path) -> tuple[Path, list[Path]]:

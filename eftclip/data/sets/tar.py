@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import IO
 
+from eftclip.data.file_kinds import HEAD_BYTES
 from eftclip.data.sets.base import CHUNK_BYTES
 from eftclip.errors import DataError
 
@@ -31,6 +32,7 @@ class Member:
         size: of its data in bytes.
         offset: where its data begins.
         regular: a file with its bytes, and no link or device.
+        head: its first bytes, at most `HEAD_BYTES`; none of a link.
         data: the bytes, where they were asked for.
     """
 
@@ -38,6 +40,7 @@ class Member:
     size: int
     offset: int
     regular: bool
+    head: bytes
     data: bytes | None
 
 
@@ -68,6 +71,10 @@ class _Cursor:
             raise self.cut_off()
         self.skip(-size % BLOCK)
         return raw
+
+    def head(self, size: int) -> bytes:
+        """The beginning of a member's data; shorter where the stream ends, which the next header will show."""
+        return self._read(size)
 
     def skip(self, size: int) -> None:
         """Go on; beyond the end of a file there is just nothing more to read."""
@@ -112,10 +119,12 @@ def members(stream: IO[bytes], shard: str, wanted: Wanted, *, seekable: bool) ->
             continue
         name, regular, offset = extended.name or header.name, header.isreg() and not extended.sparse, cursor.offset
         data = cursor.data(size) if regular and wanted(name, size) else None
+        head = b"" if data is None else data[:HEAD_BYTES]
         if data is None and has_data:  # links, folders and devices have no data, whatever their header says
-            cursor.skip(size + -size % BLOCK)
+            head = cursor.head(min(size, HEAD_BYTES)) if regular else b""
+            cursor.skip(size - len(head) + -size % BLOCK)
         if not header.isdir():
-            yield Member(name, size, offset, regular, data)
+            yield Member(name, size, offset, regular, head, data)
         extended = _Extended()
 
 

@@ -12,9 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from eftclip.data.pictures import SUFFIXES
+from eftclip.data.file_kinds import FileKind, kind_of_head, kind_of_name
+from eftclip.data.folders import HIDDEN, HOLDER, is_hidden
 from eftclip.data.sets.base import MAX_BYTES, TEXT_KINDS, Explain, guarded, not_empty, reason, refuse, too_large
-from eftclip.data.sets.file_tree import is_hidden
+from eftclip.data.sets.left_out import unreadable
 from eftclip.data.sets.tar import Member, members
 from eftclip.errors import DataError, MissingError
 from eftclip.types import Entry, ImageSet
@@ -22,7 +23,6 @@ from eftclip.untrusted_text import one_line
 
 MAX_TEXT_BYTES = 1 << 20  # of a side file: captions are some hundred bytes, and the fields around them not much more
 PEEKED = 8  # samples that are looked at for a text before a set is said to have none
-PICTURES = frozenset(suffix[1:] for suffix in SUFFIXES)
 JSON, CLASS = "json", "cls"
 
 
@@ -43,15 +43,28 @@ class Shard:
 
 @dataclass(frozen=True)
 class _Sample:
-    """Members under one key, by what follows the first dot of their name."""
+    """Members under one key, by what follows the first dot of their name.
+
+    Attributes:
+        left_out: why its one member, which may be a picture, is no sample; empty for samples.
+    """
 
     shard: Shard
     key: str
     fields: Mapping[str, Member]
+    left_out: str = ""
+
+    @property
+    def pictures(self) -> tuple[Member, ...]:
+        """All of its pictures, `0001.jpg` before `0001.mask.png`, whichever comes first in the shard."""
+        found = [member for member in self.fields.values() if _kind(member) is FileKind.PICTURE]
+        return tuple(sorted(found, key=lambda member: _split(member.name)[1].count(".")))
 
 
 def open_webdataset(source: str, shards: Sequence[Shard], explain: Explain) -> ImageSet:
-    """Make shards a set; hidden members and names without a dot are no samples, by convention.
+    """Make shards a set; each picture is a sample, with the text of its key.
+
+    Hidden members are no samples, by convention, nor are names without a dot; those that may be pictures are counted.
 
     Args:
         source: what the user typed.
@@ -65,9 +78,10 @@ def open_webdataset(source: str, shards: Sequence[Shard], explain: Explain) -> I
     text_kind = _text_kind(samples(), source)
 
     def walk(start: int) -> Iterator[Entry]:
-        for index, sample in enumerate(samples()):
+        places = ((sample, picture) for sample in samples() for picture in sample.pictures or (None,))
+        for index, (sample, picture) in enumerate(places):
             if index >= start:
-                yield _entry(index, sample, text_kind)
+                yield _entry(index, sample, picture, text_kind)
 
     return ImageSet(source, "webdataset", None, text_kind, None, (), walk)
 
@@ -88,7 +102,8 @@ def _samples(shard: Shard) -> Iterator[_Sample]:
     with shard.open() as stream:
         for member in members(stream, shard.name, partial(_wanted, shard), seekable=shard.path is not None):
             name, field = _split(member.name)
-            if not field or is_hidden(member.name):
+            if not field or is_hidden(member.name) or _kind(member) is FileKind.HOLDER:
+                yield from _strays(shard, member)
                 continue
             if fields and (name != key or field in fields):
                 yield _Sample(shard, key, fields)
@@ -99,6 +114,15 @@ def _samples(shard: Shard) -> Iterator[_Sample]:
         yield _Sample(shard, key, fields)
 
 
+def _strays(shard: Shard, member: Member) -> Iterator[_Sample]:
+    """A member that belongs to no sample: a picture without a key of its own, or something that is only counted."""
+    kind = kind_of_head(member.head) if is_hidden(member.name) else _kind(member)
+    if kind is FileKind.PICTURE and not is_hidden(member.name):
+        yield _Sample(shard, member.name, {"": member})
+    elif kind is not FileKind.OTHER:
+        yield _Sample(shard, member.name, {"": member}, HIDDEN if is_hidden(member.name) else HOLDER)
+
+
 def _split(name: str) -> tuple[str, str]:
     """Key and field of a member: its name up to the first dot behind the last slash, and the rest in small letters."""
     folder, slash, file = name.rpartition("/")
@@ -106,19 +130,24 @@ def _split(name: str) -> tuple[str, str]:
     return folder + slash + stem, field.lower()
 
 
+def _kind(member: Member) -> FileKind:
+    kind = kind_of_name(member.name) or kind_of_head(member.head)
+    return FileKind.OTHER if kind is FileKind.HOLDER and not member.size else kind
+
+
 def _wanted(shard: Shard, name: str, size: int) -> bool:
     field = _split(name)[1]
     if field in TEXT_KINDS or field in (JSON, CLASS):
         return size <= MAX_TEXT_BYTES
-    return shard.path is None and field.split(".")[-1] in PICTURES and size <= MAX_BYTES
+    # What can only be read from front to back is kept where it may be a picture, whatever it is called.
+    return shard.path is None and kind_of_name(name) in (FileKind.PICTURE, None) and size <= MAX_BYTES
 
 
-def _entry(index: int, sample: _Sample, text_kind: str | None) -> Entry:
-    """A sample as an entry; whatever is wrong with it comes up when it is read."""
-    pictures = [member for field, member in sample.fields.items() if field.split(".")[-1] in PICTURES]
-    # `0001.jpg` before `0001.mask.png`, whichever comes first in the shard.
-    picture = min(pictures, key=lambda member: _split(member.name)[1].count("."), default=None)
+def _entry(index: int, sample: _Sample, picture: Member | None, text_kind: str | None) -> Entry:
+    """A picture of a sample as an entry; whatever is wrong with it comes up when it is read."""
     name = one_line(f"{sample.shard.name}/{picture.name if picture else sample.key}")
+    if sample.left_out:
+        return Entry(index, name, None, unreadable(name, sample.left_out))
     try:
         text = next((text for kind, text in _texts(sample) if kind == text_kind), None)
     except DataError as error:

@@ -8,8 +8,10 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from eftclip.data.file_kinds import HEAD_BYTES, FileKind, kind_of_head, kind_of_name
+from eftclip.data.folders import HIDDEN, HOLDER, is_hidden, sorted_paths
 from eftclip.data.sets.base import MAX_BYTES, note, read_bounded, reason, too_large
-from eftclip.data.sets.file_tree import TABLE, FileTree, file_tree_set, is_hidden, is_picture, sorted_paths
+from eftclip.data.sets.file_tree import TABLE, FileTree, file_tree_set
 from eftclip.errors import DataError, MissingError
 from eftclip.types import ImageSet
 from eftclip.untrusted_text import one_line
@@ -19,6 +21,7 @@ MAX_MEMBERS = 100_000  # their directory takes some 60 MB of memory, which a vis
 MAX_DIRECTORY_MB = 16
 ENCRYPTED = 0x1 | 0x40  # bits of a member's flags: the old cipher, strong encryption
 # bzip2 and LZMA are left out: Python inflates them without a limit, a few kilobytes to gigabytes in one step.
+TWIN = "is there twice; the later one was read, and the earlier one was left out: give each a name of its own."
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -49,9 +52,13 @@ def open_zip(source: str, path: Path) -> ImageSet:
             name = _name(info)
             twins += [name] if name in members else []
             members[name] = info
-    hidden = [name for name in members if is_hidden(name)]
+    hidden = sorted_paths(name for name in members if is_hidden(name))
     visible = sorted_paths(members.keys() - set(hidden))
-    pictures = [name for name in visible if is_picture(name)]
+    kinds = {name: _kind(archive, members[name], kind_of_name(name)) for name in visible}
+    pictures = [name for name in visible if kinds[name] is FileKind.PICTURE]
+    left_out = [(name, HOLDER) for name in visible if kinds[name] is FileKind.HOLDER]
+    left_out += [(name, HIDDEN) for name in hidden if _kind(archive, members[name]) is not FileKind.OTHER]
+    left_out += [(name, TWIN) for name in twins if kinds.get(name) is FileKind.PICTURE]
     root = _root(pictures, visible)
 
     def read(name: str) -> bytes:
@@ -60,8 +67,9 @@ def open_zip(source: str, path: Path) -> ImageSet:
     tree = FileTree(
         title=path.name,
         pictures=[name.removeprefix(root) for name in pictures],
-        others=[name for name in visible if not is_picture(name) and name != root + TABLE],
-        hidden=sorted_paths(hidden),
+        others=[name for name in visible if kinds[name] is not FileKind.PICTURE and name != root + TABLE],
+        hidden=hidden,
+        left_out=left_out,
         read=read,
         read_row=read,
         table=partial(_table, archive, members[root + TABLE]) if root + TABLE in members else None,
@@ -100,6 +108,21 @@ def _root(pictures: list[str], visible: list[str]) -> str:
     # Pictures one level below would lose the only folder that can be their label.
     deep = all(name.count("/") == 2 for name in pictures)
     return root if deep or root + TABLE in visible else ""
+
+
+def _kind(archive: zipfile.ZipFile, info: zipfile.ZipInfo, named: FileKind | None = None) -> FileKind:
+    """What its name says, or else the first bytes of a member; one that cannot be opened may be anything."""
+    if named is FileKind.PICTURE or not info.file_size:
+        return named if named is FileKind.PICTURE else FileKind.OTHER
+    if named is not None:
+        return named
+    if info.flag_bits & ENCRYPTED or info.compress_type not in METHODS:
+        return FileKind.HOLDER
+    try:
+        with archive.open(info) as stream:
+            return kind_of_head(stream.read(HEAD_BYTES))
+    except Exception:  # as below: damaged members raise anything
+        return FileKind.HOLDER
 
 
 def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo | None, name: str) -> bytes:

@@ -18,6 +18,13 @@ SCAN_SETTINGS: Rows = {
         "of the pictures whose label seems unaffected, this share, the surest readings, is searched all the same",
     ),
     "exemplars": ("Exemplars", 1, 64, 1, "cut-outs of each trigger that are kept"),
+    "allow_unread": (
+        "Unread pictures allowed",
+        0,
+        1000,
+        1,
+        "so many may be broken or missing in a scan that ends as “nothing found”; they are counted and named",
+    ),
 }
 CURATE_SETTINGS: Rows = {
     "budget": ("Pictures to tune on", 8, 512, 1, "in the fine-tuning set, at most"),

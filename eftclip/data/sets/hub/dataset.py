@@ -10,10 +10,13 @@ from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import IO
 
+from eftclip.data.file_kinds import FileKind, kind_of_name
+from eftclip.data.folders import HIDDEN, HOLDER, sorted_paths
 from eftclip.data.sets.base import note
-from eftclip.data.sets.file_tree import TABLE, FileTree, file_tree_set, is_picture, sorted_paths
+from eftclip.data.sets.file_tree import TABLE, FileTree, file_tree_set, is_picture
 from eftclip.data.sets.hub.repository import Repository, UnansweredError, find_repository
 from eftclip.data.sets.hub.splits import names_split, splits_of
+from eftclip.data.sets.left_out import More, followed_by, unreadable
 from eftclip.data.sets.parquet import open_parquet
 from eftclip.data.sets.webdataset import Shard, open_webdataset
 from eftclip.errors import DataError
@@ -54,12 +57,21 @@ def open_hub(source: str, split: str, token: str | None) -> ImageSet:
         images = open_parquet(source, addresses, repository.explain, root=None, token=token)
     spare = sorted_paths(set(data).difference(*splits.values()))
     others = {path for path in repository.files if PurePosixPath(path).name not in UNTOLD}.difference(data)
+    images = followed_by(images, _besides(repository, sorted_paths(others)))
     notes = (
         *images.notes,
         *note(spare, "data file of no split was left out", "data files of no split were left out"),
         *note(sorted_paths(others), "other file was left out", "other files were left out"),
     )
     return replace(images, kind="hub", revision=repository.commit, notes=notes)
+
+
+def _besides(repository: Repository, others: list[str]) -> list[More]:
+    """What else may be a picture or hold some: loose pictures, which are read too, and files that are only counted."""
+    left_out = [(path, HOLDER) for path in others if kind_of_name(path) is FileKind.HOLDER]
+    left_out += [(path, HIDDEN) for path in repository.hidden if kind_of_name(path) not in (None, FileKind.OTHER)]
+    more = [(path, partial(repository.read, path)) for path in others if is_picture(path)]
+    return [*more, *((path, unreadable(path, why)) for path, why in left_out)]
 
 
 def _data_files(repository: Repository) -> tuple[str, list[str]]:
@@ -88,6 +100,7 @@ def _pictures(source: str, repository: Repository, split: str, files: list[str])
         pictures=[path.removeprefix(root) for path in files],
         others=(),
         hidden=(),
+        left_out=(),
         read=lambda name: repository.read(root + name),
         read_row=lambda name: repository.read(root + name),
         table=partial(_table, repository, root + TABLE) if root + TABLE in repository.files else None,

@@ -18,8 +18,8 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.hf_api import RepoFile
 
+from eftclip.data.folders import is_hidden
 from eftclip.data.sets.base import MAX_BYTES, read_bounded, reason, too_large
-from eftclip.data.sets.file_tree import is_hidden
 from eftclip.errors import DataError, MissingError
 from eftclip.retry_after import when
 from eftclip.untrusted_text import one_line
@@ -43,6 +43,7 @@ class Repository:
         repo_id: `org/name`.
         commit: 40 hex digits.
         files: sizes in bytes by path.
+        hidden: hidden files, which are never looked into.
         card: metadata of its README, written by a stranger.
         gated: its files may be closed although they are listed.
         token: of the visitor.
@@ -52,6 +53,7 @@ class Repository:
     repo_id: str
     commit: str
     files: Mapping[str, int]
+    hidden: tuple[str, ...]
     card: Mapping[str, object]
     gated: bool
     token: str | None = field(repr=False)
@@ -134,7 +136,8 @@ def find_repository(source: str, token: str | None) -> Repository:
     visible = {path: size for path, size in files.items() if not is_hidden(path)}
     # An instance of its own: the shared ones are kept for ever, with the visitor's token and all listings in them.
     system = HfFileSystem(token=token, skip_instance_cache=True)
-    return Repository(repo_id, commit, visible, card, bool(info.gated), token, system)
+    hidden = tuple(path for path in files if path not in visible)
+    return Repository(repo_id, commit, visible, hidden, card, bool(info.gated), token, system)
 
 
 def _explained(error: Exception, repo_id: str, revision: str, path: str = "") -> UnansweredError:

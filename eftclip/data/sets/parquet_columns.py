@@ -1,0 +1,106 @@
+"""Which columns of a parquet file hold pictures and texts."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eftclip.data.sets.base import TEXT_KINDS
+from eftclip.errors import DataError
+from eftclip.untrusted_text import one_line
+
+PICTURE_COLUMNS = ("image", "img", "picture", "photo", "jpg", "jpeg", "png", "webp", "bytes")
+NO_PICTURE = 9
+INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where a row has its pictures and its text.
+
+    Attributes:
+        picture: name of the column with the sample's picture.
+        others: further columns that may hold pictures, which are samples too.
+        text: name of the column; None where there is none.
+        text_kind: label or caption.
+    """
+
+    picture: str
+    others: tuple[str, ...]
+    text: str | None
+    text_kind: str | None
+
+    @property
+    def names(self) -> list[str]:
+        """All of them, each once."""
+        return list(dict.fromkeys([self.picture, *self.others, *([self.text] if self.text else [])]))
+
+
+def find_columns(source: str, features: Mapping[str, Any]) -> Columns:
+    """Find the columns of a file.
+
+    Raises:
+        DataError: none holds pictures.
+    """
+    picture = min(features, key=lambda column: _likeness(column, features[column]), default=None)
+    if picture is None or _likeness(picture, features[picture])[0] == NO_PICTURE:
+        raise DataError(f"{source} has no column with pictures, only {one_line(', '.join(features))}; embed them.")
+    schema = features.arrow_schema  # type: ignore[attr-defined]  # of `datasets`
+    others = tuple(field.name for field in schema if field.name != picture and "binary" in str(field.type))
+    return Columns(picture, others, *_text_column(features))
+
+
+def holds_no_pictures(path: Path) -> bool:
+    """Whether a parquet file is a mere table: no column of it has bytes, at any depth."""
+    from pyarrow import ArrowException, parquet
+
+    try:
+        schema = parquet.read_schema(path)
+    except (ArrowException, OSError):
+        return False
+    return not any("binary" in str(field.type) for field in schema)
+
+
+def cells(value: Any) -> Iterator[Any]:
+    """The pictures of a cell, which may be a list of them."""
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from cells(item)
+    else:
+        yield value
+
+
+def _likeness(column: str, feature: Any) -> tuple[int, int]:
+    """How likely a column holds the pictures, smallest first: by what it holds, then by its name.
+
+    An image column comes before bytes with a path, and these before mere bytes or paths with a fitting name.
+    """
+    from datasets import Image, List, Value
+
+    names = len(PICTURE_COLUMNS)
+    fitting = PICTURE_COLUMNS.index(column.lower()) if column.lower() in PICTURE_COLUMNS else names
+    if isinstance(feature, List):
+        kind, place = _likeness(column.lower().removesuffix("s"), feature.feature)
+        return (kind if kind in (0, 1) else NO_PICTURE), place + 1
+    if isinstance(feature, Image):
+        return 0, fitting
+    if isinstance(feature, dict):
+        return (1 if {"bytes", "path"} <= feature.keys() else NO_PICTURE), fitting
+    dtype = feature.dtype if isinstance(feature, Value) else ""
+    if "binary" in dtype:
+        return (2 if fitting < names else 4), fitting
+    return (3 if "string" in dtype and fitting < names else NO_PICTURE), fitting
+
+
+def _text_column(features: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """The column with the texts and their kind: one with a fitting name, or else the first with names of classes."""
+    from datasets import ClassLabel, Value
+
+    for column in (name for wanted in TEXT_KINDS for name in features if name.lower() == wanted):
+        feature = features[column]
+        if isinstance(feature, ClassLabel):
+            return column, "label"
+        if isinstance(feature, Value) and ("string" in feature.dtype or feature.dtype in INTEGERS):
+            return column, TEXT_KINDS[column.lower()]
+    classes = next((name for name, feature in features.items() if isinstance(feature, ClassLabel)), None)
+    return classes, "label" if classes else None

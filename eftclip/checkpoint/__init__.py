@@ -6,7 +6,7 @@ from eftclip.checkpoint.inspection import CheckpointReport, inspect, licence_of
 from eftclip.checkpoint.known_backdoors import KNOWN_BACKDOORS, KnownBackdoor
 from eftclip.checkpoint.load import load_clip
 from eftclip.checkpoint.save import SAVED_FILES, save_clip
-from eftclip.checkpoint.source import pin
+from eftclip.checkpoint.source import hub_source, pin
 
 __all__ = [
     "KNOWN_BACKDOORS",
@@ -16,6 +16,7 @@ __all__ = [
     "CheckpointReport",
     "KnownBackdoor",
     "format_of_folder",
+    "hub_source",
     "inspect",
     "licence_of",
     "load_clip",

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from eftclip.checkpoint.formats import FORMATS, Architecture, format_of
+import torch
+
+from eftclip.checkpoint.formats import FORMATS, Architecture, Described, format_of
 from eftclip.checkpoint.hub.cache import in_use
 from eftclip.checkpoint.hub.download import check_weights_size, fetch_texts, oversized
-from eftclip.checkpoint.load import refuse_pickle
+from eftclip.checkpoint.load import build, refuse_pickle
 from eftclip.checkpoint.source import Listing, locate
-from eftclip.checkpoint.weights import WeightFile, check_header
+from eftclip.checkpoint.weights import WeightFile, fitting, read_shapes
 from eftclip.errors import CheckpointError
 from eftclip.untrusted_text import one_line
 
@@ -33,6 +35,7 @@ class CheckpointReport:
         folder: the local folder; None for the Hub.
         files: names with sizes in bytes, at the top of the folder or repository; at most `MOST_FILES` of them.
         left_out: how many more there are.
+        layout: the checkpoint format by name, e.g. `open_clip` or `transformers`; None where none was recognised.
         format: `safetensors` or `pickle`; None without weights.
         weight_file: the file that would be loaded; None without weights.
         architecture: None where the configuration cannot be used.
@@ -46,6 +49,7 @@ class CheckpointReport:
     folder: Path | None
     files: Mapping[str, int]
     left_out: int
+    layout: str | None
     format: str | None
     weight_file: str | None
     architecture: Architecture | None
@@ -53,18 +57,27 @@ class CheckpointReport:
     problems: tuple[str, ...]
 
 
-def inspect(source: str, *, token: str | None = None, max_gb: float | None = None) -> CheckpointReport:
+def inspect(
+    source: str,
+    *,
+    token: str | None = None,
+    max_gb: float | None = None,
+    allow_pickle: bool = False,
+    architecture: str | None = None,
+) -> CheckpointReport:
     """Look at a checkpoint without loading it; from the Hub, only its small text files are downloaded.
 
     Args:
-        source: a local open_clip folder, or `hf:org/name[@revision]`.
+        source: a local folder or weight file, or `hf:org/name[@revision]`.
         token: for private or gated repositories.
         max_gb: the largest weight file that would be loaded, see `load_clip`.
+        allow_pickle: a pickle would be loaded, so it is no problem.
+        architecture: see `load_clip`.
 
     Raises:
         CheckpointError: the source cannot be found or reached; whatever else is wrong stands in `problems`.
     """
-    listing = locate(source, token)
+    listing = locate(source, token, architecture)
     problems: list[str] = []
     # What no format recognises is looked at as the first one, so that its weights are told all the same.
     recognised = _noted(problems, lambda: format_of(listing))
@@ -79,7 +92,8 @@ def inspect(source: str, *, token: str | None = None, max_gb: float | None = Non
         licence = listing.licence or _stated_licence(listing, token)
     weights = _noted(problems, lambda: layout.weights(listing, texts))
     if weights is not None:
-        _noted(problems, lambda: _check_weight_file(listing, weights, max_gb))
+        _noted(problems, lambda: _check_weight_file(listing, weights, max_gb, allow_pickle))
+        _noted(problems, lambda: _check_fit(listing, weights, described))
     if described is not None:
         problems.extend(described.doubts)
     files = {one_line(name): size for name, size in _told(listing.files, {*wanted.to_load, CARD}, weights).items()}
@@ -90,6 +104,7 @@ def inspect(source: str, *, token: str | None = None, max_gb: float | None = Non
         folder=listing.folder,
         files=files,
         left_out=len(listing.files) - len(files),
+        layout=recognised.name if recognised else None,
         format=weights.format if weights else None,
         weight_file=weights.name if weights else None,
         architecture=described.architecture if described else None,
@@ -106,12 +121,23 @@ def _noted(problems: list[str], check: Callable[[], T]) -> T | None:
         return None
 
 
-def _check_weight_file(listing: Listing, weights: WeightFile, max_gb: float | None) -> None:
-    refuse_pickle(weights, str(listing))
+def _check_weight_file(listing: Listing, weights: WeightFile, max_gb: float | None, allow_pickle: bool) -> None:
+    if not allow_pickle:
+        refuse_pickle(weights, str(listing))
     check_weights_size(listing, weights, max_gb)
-    if listing.folder is not None:
-        for name in weights.files:
-            check_header(listing.folder / name, str(listing))
+
+
+def _check_fit(listing: Listing, weights: WeightFile, described: Described | None) -> None:
+    """Whether a local file is whole, and has the tensors of the architecture; none of their values is read."""
+    if listing.folder is None:
+        return
+    where = str(listing)
+    shapes = read_shapes([listing.folder / name for name in weights.files], weights, where)
+    if shapes is None or described is None:
+        return
+    with torch.device("meta"):
+        model = build(described, where)
+    fitting(shapes.state, model, described.own_names, weights.described(where), described.stated_in)
 
 
 def licence_of(source: str, *, token: str | None = None) -> str | None:

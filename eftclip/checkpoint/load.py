@@ -25,21 +25,23 @@ def load_clip(
     token: str | None = None,
     allow_pickle: bool = False,
     max_gb: float | None = None,
+    architecture: str | None = None,
 ) -> ClipModel:
     """Load the CLIP under test; every weight comes from one file, whose sha256 stands in `ref`.
 
     Args:
-        source: a local open_clip folder, or `hf:org/name[@revision]`.
+        source: a local folder or weight file, or `hf:org/name[@revision]`.
         device: where to put it; the best one that is there by default.
         token: for private or gated repositories.
         allow_pickle: also load a pickle where there is nothing else; tensors only, never code.
         max_gb: the largest weight file to download or load, in 10⁹ bytes; any when left out. In memory it takes up to
             four times as much, as weights of a byte each become float32.
+        architecture: of weights that come alone: a name of open_clip's, or a folder with a configuration.
 
     Raises:
         CheckpointError: not found, incomplete, damaged, inconsistent, too large, or asking for trust not given.
     """
-    listing = locate(source, token)
+    listing = locate(source, token, architecture)
     with in_use(listing.repo_id):
         model, preprocess, tokenizer, ref = _read(listing, token, allow_pickle, max_gb)
     model.eval().requires_grad_(False)
@@ -71,18 +73,18 @@ def _read(
     layout = format_of(listing)
     wanted = layout.texts(listing)
     texts = fetch_texts(listing, wanted.to_describe, token)
-    described = layout.describe(listing, texts)
     weights = layout.weights(listing, texts)
     if not allow_pickle:
         refuse_pickle(weights, where)
+    described = layout.describe(listing, texts)
     if weights.format == "safetensors":
         _check_plan(described, sum(listing.files[name] for name in weights.files), where)
     check_weights_size(listing, weights, max_gb)
     tokenizer = described.tokenizer(fetch_texts(listing, wanted.to_load, token))
     paths = fetch_weights(listing, weights, token)
-    model = _build(described, where)
+    model = build(described, where)
     try:
-        sha256 = load_weights(
+        sha256, remark = load_weights(
             model,
             paths,
             weights,
@@ -94,7 +96,17 @@ def _read(
     except SpoiledError as error:
         evict(error.path)
         raise
-    ref = CheckpointRef(listing.source, listing.repo_id, listing.revision, weights.name, sha256, weights.format)
+    ref = CheckpointRef(
+        source=listing.source,
+        repo_id=listing.repo_id,
+        revision=listing.revision,
+        file=weights.name,
+        sha256=sha256,
+        format=weights.format,
+        layout=layout.name,
+        architecture=listing.architecture,
+        remark=remark,
+    )
     return model, described.preprocess, tokenizer, ref
 
 
@@ -104,7 +116,7 @@ def _check_plan(described: Described, size: int, where: str) -> None:
     A configuration of a few bytes can ask for more memory than any machine has; but every weight takes a byte at least.
     """
     with torch.device("meta"):
-        wanted = sum(tensor.numel() for tensor in _build(described, where).state_dict().values())
+        wanted = sum(tensor.numel() for tensor in build(described, where).state_dict().values())
     if wanted > max(size, HARMLESS):  # of a small one it is told later which weights are missing
         raise CheckpointError(
             f"{where}: the architecture in {described.stated_in} has {wanted:,} weights, more than a file of "
@@ -112,8 +124,12 @@ def _check_plan(described: Described, size: int, where: str) -> None:
         )
 
 
-def _build(described: Described, where: str) -> nn.Module:
-    """The architecture; its first weights are drawn and then all overwritten, so the caller's generator is kept."""
+def build(described: Described, where: str) -> nn.Module:
+    """The architecture; its first weights are drawn and then all overwritten, so the caller's generator is kept.
+
+    Raises:
+        CheckpointError: the library that owns the architecture refuses the settings.
+    """
     try:
         with torch.random.fork_rng(devices=[]):
             return described.build()

@@ -10,7 +10,7 @@ from eftclip.checkpoint.formats import FORMATS, format_of
 from eftclip.checkpoint.hub.cache import in_use
 from eftclip.checkpoint.hub.download import fetch_texts, fetch_weights
 from eftclip.checkpoint.source import HUB_PREFIX, locate
-from eftclip.checkpoint.weights import State, WeightFile, read_state, weights_sha256
+from eftclip.checkpoint.weights import State, WeightFile, read_tensors, weights_sha256
 from eftclip.errors import CheckpointError
 from eftclip.types import ClipModel
 
@@ -25,7 +25,8 @@ def save_clip(clip: ClipModel, source: str, folder: Path, *, token: str | None =
     names a normalisation with which the checkpoint does not work, the one that does (`clip.preprocess`) is written.
 
     Args:
-        clip: the model with its provenance; `ref.sha256` is of the weights that it was loaded from.
+        clip: the model with its provenance; `ref.sha256` is of the weights that it was loaded from. Weights that came
+            alone go to a folder with a configuration.
         source: where those are, as for `load_clip`; a Hub repository is read at the revision of `ref`.
         folder: where to write; made if it is not there. Other files in it stay.
         token: for private repositories.
@@ -37,7 +38,7 @@ def save_clip(clip: ClipModel, source: str, folder: Path, *, token: str | None =
         CheckpointError: the source is gone or has changed, or the folder cannot be written.
     """
     pinned = f"{HUB_PREFIX}{clip.ref.repo_id}@{clip.ref.revision}" if clip.ref.repo_id else source
-    listing = locate(pinned, token)
+    listing = locate(pinned, token, clip.ref.architecture)
     with in_use(listing.repo_id):
         layout = format_of(listing)
         wanted = layout.texts(listing)
@@ -45,7 +46,7 @@ def save_clip(clip: ClipModel, source: str, folder: Path, *, token: str | None =
         paths = fetch_weights(listing, weights, token)
         _check_unchanged(clip, paths, weights, str(listing))
         texts = fetch_texts(listing, wanted.to_load, token)
-        precision = _precision(read_state(paths, weights, str(listing)))
+        precision = _precision(read_tensors(paths, weights, str(listing)).state)
         state = {
             name: (tensor.to(precision) if tensor.is_floating_point() else tensor).cpu().contiguous()
             for name, tensor in clip.model.state_dict().items()

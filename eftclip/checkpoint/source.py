@@ -1,20 +1,27 @@
-"""A source as typed to the files it holds: a local folder, or a Hub repository at one pinned commit."""
+"""A source as typed to the files it holds: a local folder or file, or a Hub repository at one pinned commit."""
 
+import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+import open_clip
 from huggingface_hub import HfApi, ModelInfo, constants
 from huggingface_hub.file_download import repo_folder_name
 
 from eftclip.checkpoint.error_text import reason
 from eftclip.checkpoint.hub.errors import HUB_TIMEOUT_S, explain_hub_error
-from eftclip.checkpoint.weights import holds_weights
+from eftclip.checkpoint.weights import WEIGHT_SUFFIXES, holds_weights
 from eftclip.errors import CheckpointError
 
 HUB_PREFIX = "hf:"
+HUB_HOSTS = ("huggingface.co", "hf.co")
+ADDRESS = re.compile(
+    r"https?://(?P<host>[^/]+)/(?P<repo>[^/?#]+/[^/?#]+)(?:/(?:tree|blob|resolve)/(?P<revision>[^/?#]+)[^?#]*)?/?(?:[?#].*)?"
+)
 COMMIT = re.compile(r"[0-9a-f]{40}")
 DIGEST = re.compile(r"[0-9a-f]{64}|[0-9a-f]{40}")
 REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -35,6 +42,8 @@ class Listing:
         announced: digests that the Hub states: sha256 of its large files, git's sha1 of the others.
         licence: what the Hub states; None where it says nothing.
         gated: its files may be closed although they are listed.
+        single: the source is one file; `folder` is where it lies.
+        architecture: what the user says of weights that come alone: a name of open_clip's, or a folder.
     """
 
     source: str
@@ -46,6 +55,8 @@ class Listing:
     announced: Mapping[str, str] = field(default_factory=dict)
     licence: str | None = None
     gated: bool = False
+    single: bool = False
+    architecture: str | None = None
 
     def __str__(self) -> str:
         """For error messages: the folder, or the repository with a short commit."""
@@ -55,24 +66,45 @@ class Listing:
         return f"{self.repo_id}@{self.revision[:12]}{known if self.from_cache else ''}"
 
 
-def locate(source: str, token: str | None = None) -> Listing:
+def locate(source: str, token: str | None = None, architecture: str | None = None) -> Listing:
     """Find the files of a source; on the Hub, resolve its revision to a commit first.
 
+    Args:
+        source: a folder or a weight file, or a Hub repository in any of the ways that people write them.
+        token: for private or gated repositories.
+        architecture: see `Listing`.
+
     Raises:
-        CheckpointError: there is no such folder or repository, or the revision cannot be resolved.
+        CheckpointError: there is no such folder, file or repository, or the revision cannot be resolved.
     """
-    if source.startswith(HUB_PREFIX):
-        return _on_hub(source, *_parse(source), token)
+    if (named := hub_source(source)) is not None:
+        return replace(_on_hub(source, *_parse(named), token), architecture=architecture)
     try:
-        folder = Path(source).expanduser()
-        if source and folder.is_dir():
-            return Listing(source, file_sizes(folder), folder=folder)
-        found = "is a file" if source and folder.exists() else "does not exist"
+        path = Path(source).expanduser()
+        if source and path.is_dir():
+            return Listing(source, file_sizes(path), folder=path, architecture=architecture)
+        if source and path.is_file() and path.suffix in WEIGHT_SUFFIXES:
+            return _of_file(source, path, architecture)
+        found = "is a file" if source and path.exists() else "does not exist"
+        if found == "does not exist" and _is_repository(source):
+            return replace(_on_hub(source, *_parse(f"{HUB_PREFIX}{source}"), token), architecture=architecture)
     except (OSError, RuntimeError, ValueError) as error:  # no permission, ~nobody, a name that cannot be
         found = f"cannot be read ({reason(error)})"
-    raise CheckpointError(
-        f"The checkpoint folder {source!r} {found}; give a folder in open_clip format, or hf:org/name."
-    )
+    raise CheckpointError(_not_found(source, found))
+
+
+def hub_source(text: str) -> str | None:
+    """`hf:org/name[@revision]` for a Hub repository by `hf:`, `hf-hub:` or its address; None for anything else."""
+    for prefix in (HUB_PREFIX, "hf-hub:"):
+        if text.startswith(prefix):
+            inner = text.removeprefix(prefix).strip()
+            return hub_source(inner) or f"{HUB_PREFIX}{inner}"
+    if not (address := ADDRESS.fullmatch(text)):
+        return None
+    if address["host"] not in {*HUB_HOSTS, urlsplit(constants.ENDPOINT).netloc}:
+        return None
+    revision = f"@{unquote(address['revision'])}" if address["revision"] else ""
+    return f"{HUB_PREFIX}{address['repo']}{revision}"
 
 
 def pin(source: str, token: str | None = None) -> str:
@@ -81,10 +113,37 @@ def pin(source: str, token: str | None = None) -> str:
     Raises:
         CheckpointError: the revision cannot be resolved.
     """
-    if not source.startswith(HUB_PREFIX) or COMMIT.fullmatch(_parse(source)[1]):
+    named = hub_source(source)
+    if named is None or COMMIT.fullmatch(_parse(named)[1]):
         return source
     listing = locate(source, token)
     return f"{HUB_PREFIX}{listing.repo_id}@{listing.revision}"
+
+
+def _of_file(source: str, path: Path, architecture: str | None) -> Listing:
+    """A file and the texts beside it, which may state its architecture unless the user does; not the other weights."""
+    beside = {} if architecture else file_sizes(path.parent)
+    texts = {name: size for name, size in beside.items() if Path(name).suffix not in WEIGHT_SUFFIXES}
+    files = {**texts, path.name: path.stat().st_size}
+    return Listing(source, files, folder=path.parent, single=True, architecture=architecture)
+
+
+def _is_repository(source: str) -> bool:
+    """Whether `org/name` can only mean the Hub: a mistyped path of this machine is not sent to it."""
+    repo_id = source.partition("@")[0]
+    return bool(REPO_ID.fullmatch(repo_id)) and not Path(repo_id.partition("/")[0]).exists()
+
+
+def _not_found(source: str, found: str) -> str:
+    """What to do about a source that is none."""
+    said = f"The checkpoint {source!r} {found}"
+    if source in open_clip.list_models():
+        return f"{said}: it is the name of an architecture, not of weights; name their folder, file or repository."
+    if re.match(r"[A-Za-z]:[\\/]", source) and os.name != "nt":
+        return f"{said}: it is a path of a Windows machine, and this one has none; give a path of this machine."
+    if found == "is a file":
+        return f"{said}, but none of {', '.join(WEIGHT_SUFFIXES)}; give a folder, a weight file, or hf:org/name."
+    return f"{said}; give a folder, a weight file, or hf:org/name."
 
 
 def _parse(source: str) -> tuple[str, str]:

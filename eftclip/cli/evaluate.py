@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from eftclip.cli.options import add_allow_unread, add_checkpoint, add_common, add_data
-from eftclip.cli.prepare import token
+from eftclip.cli.prepare import about_weights, token
 from eftclip.cli.progress import Bar, polite_stop
 from eftclip.cli.run_outputs import RunFiles, exit_code, say_source
 from eftclip.data import open_set
@@ -51,8 +51,9 @@ def run(options: argparse.Namespace) -> int:
             device=pick_device(options.device),
             token=token(),
             allow_pickle=options.allow_pickle,
+            architecture=options.architecture,
         )
-        bar.say(f"Checkpoint: {clip.ref.source}, sha256 {clip.ref.sha256[:12]}…. {found.reason}")
+        bar.say(f"{about_weights(clip.ref)} {found.reason}")
         way = RunOptions(on_progress=bar, cancelled=cancelled)
         record = run_evaluate(
             clip,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from eftclip.checkpoint import CheckpointReport, inspect
+from eftclip.cli.options import SOURCE_HELP, add_trust
 from eftclip.cli.outputs import write_json
 from eftclip.cli.prepare import token
 from eftclip.cli.progress import Bar
@@ -16,17 +17,18 @@ ABOUT = "Nothing but small text files is downloaded. Exit code 0: it would load;
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What to look at."""
     parser.epilog = ABOUT
-    parser.add_argument("checkpoint", metavar="SRC", help="a folder in open_clip format, or hf:org/name[@revision]")
+    parser.add_argument("checkpoint", metavar="SRC", help=SOURCE_HELP)
+    add_trust(parser)
     parser.add_argument("--json", type=Path, metavar="OUT", help="write what was found as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print what was found."""
-    report, bar = inspect(options.checkpoint, token=token()), Bar()
+    report, bar = look(options), Bar()
     document = inspect_document(report)
     if options.json:
         write_json(options.json, document)
-    for name in ("source", "revision", "licence", "format", "weight_file", "architecture"):
+    for name in ("source", "revision", "licence", "layout", "format", "weight_file", "architecture"):
         bar.say(f"{name.replace('_', ' '):<14}{_plain(document[name])}")
     for name, count in report.files.items():
         bar.say(f"  {size(count):>8}  {name}")
@@ -37,6 +39,16 @@ def run(options: argparse.Namespace) -> int:
     return 2 if report.problems else 0
 
 
+def look(options: argparse.Namespace) -> CheckpointReport:
+    """What can be known without loading."""
+    return inspect(
+        options.checkpoint,
+        token=token(),
+        allow_pickle=options.allow_pickle,
+        architecture=options.architecture,
+    )
+
+
 def inspect_document(report: CheckpointReport) -> dict[str, Any]:
     """The same as plain values."""
     tower = report.architecture
@@ -45,6 +57,7 @@ def inspect_document(report: CheckpointReport) -> dict[str, Any]:
         "repo_id": report.repo_id,
         "revision": report.revision,
         "licence": report.licence,
+        "layout": report.layout,
         "format": report.format,
         "weight_file": report.weight_file,
         "architecture": None

@@ -41,13 +41,23 @@ RUN_HELP = {
     "precision": "auto, fp32 or bf16",
 }
 
+SOURCE_HELP = "a folder (open_clip or transformers), a weight file, or hf:org/name[@revision]"
+
 
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     """What is under test, and how it is asked."""
-    parser.add_argument(
-        "--checkpoint", required=True, metavar="SRC", help="a local open_clip folder, or hf:org/name[@revision]"
-    )
+    parser.add_argument("--checkpoint", required=True, metavar="SRC", help=SOURCE_HELP)
     parser.add_argument("--labels", default="imagenet", metavar="imagenet|FILE", help="labels, one per line")
+    add_trust(parser)
+
+
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """What a checkpoint does not say of itself."""
+    parser.add_argument(
+        "--architecture",
+        metavar="NAME|FOLDER",
+        help="of weights that come alone: open_clip's name, or a folder with it",
+    )
     parser.add_argument("--allow-pickle", action="store_true", help="also accept checkpoint weights in a pickle file")
 
 

@@ -8,6 +8,7 @@ from eftclip.cli.options import detector_config
 from eftclip.cli.progress import Bar
 from eftclip.pipeline import CheckSetup, prepare_check
 from eftclip.runtime import Cancelled
+from eftclip.types import CheckpointRef
 
 
 def token() -> str | None:
@@ -31,10 +32,17 @@ def prepare(options: argparse.Namespace, bar: Bar, cancelled: Cancelled) -> Chec
         device=options.device,
         token=token(),
         allow_pickle=options.allow_pickle,
+        architecture=options.architecture,
         seed=options.seed,
         on_progress=bar,
         cancelled=cancelled,
     )
+
+
+def about_weights(ref: CheckpointRef) -> str:
+    """Which weights are judged, and where they lay where that is not plain."""
+    remark = f" ({ref.remark})" if ref.remark else ""
+    return f"Checkpoint: {ref.source}, sha256 {ref.sha256[:12]}…{remark}."
 
 
 def introduce(setup: CheckSetup, options: argparse.Namespace, bar: Bar) -> None:
@@ -43,6 +51,6 @@ def introduce(setup: CheckSetup, options: argparse.Namespace, bar: Bar) -> None:
     kind = setup.oracle.name.partition(":")[0]
     chosen = f" ({why[kind]})" if options.oracle == "auto" and kind in why else ""
     trusted = setup.reference[0].ref.source if setup.reference else "none"
-    bar.say(f"Checkpoint: {setup.clip.ref.source}, sha256 {setup.clip.ref.sha256[:12]}…. {setup.sanity.reason}")
+    bar.say(f"{about_weights(setup.clip.ref)} {setup.sanity.reason}")
     bar.say(f"Labels: {len(setup.classes.labels):,} from {setup.labels_source}. Oracle: {setup.oracle.name}{chosen}.")
     bar.say(f"Trusted reference: {trusted}.")

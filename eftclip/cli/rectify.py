@@ -27,8 +27,9 @@ from eftclip.runtime import all_processes, pick_device
 from eftclip.types import TuningStep
 
 ABOUT = (
-    "The folder given with --out becomes an ordinary open_clip folder with a model card, a report and pictures. The "
-    "same command takes up a run that was stopped or killed. Exit code 1 means that a trigger was found and rectified."
+    "The folder given with --out becomes an ordinary folder of the format that came in, with a model card, a report "
+    "and pictures. The same command takes up a run that was stopped or killed. Exit code 1 means that a trigger was "
+    "found and rectified."
 )
 
 

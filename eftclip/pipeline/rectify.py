@@ -153,7 +153,7 @@ def _written(
     if how.work is not None:
         delete_state(how.work)
     return {
-        "rectified": replace(rectified, folder=str(out), sha256=sha256),
+        "rectified": replace(rectified, folder=str(out), sha256=sha256, layout=loaded.ref.layout),
         "after": after,
         "reread_victims": reread_victims(measured_on, log.clip, loaded),
     }

@@ -84,6 +84,7 @@ def load_checkpoint(
     token: str | None = None,
     allow_pickle: bool = False,
     max_gb: float | None = None,
+    architecture: str | None = None,
 ) -> tuple[ClipModel, Sanity]:
     """Load a checkpoint and make sure that it reads clean photographs.
 
@@ -93,6 +94,7 @@ def load_checkpoint(
         token: for private repositories on the Hub.
         allow_pickle: also accept weights in a pickle file.
         max_gb: the largest weight file to download or load, in 10⁹ bytes; any when left out.
+        architecture: of weights that come alone, as for `load_clip`.
 
     Returns:
         the checkpoint, with another normalisation if only that one works, and what was found.
@@ -101,7 +103,10 @@ def load_checkpoint(
         CheckpointError: it cannot be loaded.
     """
     place = find_checkpoint(source)
-    clip = load_clip(place, device=device, token=token, allow_pickle=allow_pickle, max_gb=max_gb)
+    stated = architecture and find_checkpoint(architecture)
+    clip = load_clip(
+        place, device=device, token=token, allow_pickle=allow_pickle, max_gb=max_gb, architecture=stated or None
+    )
     clip = replace(clip, ref=replace(clip.ref, source=source))
     photographs = data.bundled_photographs()
     squares = [clip.preprocess.square(data.read_picture(photograph.path))[0] for photograph in photographs]
@@ -202,6 +207,7 @@ def prepare_check(
     token: str | None = None,
     allow_pickle: bool = False,
     max_gb: float | None = None,
+    architecture: str | None = None,
     seed: int = 0,
     on_progress: OnProgress = ignore,
     cancelled: Cancelled = never,
@@ -209,7 +215,7 @@ def prepare_check(
     """Load and read all that a check needs.
 
     Args:
-        source: the checkpoint under test: a local open_clip folder or `hf:org/name[@revision]`.
+        source: the checkpoint under test: a local folder or weight file, or `hf:org/name[@revision]`.
         labels: `imagenet`, a text file with one label per line, or the labels themselves.
         oracle: `auto`, `superpixel` or `sam`.
         sam_weights: a local file of SAM weights.
@@ -218,8 +224,8 @@ def prepare_check(
         device: e.g. `cpu` or `cuda`; the best one when left out.
         token: for private repositories on the Hub.
         allow_pickle: also accept weights of the checkpoint in a pickle file.
-        max_gb: the largest weight file to download or load, in 10⁹ bytes; any when left out. For a page that others can
-            reach: they may name any checkpoint.
+        max_gb: the largest weight file to download or load, in 10⁹ bytes; any when left out.
+        architecture: of weights that come alone: a name of open_clip's, or a folder with a configuration.
         seed: draws the strangers' photographs.
         on_progress: told while the labels are read.
         cancelled: asked while the labels are read.
@@ -233,7 +239,9 @@ def prepare_check(
     settings, where = config or DetectConfig(), pick_device(device)
     names, labels_source = read_labels(labels)
     eyes = load_oracle(oracle, device=where, weights=sam_weights, token=token)
-    clip, found = load_checkpoint(source, device=where, token=token, allow_pickle=allow_pickle, max_gb=max_gb)
+    clip, found = load_checkpoint(
+        source, device=where, token=token, allow_pickle=allow_pickle, max_gb=max_gb, architecture=architecture
+    )
     trusted = load_reference(reference, clip, names, device=where, token=token, max_gb=max_gb)
     classes = class_matrix(clip, names, on_progress=on_progress, cancelled=cancelled)
     return CheckSetup(

@@ -105,7 +105,8 @@ def public(document: Document) -> dict[str, Any]:
         shown["curated"] = {key: value for key, value in shown["curated"].items() if key != "items"}
     if shown.get("families"):
         shown["families"] = [{**family, "exemplars": []} for family in shown["families"]]
-    for part, key in (("checkpoint", "source"), ("data", "source"), ("labels", "source"), ("rectified", "folder")):
+    private = ("checkpoint source", "checkpoint architecture", "data source", "labels source", "rectified folder")
+    for part, key in (place.split() for place in private):
         if shown.get(part) and isinstance(shown[part].get(key), str):
             shown[part] = {**shown[part], key: without_path(shown[part][key])}
     return shown

@@ -41,7 +41,7 @@ def model_card(
         "",
         escape(document["conclusion"]),
         "",
-        *(_usage(repo_id) if repo_id else []),
+        *(_usage(repo_id, _library(document)) if repo_id else []),
         "## What was found",
         "",
         *families_table(document),
@@ -80,7 +80,7 @@ def _front_matter(document: Document, licence: str | None, repo_id: str | None) 
     values: dict[str, Any] = {
         **({"base_model": checkpoint["repo_id"]} if checkpoint["repo_id"] else {}),
         **({"license": plain(licence)} if licence else {}),
-        "library_name": "open_clip",
+        "library_name": _library(document),
         "pipeline_tag": TASK["type"],
         "tags": ["clip", "eftclip", "rectified"],
         **({"model-index": index} if index else {}),
@@ -108,13 +108,24 @@ def _model_index(document: Document, repo_id: str | None) -> list[dict[str, Any]
     return [{"name": repo_id.partition("/")[2] if repo_id else "rectified", "results": [results]}]
 
 
-def _usage(repo_id: str) -> list[str]:
-    return [
-        "```python",
-        "import open_clip",
-        "",
-        f'model, preprocess = open_clip.create_model_from_pretrained("hf-hub:{repo_id}")',
-        f'tokenizer = open_clip.get_tokenizer("hf-hub:{repo_id}")',
-        "```",
-        "",
-    ]
+def _library(document: Document) -> str:
+    """Which loads what was written; records of earlier versions do not say, as there was one only."""
+    return str(document["rectified"].get("layout", "open_clip"))
+
+
+def _usage(repo_id: str, library: str) -> list[str]:
+    lines = {
+        "open_clip": [
+            "import open_clip",
+            "",
+            f'model, preprocess = open_clip.create_model_from_pretrained("hf-hub:{repo_id}")',
+            f'tokenizer = open_clip.get_tokenizer("hf-hub:{repo_id}")',
+        ],
+        "transformers": [
+            "from transformers import CLIPModel, CLIPProcessor",
+            "",
+            f'model = CLIPModel.from_pretrained("{repo_id}")',
+            f'processor = CLIPProcessor.from_pretrained("{repo_id}")',
+        ],
+    }
+    return ["```python", *lines[library], "```", ""]

@@ -174,6 +174,7 @@ def _rectified(rectified: Rectified) -> Document:
         "seconds": round(rectified.seconds, 3),
         "config_digest": rectified.config_digest,
         "sha256": rectified.sha256,
+        "layout": rectified.layout,
         "history": [
             {
                 "step": look.step,

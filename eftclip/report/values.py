@@ -20,6 +20,9 @@ def checkpoint(ref: CheckpointRef) -> Document:
         "file": ref.file,
         "sha256": ref.sha256,
         "format": ref.format,
+        "layout": ref.layout,
+        "architecture": ref.architecture,
+        "remark": ref.remark,
     }
 
 

@@ -23,6 +23,9 @@ class CheckpointRef:
         file: the weight file inside the folder.
         sha256: of that very file, 64 hex digits.
         format: `safetensors` or `pickle`.
+        layout: the checkpoint format by name, e.g. `open_clip` or `transformers`.
+        architecture: what the user said of weights that came alone; None where the checkpoint states it.
+        remark: where in the file the weights lay, and what was left out; empty where that is plain.
     """
 
     source: str
@@ -31,6 +34,9 @@ class CheckpointRef:
     file: str
     sha256: str
     format: str
+    layout: str = "open_clip"
+    architecture: str | None = None
+    remark: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +44,7 @@ class ClipModel:
     """A CLIP with the preprocessing and the tokenizer that belong to it.
 
     Attributes:
-        model: an open_clip model in eval mode.
+        model: an open_clip model, or one with its methods, in eval mode.
         preprocess: how a picture becomes what the model sees.
         tokenizer: list of texts to `(N, context)` int64.
         ref: provenance of the weights.

@@ -115,6 +115,7 @@ class Rectified:
         config_digest: of the settings.
         folder: where the mended checkpoint lies; None while it is only in memory.
         sha256: of the weights written there, 64 hex digits; None likewise.
+        layout: the format of that folder, which is also the library that loads it.
     """
 
     method: str
@@ -126,6 +127,7 @@ class Rectified:
     config_digest: str
     folder: str | None = None
     sha256: str | None = None
+    layout: str = "open_clip"
 
 
 def measure_names(truth: str) -> tuple[tuple[str, str, str], ...]:

@@ -159,7 +159,7 @@ def test_a_refused_configuration_stops_before_the_weights_are_downloaded(hub: Hu
 def test_a_repository_that_is_no_checkpoint(hub: Hub, folder: Path) -> None:
     (folder / "open_clip_config.json").unlink()
     hub.push(REPO, folder)
-    with pytest.raises(CheckpointError, match=r"open_clip_config\.json is missing.*found .*README\.md"):
+    with pytest.raises(CheckpointError, match=r"open_clip_config\.json or config\.json is missing.*found .*README\.md"):
         load(f"hf:{REPO}")
 
 

@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from support.tiny import VOCABULARY, change_config, random_state, refusal, tiny_config, write_folder, write_tokenizer
 
-from eftclip.checkpoint import inspect, load_clip, weights
+from eftclip.checkpoint import inspect, load_clip
+from eftclip.checkpoint.weights import read
 from eftclip.errors import CheckpointError
 
 WEIGHTS, CONFIG = "open_clip_model.safetensors", "open_clip_config.json"
@@ -31,16 +32,20 @@ def test_a_missing_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("source", ["", "x" * 5000, "no\0where", "~nobody-of-this-name/clip"])
 def test_a_source_that_cannot_be_a_folder(source: str) -> None:
-    assert refusal(source).startswith("The checkpoint folder ")
+    assert refusal(source).startswith("The checkpoint ")
+    assert refusal(source).endswith("; give a folder, a weight file, or hf:org/name.")
 
 
 def test_a_file_in_place_of_a_folder(tiny_copy: Path) -> None:
-    assert "is a file" in refusal(tiny_copy / WEIGHTS)
+    """A weight file is one of its folder; any other file is none."""
+    assert "is a file, but none of .safetensors" in refusal(tiny_copy / CONFIG)
+    clip = load_clip(str(tiny_copy / WEIGHTS), device=torch.device("cpu"))
+    assert clip.ref.sha256 == load_clip(str(tiny_copy), device=torch.device("cpu")).ref.sha256
 
 
 def test_a_folder_without_configuration_lists_what_was_found(tiny_copy: Path) -> None:
     (tiny_copy / CONFIG).unlink()
-    assert "open_clip_config.json is missing" in (sentence := refusal(tiny_copy))
+    assert "open_clip_config.json or config.json is missing" in (sentence := refusal(tiny_copy))
     assert "README.md, open_clip_model.safetensors, tokenizer.json" in sentence
 
 
@@ -98,6 +103,11 @@ def pickled(tiny_copy: Path) -> Path:
     return tiny_copy
 
 
+def _tensors(folder: Path) -> dict[str, torch.Tensor]:
+    tensors: dict[str, torch.Tensor] = torch.load(folder / "open_clip_pytorch_model.bin")["state_dict"]
+    return tensors
+
+
 def test_a_pickle_needs_insisting(pickled: Path) -> None:
     assert "only as a pickle (open_clip_pytorch_model.bin)" in (sentence := refusal(pickled))
     assert "--allow-pickle" in sentence
@@ -109,10 +119,23 @@ def test_a_pickle_needs_insisting(pickled: Path) -> None:
 
 
 def test_a_malicious_pickle_is_not_run_even_for_those_who_insist(pickled: Path, tmp_path: Path) -> None:
-    mark = tmp_path / "it ran"
+    mark, state = tmp_path / "it ran", _tensors(pickled)
     torch.save({"state_dict": {"x": torch.zeros(1), "y": _Evil(mark)}}, pickled / "open_clip_pytorch_model.bin")
-    assert "could run code; it was not loaded" in refusal(pickled, allow_pickle=True)
+    assert "1 unknown (x)" in refusal(pickled, allow_pickle=True)
     assert not mark.exists()
+    torch.save({**state, "y": _Evil(mark)}, pickled / "open_clip_pytorch_model.bin")
+    load_clip(str(pickled), device=torch.device("cpu"), allow_pickle=True)
+    assert not mark.exists()
+
+
+def test_an_old_pickle_that_would_run_code_is_refused(pickled: Path, tmp_path: Path) -> None:
+    mark, state = tmp_path / "it ran", _tensors(pickled)
+    for content in ({**state, "y": _Evil(mark)}, state):
+        torch.save(content, pickled / "open_clip_pytorch_model.bin", _use_new_zipfile_serialization=False)
+        if content is not state:
+            assert "could run code; it was not loaded" in refusal(pickled, allow_pickle=True)
+    assert not mark.exists()
+    load_clip(str(pickled), device=torch.device("cpu"), allow_pickle=True)
 
 
 @pytest.mark.parametrize("content", [[1, 2], {"a": 3}, {1: torch.zeros(1)}, torch.zeros(3)])
@@ -143,7 +166,7 @@ def test_weights_that_change_while_they_are_read(tiny_copy: Path, monkeypatch: p
             handle.write(b"\0\0\0\0")
         return state
 
-    monkeypatch.setattr(weights, "load_file", meddle)
+    monkeypatch.setattr(read, "load_file", meddle)
     assert "changed while it was being read" in refusal(tiny_copy)
 
 

@@ -90,7 +90,6 @@ NOT_IMPORTED = {
     "itsdangerous": "and this keeps them signed in",
     "scikit-learn": "its photographs are read from its folder, it is not imported",
     "timm": "open_clip builds image towers with it",
-    "transformers": "open_clip reads tokenizers with it, but does not install it",
 }
 OPTIONAL = {"spaces"}  # a Space that lends GPUs brings it along; elsewhere nobody needs it
 FILE_LINES, FUNCTION_LINES, DOOR_FUNCTION_LINES, FOLDER_FILES = 300, 60, 80, 14

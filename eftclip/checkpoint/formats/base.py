@@ -10,6 +10,7 @@ steps, each of which costs no more than it must:
 3. *Load*: `weights` names the file (or the parts of it) that is read, `to_load` the texts that are fetched besides, and
    the described checkpoint builds its architecture, its tokenizer and the names of its tensors.
 4. *Save in kind*: a mended model goes to a folder that the library which wrote the format loads, with one weight file.
+   Weights that came alone go to a folder that states their architecture.
 
 What decides about trust is not left to a format and is the same for all: `hub.download` holds every file to its limit
 and to the announced digest, `load` asks before a pickle is read and whether an architecture can be that of the weights
@@ -83,7 +84,8 @@ class Described(Protocol):
     def build(self) -> nn.Module:
         """The architecture with any weights; also called on the meta device. It may raise whatever it likes.
 
-        The model has `encode_image` and `encode_text`, each with `normalize=True`, and `logit_scale`.
+        The model has `encode_image` and `encode_text`, each with `normalize=True`, `logit_scale`, and its image tower
+        as `visual`.
         """
         ...
 
@@ -110,7 +112,7 @@ class CheckpointFormat(Protocol):
 
     @property
     def sign(self) -> str:
-        """The file that a person would look for to see that a checkpoint has this format."""
+        """The file that a person would look for to see that a checkpoint has this format; empty where there is none."""
         ...
 
     @property

@@ -7,6 +7,7 @@ from typing import Any
 
 from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 
+from eftclip.checkpoint.formats.open_clip_text_model import RefusedError, text_model_settings
 from eftclip.checkpoint.json_files import read_json
 from eftclip.errors import CheckpointError
 from eftclip.preprocess import Preprocess
@@ -24,6 +25,7 @@ _KNOWN_KEYS = {
         timm_model_name timm_model_pretrained timm_pool timm_proj timm_proj_bias timm_drop timm_drop_path""",
     "text_cfg": """
         context_length vocab_size hf_tokenizer_name tokenizer_mode tokenizer_kwargs width heads layers mlp_ratio
+        hf_model_name hf_model_pretrained hf_proj_type hf_pooler_type
         ls_init_value embed_cls pad_id eos_id no_causal_mask final_ln_after_pool pool_type proj_bias proj_type
         output_tokens act_kwargs norm_kwargs block_type qk_norm scaled_cosine_attn scale_heads scale_attn_inner
         scale_attn scale_fc""",
@@ -44,6 +46,7 @@ _MOST = {
     "context_length": 8192,
     "vocab_size": 2_000_000,
 }
+SIMPLE_VOCABULARY = 49408  # of open_clip's own tokenizer
 MOST_PATCHES_PER_SIDE = 64  # the largest published have 32; the time to read a picture grows with their fourth power
 
 
@@ -55,16 +58,24 @@ class Configuration:
         model: keyword arguments of open_clip's `CLIP` or `CustomTextCLIP`.
         custom_text: whether the text tower is a module of its own (`CustomTextCLIP`).
         preprocess: how pictures are made ready.
+        text_model: the settings of a text tower of transformers; None for open_clip's own.
     """
 
     model: dict[str, Any]
     custom_text: bool
     preprocess: Preprocess
+    text_model: dict[str, Any] | None = None
 
     @property
     def text(self) -> dict[str, Any]:
         """The text tower's settings."""
         return dict(self.model["text_cfg"])
+
+    @property
+    def vocabulary(self) -> int:
+        """How many ids the text tower knows."""
+        told = self.text_model if self.text_model is not None else self.text
+        return int(told.get("vocab_size", SIMPLE_VOCABULARY))
 
     @property
     def vision(self) -> dict[str, Any]:
@@ -78,7 +89,23 @@ def read_configuration(folder: Path, where: str) -> Configuration:
     Raises:
         CheckpointError: missing, not JSON, a key or a value that is not allowed; `where` names the checkpoint.
     """
-    document = read_json(folder / CONFIG_FILE, where)
+    return checked_configuration(read_json(folder / CONFIG_FILE, where), where, CONFIG_FILE, folder)
+
+
+def checked_configuration(
+    document: Mapping[str, Any], where: str, stated_in: str, folder: Path | None = None
+) -> Configuration:
+    """Check a configuration.
+
+    Args:
+        document: as `open_clip_config.json` has it.
+        where: the checkpoint's name in errors.
+        stated_in: where the configuration is from.
+        folder: may hold the settings of a text tower of transformers.
+
+    Raises:
+        CheckpointError: a key or a value that is not allowed.
+    """
     try:
         model = dict(_section(document, "model_cfg"))
         model["vision_cfg"] = _vision(_section(model, "vision_cfg"))
@@ -86,13 +113,11 @@ def read_configuration(folder: Path, where: str) -> Configuration:
         _check_numbers(model, "model_cfg", required=("embed_dim",))
         _check_flags(model)
         preprocess = _preprocess(_section(document, "preprocess_cfg", optional=True), model["vision_cfg"])
-    except _RefusedError as refused:
-        raise CheckpointError(f"{where}: {CONFIG_FILE} cannot be used: {refused}.") from refused
-    return Configuration(model, bool(model.pop("custom_text", False)), preprocess)
-
-
-class _RefusedError(Exception):
-    """Why a configuration is refused: the part of a sentence that names the key."""
+        text_model = text_model_settings(model["text_cfg"], folder)
+    except RefusedError as refused:
+        raise CheckpointError(f"{where}: {stated_in} cannot be used: {refused}.") from refused
+    custom = bool(model.pop("custom_text", False)) or text_model is not None
+    return Configuration(model, custom, preprocess, text_model)
 
 
 def _section(parent: Mapping[str, Any], name: str, *, optional: bool = False) -> dict[str, Any]:
@@ -101,13 +126,13 @@ def _section(parent: Mapping[str, Any], name: str, *, optional: bool = False) ->
     if section is None and optional:
         return {}
     if section is None:
-        raise _RefusedError(f"{name} is missing")
+        raise RefusedError(f"{name} is missing")
     if not isinstance(section, dict):
-        raise _RefusedError(f"{name} must be an object, found {type(section).__name__}")
+        raise RefusedError(f"{name} must be an object, found {type(section).__name__}")
     if name == "model_cfg" and "multimodal_cfg" in section:
-        raise _RefusedError("multimodal_cfg asks for a CoCa model, and only CLIP models can be judged")
+        raise RefusedError("multimodal_cfg asks for a CoCa model, and only CLIP models can be judged")
     if stray := sorted(set(section) - set(_KNOWN_KEYS[name].split())):
-        raise _RefusedError(f"the key {stray[0]!r} is not allowed in {name}")
+        raise RefusedError(f"the key {stray[0]!r} is not allowed in {name}")
     return dict(section)
 
 
@@ -123,7 +148,7 @@ def _vision(section: dict[str, Any]) -> dict[str, Any]:
     _nested(section, "act_kwargs", "norm_kwargs")
     name = section.get("timm_model_name")
     if name is not None and (not isinstance(name, str) or any(mark in name for mark in ":/\\")):
-        raise _RefusedError(f"timm_model_name {name!r} must be the plain name of a timm architecture, not an address")
+        raise RefusedError(f"timm_model_name {name!r} must be the plain name of a timm architecture, not an address")
     section["timm_model_pretrained"] = False  # every weight comes from the verified file
     _check_numbers(section, "vision_cfg")
     _check_patches(section)
@@ -143,14 +168,14 @@ def _check_numbers(section: Mapping[str, Any], name: str, required: tuple[str, .
             continue
         for number in value if isinstance(value, list) and key in ("layers", "image_size") else [value]:
             if type(number) is not int or not 1 <= number <= _MOST[key]:
-                raise _RefusedError(f"{key} in {name} must be a whole number from 1 to {_MOST[key]}, found {value!r}")
+                raise RefusedError(f"{key} in {name} must be a whole number from 1 to {_MOST[key]}, found {value!r}")
 
 
 def _check_patches(vision: Mapping[str, Any]) -> None:
     side, patch = max(_as_list(vision.get("image_size", 224))), vision.get("patch_size") or 16
     if (found := side // patch) > MOST_PATCHES_PER_SIDE:
         most = MOST_PATCHES_PER_SIDE
-        raise _RefusedError(
+        raise RefusedError(
             f"image_size and patch_size make {found} × {found} patches, and at most {most} × {most} are read"
         )
 
@@ -158,7 +183,7 @@ def _check_patches(vision: Mapping[str, Any]) -> None:
 def _check_flags(model: Mapping[str, Any]) -> None:
     for key in ("custom_text", "quick_gelu"):
         if not isinstance(model.get(key, False), bool):
-            raise _RefusedError(f"{key} in model_cfg must be true or false, found {model[key]!r}")
+            raise RefusedError(f"{key} in model_cfg must be true or false, found {model[key]!r}")
 
 
 def _preprocess(section: dict[str, Any], vision: Mapping[str, Any]) -> Preprocess:
@@ -166,12 +191,12 @@ def _preprocess(section: dict[str, Any], vision: Mapping[str, Any]) -> Preproces
     given = {key: value for key, value in section.items() if value is not None}
     sides = _as_list(vision.get("image_size", 224))
     if len(set(sides)) != 1:
-        raise _RefusedError(f"image_size must be square, found {sides}")
+        raise RefusedError(f"image_size must be square, found {sides}")
     if given.get("mode", "RGB") != "RGB":
-        raise _RefusedError(f"mode in preprocess_cfg must be 'RGB', found {given['mode']!r}")
+        raise RefusedError(f"mode in preprocess_cfg must be 'RGB', found {given['mode']!r}")
     resize_mode = _choice(given, "resize_mode", ("shortest", "longest", "squash"))
     if resize_mode == "longest" and given.get("fill_color", 0) != 0:
-        raise _RefusedError(f"fill_color in preprocess_cfg must be 0, found {given['fill_color']!r}")
+        raise RefusedError(f"fill_color in preprocess_cfg must be 0, found {given['fill_color']!r}")
     interpolation = _choice(given, "interpolation", ("bicubic", "bilinear", "random"))
     return Preprocess(
         image_px=sides[0],
@@ -185,7 +210,7 @@ def _preprocess(section: dict[str, Any], vision: Mapping[str, Any]) -> Preproces
 def _choice(section: Mapping[str, Any], key: str, allowed: tuple[str, ...]) -> str:
     value = section.get(key, allowed[0])
     if value not in allowed:
-        raise _RefusedError(f"{key} in preprocess_cfg must be one of {', '.join(allowed)}, found {value!r}")
+        raise RefusedError(f"{key} in preprocess_cfg must be one of {', '.join(allowed)}, found {value!r}")
     return str(value)
 
 
@@ -193,7 +218,7 @@ def _channels(value: Any, key: str) -> tuple[float, float, float]:
     numbers = value * 3 if len(value := _as_list(value)) == 1 else value
     fits = len(numbers) == 3 and all(type(n) in (int, float) and -10 <= n <= 10 for n in numbers)
     if not fits or (key == "std" and min(numbers) <= 0):
-        raise _RefusedError(f"{key} in preprocess_cfg must be three numbers, one for each channel, found {value!r}")
+        raise RefusedError(f"{key} in preprocess_cfg must be three numbers, one for each channel, found {value!r}")
     return float(numbers[0]), float(numbers[1]), float(numbers[2])
 
 

@@ -1,7 +1,7 @@
 """A folder or repository as open_clip's `push_to_hf_hub` writes it: `open_clip_config.json` beside the weights."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,16 @@ from torch import nn
 
 from eftclip.checkpoint.formats.base import Architecture, TextFiles
 from eftclip.checkpoint.formats.open_clip_config import CONFIG_FILE, Configuration, read_configuration
+from eftclip.checkpoint.formats.open_clip_text_model import (
+    TEXT_MODEL_CONFIG,
+    build_with_text_model,
+    uses_config_file,
+)
 from eftclip.checkpoint.formats.open_clip_tokenizer import check_open_clip_tokenizer, load_open_clip_tokenizer
 from eftclip.checkpoint.json_files import read_json
 from eftclip.checkpoint.source import Listing
 from eftclip.checkpoint.tokenizer import TOKENIZER_CONFIG, TOKENIZER_FILES, CheckedTokenizer
-from eftclip.checkpoint.weights import State, WeightFile, choose_weights, write_weights
+from eftclip.checkpoint.weights import State, WeightFile, choose_weights, index_limits, write_weights
 from eftclip.preprocess import Preprocess
 from eftclip.types import ClipModel
 
@@ -29,7 +34,13 @@ PICKLE_NAMES = (
     "model.pth",
 )
 MOST_CONFIG_MB = 1.0  # a published one has some 2 kB
-TEXTS = {CONFIG_FILE: MOST_CONFIG_MB, **TOKENIZER_FILES}
+INDEXES = index_limits(SAFE_NAMES, PICKLE_NAMES)
+DESCRIBED_BY = {
+    CONFIG_FILE: MOST_CONFIG_MB,
+    TEXT_MODEL_CONFIG: MOST_CONFIG_MB,
+    TOKENIZER_CONFIG: TOKENIZER_FILES[TOKENIZER_CONFIG],
+    **INDEXES,
+}
 
 
 class OpenClipFolder:
@@ -38,7 +49,7 @@ class OpenClipFolder:
     name = "open_clip"
     sign = CONFIG_FILE
     saved_weights = SAFE_NAMES[0]
-    saved_texts = tuple(TEXTS)
+    saved_texts = (CONFIG_FILE, TEXT_MODEL_CONFIG, *TOKENIZER_FILES)
 
     def recognises(self, listing: Listing) -> bool:
         """By its configuration."""
@@ -46,7 +57,7 @@ class OpenClipFolder:
 
     def texts(self, listing: Listing) -> TextFiles:
         """The configuration, and what belongs to the tokenizer."""
-        return TextFiles({name: TEXTS[name] for name in (CONFIG_FILE, TOKENIZER_CONFIG)}, TEXTS)
+        return TextFiles(DESCRIBED_BY, {**DESCRIBED_BY, **TOKENIZER_FILES})
 
     def describe(self, listing: Listing, texts: Path) -> "OpenClipCheckpoint":
         """Check the configuration, and the tokenizer as far as it can be judged by its files."""
@@ -56,16 +67,15 @@ class OpenClipFolder:
 
     def weights(self, listing: Listing, texts: Path | None) -> WeightFile:
         """By open_clip's usual names, or the only one there is."""
-        return choose_weights(listing.files, SAFE_NAMES, PICKLE_NAMES, str(listing))
+        return choose_weights(listing.files, SAFE_NAMES, PICKLE_NAMES, str(listing), texts)
 
     def save(self, clip: ClipModel, state: State, listing: Listing, texts: Path, folder: Path) -> str:
         """The source's own configuration and tokenizer around new weights."""
         document = read_json(texts / CONFIG_FILE, str(listing))
         used = {"mean": list(clip.preprocess.mean), "std": list(clip.preprocess.std)}
         document["preprocess_cfg"] = {**(document.get("preprocess_cfg") or {}), **used}
-        for name in TOKENIZER_FILES:
-            if (texts / name).is_file():
-                (folder / name).write_bytes((texts / name).read_bytes())
+        own_text_model = document["model_cfg"]["text_cfg"].get("hf_model_name") and uses_config_file(texts)
+        copy_texts(texts, folder, (*TOKENIZER_FILES, *([TEXT_MODEL_CONFIG] if own_text_model else [])))
         (folder / CONFIG_FILE).write_text(_written(document), encoding="utf-8")
         return write_weights(state, folder / self.saved_weights)
 
@@ -76,6 +86,17 @@ class OpenClipFolder:
         if text.get("hf_tokenizer_name"):
             text["hf_tokenizer_name"] = repo_id
         return {CONFIG_FILE: _written(document)}
+
+
+def copy_texts(texts: Path, folder: Path, names: Iterable[str]) -> None:
+    """Those files that there are, as they are.
+
+    Raises:
+        OSError: one cannot be written.
+    """
+    for name in names:
+        if (texts / name).is_file():
+            (folder / name).write_bytes((texts / name).read_bytes())
 
 
 @dataclass(frozen=True)
@@ -111,7 +132,9 @@ class OpenClipCheckpoint:
             tower = f"ViT /{vision.get('patch_size', 16)}, {layers} layers, width {width}"
         return Architecture(
             vision=tower,
-            text=f"Transformer, {text.get('layers', 12)} layers, width {text.get('width', 512)}",
+            text=str(text["hf_model_name"])
+            if self.config.text_model
+            else f"Transformer, {text.get('layers', 12)} layers, width {text.get('width', 512)}",
             embed_dim=self.config.model["embed_dim"],
             image_px=self.config.preprocess.image_px,
         )
@@ -129,6 +152,8 @@ class OpenClipCheckpoint:
     def build(self) -> nn.Module:
         """Of open_clip's own classes; they and timm check their settings with assert, TypeError, RuntimeError, …."""
         settings: dict[str, Any] = self.config.model
+        if self.config.text_model is not None:
+            return build_with_text_model(settings, self.config.text_model)
         model: nn.Module = (CustomTextCLIP if self.config.custom_text else CLIP)(**settings)
         return model
 

@@ -7,11 +7,9 @@ from typing import Any
 from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 
 from eftclip.checkpoint.error_text import reason
-from eftclip.checkpoint.formats.open_clip_config import Configuration
+from eftclip.checkpoint.formats.open_clip_config import SIMPLE_VOCABULARY, Configuration
 from eftclip.checkpoint.tokenizer import CheckedTokenizer, check_tokenizer_files
 from eftclip.errors import CheckpointError
-
-SIMPLE_VOCABULARY = 49408
 
 
 def check_open_clip_tokenizer(config: Configuration, files: Mapping[str, int], folder: Path, where: str) -> None:
@@ -24,7 +22,7 @@ def check_open_clip_tokenizer(config: Configuration, files: Mapping[str, int], f
     if name:
         check_tokenizer_files(name, files, folder, where)
         return
-    vocabulary = config.text.get("vocab_size", SIMPLE_VOCABULARY)
+    vocabulary = config.vocabulary
     if vocabulary != SIMPLE_VOCABULARY:
         raise CheckpointError(
             f"{where}: the text tower knows {vocabulary} ids, but without hf_tokenizer_name the tokenizer is "
@@ -39,7 +37,7 @@ def load_open_clip_tokenizer(config: Configuration, folder: Path, where: str) ->
         CheckpointError: it cannot be loaded, or does not belong to the text tower.
     """
     text = config.text
-    vocabulary = int(text.get("vocab_size", SIMPLE_VOCABULARY))
+    vocabulary = config.vocabulary
     context, options = text.get("context_length", 77), text.get("tokenizer_kwargs", {})
     try:
         if text.get("hf_tokenizer_name"):

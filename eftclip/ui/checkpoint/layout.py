@@ -51,7 +51,7 @@ def checkpoint_step(*, folders: bool) -> CheckpointStep:
     hub = gr.Textbox(
         label="Hub id", placeholder="org/name or org/name@revision", visible=False, max_length=200, elem_id="hub"
     )
-    folder = gr.Textbox(label="Folder in open_clip format", placeholder="/path/to/folder", visible=False)
+    folder = gr.Textbox(label="Folder (open_clip or transformers)", placeholder="/path/to/folder", visible=False)
     known = gr.Dropdown(
         [("choose one", ""), *((_named(one), one.repo_id) for one in KNOWN_BACKDOORS)],
         value="",

@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -37,6 +38,17 @@ def ignore(progress: Progress) -> None:
 def never() -> bool:
     """Nobody cancels."""
     return False
+
+
+def cache_folder(name: str) -> Path | None:
+    """Where things lie that can be made again, which need not exist; None where nothing is to be kept.
+
+    `EFTCLIP_CACHE` names another folder than the user's own, or says `off`.
+    """
+    home = os.environ.get("EFTCLIP_CACHE") or str(
+        Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "eftclip"
+    )
+    return None if home == "off" else Path(home) / name
 
 
 def seeded(seed: int) -> torch.Generator:

@@ -11,7 +11,9 @@ os.environ.setdefault("HF_XET_CLIENT_READ_TIMEOUT", "2s")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+import atexit
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,6 +27,9 @@ from eftclip.runtime import keep_buffers
 from eftclip.types import ClassMatrix, ClipModel
 from eftclip.zeroshot import class_matrix
 
+if "EFTCLIP_CACHE" not in os.environ:  # one for all workers and the processes they start, gone afterwards
+    os.environ["EFTCLIP_CACHE"] = tempfile.mkdtemp(prefix="eftclip-tests-")
+    atexit.register(shutil.rmtree, os.environ["EFTCLIP_CACHE"], ignore_errors=True)
 torch.set_num_threads(1)  # two threads on a busy machine are slower than one
 keep_buffers()
 ROOT = Path(__file__).resolve().parents[1]

@@ -21,6 +21,7 @@ from eftclip.zeroshot import IMAGENET_LABELS, class_matrix, parse_labels
 REPOSITORY = Path(__file__).resolve().parents[2]
 BUNDLED = Path("examples/checkpoints")
 MAX_LABEL_FILE_BYTES = 1_000_000
+READ_IN_VAIN = 100  # labels; so many take seconds with a model of full size, a thousand minutes
 Labels = str | Path | Sequence[str]
 
 
@@ -148,6 +149,11 @@ def read_labels(labels: Labels) -> tuple[tuple[str, ...], str]:
     return parse_labels(lines), path.name
 
 
+def _few_labels() -> tuple[tuple[str, ...], str]:
+    """Where nothing will be judged, the labels that told so are enough to show what the checkpoint reads."""
+    return tuple(dict.fromkeys(photograph.label for photograph in data.bundled_photographs())), "the sanity check"
+
+
 def load_reference(
     name: str,
     clip: ClipModel,
@@ -242,16 +248,9 @@ def prepare_check(
     clip, found = load_checkpoint(
         source, device=where, token=token, allow_pickle=allow_pickle, max_gb=max_gb, architecture=architecture
     )
+    if not found.ok and len(names) > READ_IN_VAIN:
+        names, labels_source, reference = *_few_labels(), "none" if reference == "auto" else reference
     trusted = load_reference(reference, clip, names, device=where, token=token, max_gb=max_gb)
     classes = class_matrix(clip, names, on_progress=on_progress, cancelled=cancelled)
-    return CheckSetup(
-        clip=clip,
-        classes=classes,
-        labels_source=labels_source,
-        oracle=eyes,
-        hosts=draw_hosts(clip, classes, settings, seed),
-        reference=trusted,
-        sanity=found,
-        config=settings,
-        seed=seed,
-    )
+    hosts = draw_hosts(clip, classes, settings, seed)
+    return CheckSetup(clip, classes, labels_source, eyes, hosts, trusted, sanity=found, config=settings, seed=seed)

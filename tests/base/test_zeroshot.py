@@ -1,3 +1,4 @@
+import importlib
 from collections import OrderedDict
 from pathlib import Path
 
@@ -5,7 +6,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from eftclip import zeroshot
 from eftclip.checkpoint import load_clip
 from eftclip.errors import DataError
 from eftclip.runtime import Progress, seeded
@@ -16,12 +16,22 @@ from eftclip.zeroshot import (
     MAX_LABELS,
     TEMPLATES,
     class_matrix,
+    kept_matrices,
     parse_labels,
     probabilities,
+    reading,
     top,
 )
 
+read_labels = importlib.import_module("eftclip.zeroshot.class_matrix")  # the package has a function of that name
+
 LABELS = ("banana", "cat", "traffic light")
+
+
+def _forget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was read before, and nothing is found on the disk."""
+    monkeypatch.setenv("EFTCLIP_CACHE", "off")
+    monkeypatch.setattr(kept_matrices, "_MATRICES", OrderedDict())
 
 
 def _images(clip: ClipModel, count: int) -> torch.Tensor:
@@ -57,21 +67,22 @@ def test_class_matrix_has_the_shape_it_promises(tiny_clip: ClipModel) -> None:
 
 def test_text_batches_do_not_change_the_matrix(tiny_clip: ClipModel, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = class_matrix(tiny_clip, LABELS).matrix
-    monkeypatch.setattr(zeroshot, "TEXTS_PER_BATCH", 4)  # no multiple of the number of templates
+    _forget(monkeypatch)
+    monkeypatch.setattr(read_labels, "TEXTS_PER_BATCH", 4)  # no multiple of the number of templates
     torch.testing.assert_close(class_matrix(tiny_clip, LABELS).matrix, whole, atol=1e-5, rtol=0)
 
 
 def test_reading_labels_reports_and_stops(tiny_clip: ClipModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zeroshot, "TEXTS_PER_BATCH", 10)
-    monkeypatch.setattr(zeroshot, "_MATRICES", OrderedDict())
+    monkeypatch.setattr(read_labels, "TEXTS_PER_BATCH", 10)
+    _forget(monkeypatch)
     seen: list[Progress] = []
     class_matrix(tiny_clip, LABELS, on_progress=seen.append)
-    assert [(p.done, p.total) for p in seen] == [(10, 21), (20, 21), (21, 21)]
+    assert [(p.done, p.total) for p in seen] == [(0, 21), (10, 21), (20, 21), (21, 21)], "from the first second on"
     seen.clear()
-    zeroshot._MATRICES.clear()
+    _forget(monkeypatch)
     with pytest.raises(DataError, match=r"^Stopped .* nothing was judged"):
-        class_matrix(tiny_clip, LABELS, on_progress=seen.append, cancelled=lambda: bool(seen))
-    assert len(seen) == 1
+        class_matrix(tiny_clip, LABELS, on_progress=seen.append, cancelled=lambda: len(seen) > 1)
+    assert len(seen) == 2
 
 
 def _first(clip: ClipModel, side: str) -> torch.nn.Parameter:
@@ -82,15 +93,16 @@ def test_a_text_side_that_was_read_once_is_not_read_again(
     tiny_clip: ClipModel, tiny_copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The checkpoint under test, its reference and its mended copy often have the same one; another is read anew."""
-    monkeypatch.setattr(zeroshot, "_MATRICES", OrderedDict())
+    _forget(monkeypatch)
     read: list[int] = []
-    original = ClipModel.encode_text
+    original = read_labels.encode_tokens
 
-    def counted(clip: ClipModel, texts: list[str]) -> torch.Tensor:
-        read.append(len(texts))
-        return original(clip, texts)
+    def counted(model: torch.nn.Module, tokens: torch.Tensor) -> torch.Tensor:
+        read.append(len(tokens))
+        encoded: torch.Tensor = original(model, tokens)
+        return encoded
 
-    monkeypatch.setattr(ClipModel, "encode_text", counted)
+    monkeypatch.setattr(read_labels, "encode_tokens", counted)
     first = class_matrix(tiny_clip, LABELS)
     twin = load_clip(str(tiny_copy), device=torch.device("cpu"))
     with torch.no_grad():
@@ -105,9 +117,9 @@ def test_a_text_side_that_was_read_once_is_not_read_again(
         _first(twin, "text.").mul_(2)
     assert not torch.equal(class_matrix(twin, LABELS).matrix, first.matrix)
     assert read
-    for k in range(2 * zeroshot.KEPT):
+    for k in range(2 * kept_matrices.IN_MEMORY):
         class_matrix(tiny_clip, ("a", f"b{k}"))
-    assert len(zeroshot._MATRICES) == zeroshot.KEPT
+    assert len(kept_matrices._MATRICES) == kept_matrices.IN_MEMORY
 
 
 def test_probabilities_equal_the_slow_way(tiny_clip: ClipModel, tiny_classes: ClassMatrix) -> None:
@@ -136,7 +148,7 @@ def test_image_batches_do_not_change_what_is_read(
 ) -> None:
     images = _images(tiny_clip, 7)
     whole = probabilities(tiny_clip, images, tiny_classes)
-    monkeypatch.setattr(zeroshot, "IMAGES_PER_BATCH", batch)
+    monkeypatch.setattr(reading, "IMAGES_PER_BATCH", batch)
     torch.testing.assert_close(probabilities(tiny_clip, images, tiny_classes), whole, atol=1e-4, rtol=1e-3)
 
 

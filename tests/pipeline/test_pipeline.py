@@ -263,3 +263,14 @@ def test_photographs_read_straight_from_disk_are_the_same_as_pictures(setup: Che
     assert from_file.square is not None
     assert from_picture.square is not None
     assert torch.equal(from_file.square, from_picture.square)
+
+
+def test_a_checkpoint_that_fails_the_sanity_check_is_not_read_a_thousand_labels(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EFTCLIP_CACHE", "off")
+    seen: list[Progress] = []
+    made = prepare_check(str(tiny_folder), device="cpu", oracle="superpixel", on_progress=seen.append)
+    assert not made.sanity.ok
+    assert max(progress.total for progress in seen) < 100
+    assert (len(made.classes.labels), made.labels_source, made.reference) == (13, "the sanity check", None)

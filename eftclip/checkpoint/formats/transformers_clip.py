@@ -178,6 +178,11 @@ class TransformersTowers(nn.Module):
         features: Tensor = self.visual["visual_projection"](pooled)
         return F.normalize(features, dim=-1) if normalize else features
 
+    def last_token_read(self, text: Tensor) -> Tensor:
+        """`(N, context)` ids to the place of the end mark, `(N,)`, behind which nothing is read."""
+        end = self.text_model.config.eos_token_id
+        return text.argmax(-1) if end == 2 else (text == end).int().argmax(-1)
+
     def encode_text(self, text: Tensor, normalize: bool = False) -> Tensor:
         """`(N, context)` ids to `(N, D)`; no mask is needed, as nothing is read behind the end mark."""
         features: Tensor = self.text_projection(self.text_model(input_ids=text).pooler_output)

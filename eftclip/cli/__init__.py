@@ -5,12 +5,12 @@ usage). 2 wins over 1: whoever asks whether a folder was judged completely must 
 """
 
 import argparse
-import io
 import sys
 from collections.abc import Sequence
 
 from eftclip.cli import app, check, evaluate, inspect, plant, publish, rectify, scan
 from eftclip.cli.progress import printable
+from eftclip.console import fit_streams
 from eftclip.errors import EftclipError
 from eftclip.publish import bound_requests
 from eftclip.runtime import keep_buffers
@@ -43,12 +43,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; wrong usage leaves by `SystemExit(2)`."""
+    fit_streams()  # before the parser, which prints the help
     options = build_parser().parse_args(argv)
     keep_buffers()
     bound_requests()
-    for stream in (sys.stdout, sys.stderr):  # a label or a file name that this terminal cannot show must not end a run
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
     try:
         return COMMANDS[options.command].run(options)
     except EftclipError as error:

@@ -33,6 +33,7 @@ BASE = {
     "trigger_kinds",
     "retry_after",
     "untrusted_text",
+    "console",
 }
 INPUTS = {"checkpoint", "data"}
 DEFENCE = {"oracles", "detect", "identify", "invert", "curate", "rectify", "evaluate"}
@@ -50,6 +51,7 @@ ALLOWED: dict[str, set[str]] = {
     "runtime": {"errors"},
     "retry_after": set(),
     "untrusted_text": set(),
+    "console": set(),
     **dict.fromkeys(INPUTS | OUTPUTS | {"zeroshot", "triggers"}, BASE),
     "publish": BASE | {"checkpoint"},  # a format says which files of its folder go out
     **dict.fromkeys(DEFENCE, BASE | {"zeroshot"}),

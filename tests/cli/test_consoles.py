@@ -1,0 +1,79 @@
+"""A console that has few letters, ASCII or latin-1: everything is said in those that it has."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.verdicts import quick_options, write_picture
+
+from eftclip.cli import COMMANDS
+
+ENCODINGS = ["ascii", "latin-1"]
+# The help of every command, one after another, each with streams as they were at the start.
+EVERY_HELP = """
+import contextlib, sys
+from eftclip.cli import COMMANDS, main
+for name in ("", *COMMANDS):
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="strict")
+    with contextlib.suppress(SystemExit):
+        main([*name.split(), "--help"])
+"""
+
+
+def _said(arguments: list[str], encoding: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+        timeout=300,
+    )
+    return done.returncode, (done.stdout + done.stderr).decode(encoding)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_the_help_of_every_command_is_text(encoding: str) -> None:
+    code, said = _said(["-c", EVERY_HELP], encoding)
+    assert code == 0, said
+    assert said.count("usage: eftclip") == len(COMMANDS) + 1
+    assert "cpu, cuda, mps ... (default" in said
+    assert "\\u" not in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_results_and_errors_are_text(tiny_folder: Path, tmp_path: Path, encoding: str) -> None:
+    options = quick_options(tiny_folder, tmp_path)
+    picture = write_picture(tmp_path / "\u00dcbung \u72d7.png")
+    code, said = _said(["-m", "eftclip", "check", str(picture), *options], encoding)
+    assert code == 2, "the tiny checkpoint knows nothing"
+    assert "bung \\u72d7.png" in said
+    assert "1 checked: " in said
+    assert "Traceback" not in said
+    code, said = _said(["-m", "eftclip", "check", str(tmp_path / "\u72d7.png"), *options], encoding)
+    assert code == 2
+    assert said.endswith("\\u72d7.png does not exist; give a picture file or a folder of pictures.\n")
+
+
+def test_signs_of_our_sentences_become_plain_ones() -> None:
+    said = "\u201cbanana\u201d \u00d7 2 \u00b7 \u2026 \u2192 \xe9\u72d7"
+    code = f"from eftclip.console import fit_streams; fit_streams(); print({said!r})"
+    assert _said(["-c", code], "ascii") == (0, '"banana" x 2 - ... -> \\xe9\\u72d7\n')
+    assert _said(["-c", code], "latin-1") == (0, '"banana" \xd7 2 \xb7 ... -> \xe9\\u72d7\n')
+    assert _said(["-c", code], "utf-8")[1] == f"{said}\n"
+
+
+def test_a_locale_without_letters_does_no_harm(tiny_folder: Path) -> None:
+    names = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "eftclip", "inspect", str(tiny_folder)],
+        env={**os.environ, **names},
+        capture_output=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr

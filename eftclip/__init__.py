@@ -13,8 +13,15 @@
 The names below are loaded at their first use, so that importing the package costs nothing.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+if sys.version_info < (3, 11):  # noqa: UP036 an older one may well try, and would stumble over the grammar
+    sys.stderr.write(
+        f"eftclip: Python 3.11 or newer is needed, and this is {sys.version_info[0]}.{sys.version_info[1]}.\n"
+    )
+    raise SystemExit(2)
 
 if TYPE_CHECKING:
     from eftclip.checkpoint import inspect, load_clip

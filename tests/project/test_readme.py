@@ -1,6 +1,9 @@
 """The README is a Space's front matter and a newcomer's first screen; its figures are those of the result files."""
 
 import re
+import subprocess
+import sys
+import tomllib
 
 import pytest
 from huggingface_hub import SpaceCard
@@ -43,6 +46,29 @@ def test_the_picture_and_the_code_come_first() -> None:
     lines = SpaceCard(_text()).text.strip().splitlines()
     assert any(re.search(r"!\[|<img|<picture", line) for line in lines[:15]), "picture by line 15"
     assert any(line.startswith("```") for line in lines[:25]), "commands by line 25"
+
+
+def test_the_version_of_python_is_said_before_it_is_needed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    oldest = re.fullmatch(r">=(3\.\d+)", project["requires-python"])
+    assert oldest
+    named = [kind.rpartition(" ")[2] for kind in project["classifiers"] if "Python :: 3." in kind]
+    assert min(named, key=_minor) == oldest[1]
+    assert SpaceCard(_text()).data.to_dict()["python_version"] in named
+    assert (ROOT / "Dockerfile").read_text(encoding="utf-8").startswith(f"FROM python:{oldest[1]}")
+    assert f"Python {oldest[1]} or newer" in _text().split("pip install")[0]
+    assert f"Python {oldest[1]} or newer" in (ROOT / "requirements.txt").read_text(encoding="utf-8").split("==")[0]
+
+
+def _minor(version: str) -> int:
+    return int(version.split(".")[1])
+
+
+@pytest.mark.parametrize("start", ["runpy.run_path('app.py', run_name='__main__')", "runpy.run_module('eftclip')"])
+def test_an_older_python_is_told_so(start: str) -> None:
+    older = f"import runpy, sys; sys.version_info = (3, 9, 18); sys.path.insert(0, '.'); {start}"
+    done = subprocess.run([sys.executable, "-c", older], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "eftclip: Python 3.11 or newer is needed, and this is 3.9.\n")
 
 
 def test_it_is_short_and_readable_raw() -> None:

@@ -14,6 +14,7 @@ from huggingface_hub.file_download import repo_folder_name
 
 from eftclip.checkpoint.error_text import reason
 from eftclip.checkpoint.hub.errors import HUB_TIMEOUT_S, explain_hub_error
+from eftclip.checkpoint.hub.mirror import add_sizes, asked_of
 from eftclip.checkpoint.weights import WEIGHT_SUFFIXES, holds_weights
 from eftclip.errors import CheckpointError
 
@@ -157,6 +158,7 @@ def _parse(source: str) -> tuple[str, str]:
 def _on_hub(source: str, repo_id: str, revision: str, token: str | None) -> Listing:
     try:
         info = HfApi().model_info(repo_id, revision=revision, files_metadata=True, timeout=HUB_TIMEOUT_S, token=token)
+        add_sizes(info, repo_id, token, HUB_TIMEOUT_S)
     except Exception as error:  # the client's own, httpx2's; and a stranger's card may make the client stumble anywhere
         # A commit never changes, so a cached copy of a pinned one is as good as the Hub's; a branch's may be stale.
         if COMMIT.fullmatch(revision) and (folder := _cached(repo_id, revision)):
@@ -170,16 +172,20 @@ def _on_hub(source: str, repo_id: str, revision: str, token: str | None) -> List
             )
         raise explain_hub_error(error, repo_id, revision, token=token) from error
     if not COMMIT.fullmatch(info.sha or ""):
-        raise CheckpointError(f"The Hub did not say which commit {repo_id}@{revision} is; try again later.")
-    return _listing_of(source, repo_id, info)
+        raise CheckpointError(
+            f"{asked_of(token)}The Hub did not say which commit {repo_id}@{revision} is; try again later."
+        )
+    return _listing_of(source, repo_id, info, token)
 
 
-def _listing_of(source: str, repo_id: str, info: ModelInfo) -> Listing:
+def _listing_of(source: str, repo_id: str, info: ModelInfo, token: str | None) -> Listing:
     """What the Hub says of a commit; only files at its top count, so a name is never a path."""
     top = [file for file in info.siblings or [] if not {"/", "\\"} & set(file.rfilename)]
     unsized = [file.rfilename for file in top if file.size is None]
     if unsized:
-        raise CheckpointError(f"The Hub did not say how large the files of {repo_id} are; try again later.")
+        raise CheckpointError(
+            f"{asked_of(token)}The Hub did not say how large the files of {repo_id} are; try again later."
+        )
     licence = info.card_data.get("license") if info.card_data else None
     return Listing(
         source,

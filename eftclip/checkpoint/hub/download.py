@@ -11,6 +11,7 @@ from huggingface_hub.errors import GatedRepoError
 
 from eftclip.checkpoint.digests import git_sha1_of, sha256_of
 from eftclip.checkpoint.hub.errors import HUB_TIMEOUT_S, explain_hub_error, http_headers, http_status
+from eftclip.checkpoint.hub.mirror import asked_of
 from eftclip.checkpoint.source import Listing
 from eftclip.checkpoint.weights import WeightFile
 from eftclip.errors import CheckpointError
@@ -73,7 +74,7 @@ def fetch_texts(listing: Listing, limits: Mapping[str, float], token: str | None
             path = _download(listing, name, token)
         if not _as_announced(listing, name, path):
             evict(path)
-            raise CheckpointError(f"{listing}: {name} is not the file that the Hub announced; try again later.")
+            raise _other_file(listing, name, token)
         folder = path.parent
     return folder
 
@@ -139,7 +140,12 @@ def _ask_first(listing: Listing, name: str, token: str | None) -> None:
             raise
         return
     if size not in (None, listing.files[name]):
-        raise CheckpointError(f"{listing}: {name} is not the file that the Hub announced; try again later.")
+        raise _other_file(listing, name, token)
+
+
+def _other_file(listing: Listing, name: str, token: str | None) -> CheckpointError:
+    said = f"{listing}: {name} is not the file that the Hub announced; try again later."
+    return CheckpointError(f"{asked_of(token)}{said}")
 
 
 def _as_announced(listing: Listing, name: str, path: Path) -> bool:

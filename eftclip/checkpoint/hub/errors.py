@@ -9,6 +9,7 @@ from huggingface_hub import constants
 from huggingface_hub.errors import (
     DisabledRepoError,
     EntryNotFoundError,
+    FileMetadataError,
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
@@ -20,6 +21,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.file_download import repo_folder_name
 
 from eftclip.checkpoint.error_text import reason
+from eftclip.checkpoint.hub.mirror import asked_of
 from eftclip.checkpoint.weights import holds_weights
 from eftclip.errors import CheckpointError
 from eftclip.retry_after import when
@@ -51,8 +53,8 @@ def explain_hub_error(
     copy = "" if file or token is False else _copy_here(repo_id, revision)
     public = token is False
     if isinstance(error, HFValidationError):
-        text = f"{repo_id!r} cannot be the name of a Hub repository: write hf:org/name."
-    elif isinstance(error, GatedRepoError):
+        return CheckpointError(f"{repo_id!r} cannot be the name of a Hub repository: write hf:org/name.")
+    if isinstance(error, GatedRepoError):
         what = AT_HOME if public else "accept its conditions on the Hub, then give a token that has access (HF_TOKEN)"
         text = f"{repo_id} is gated: {what}."
     elif isinstance(error, DisabledRepoError):
@@ -71,10 +73,12 @@ def explain_hub_error(
     elif status is not None:
         text = f"The Hub answered {status} for {name}: try again {when(headers, 'later')}{copy}."
     elif isinstance(error, OfflineModeIsEnabled | LocalEntryNotFoundError):
-        text = f"The Hub is switched off here (HF_HUB_OFFLINE), and {name} is not all on this machine: go online{copy}."
+        return CheckpointError(
+            f"The Hub is switched off here (HF_HUB_OFFLINE), and {name} is not all on this machine: go online{copy}."
+        )
     else:
         text = _of_the_line(error, name, file, copy)
-    return CheckpointError(text)
+    return CheckpointError(f"{asked_of(token)}{text}")
 
 
 def http_status(error: Exception) -> int | None:
@@ -99,6 +103,11 @@ def _of_the_line(error: Exception, name: str, file: str, copy: str) -> str:
         )
     if isinstance(error, httpx2.TimeoutException):
         return f"The Hub stopped answering while it was asked for {what}: try again later{copy}."
+    if isinstance(error, FileMetadataError):
+        return (
+            f"{what} could not be had from the Hub ({reason(error)}): something in between answers without the Hub's "
+            "headers; name a mirror that passes them on, or go round it."
+        )
     if file and (isinstance(error, BROKEN_OFF) or any(sign in str(error) for sign in CUT_SHORT)):
         return f"{what} broke off on its way from the Hub ({reason(error)}); nothing half is kept, so try again."
     return f"{what} could not be had from the Hub ({reason(error)}): check the connection{copy}."

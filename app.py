@@ -1,6 +1,6 @@
 """Open the app in the browser: `python app.py`. A Gradio Space runs this very file."""
 
-from eftclip.ui import launch
+from eftclip.ui import main
 
 if __name__ == "__main__":
-    launch()
+    raise SystemExit(main())

@@ -35,3 +35,7 @@ class ConfigError(EftclipError):
 
 class PublishError(EftclipError):
     """A mended checkpoint cannot be published, or was not; its text says what is on the Hub now."""
+
+
+class PageError(EftclipError):
+    """The page cannot be served on this machine as it was asked."""

@@ -1,6 +1,7 @@
 """The page in the browser; Gradio is known here and nowhere else.
 
-`page` puts the page together, `server` serves it, `theme` is its look. Behind it stands one `backend.Backend`.
+`start` sees that the page can be served on this machine, `page` puts it together, `server` serves it, `theme` is its
+look. Behind it stands one `backend.Backend`.
 
 A room for each step: `checkpoint` (1), `check` (2), `scan` (3), `rectify` (4), `publish` (5), and `restore` for whoever
 comes back. In a room, as far as the step needs it:
@@ -16,6 +17,7 @@ Rooms for all steps:
         checkpoints, ZeroGPU, clean-up. It knows no step.
     components: HTML, banners, galleries, settings, validation of single values, start and stop buttons.
     api: the end points for programs.
+    machine: what the page needs of the machine: an address, a folder, a way to itself, trusted host names.
 
 `components` and `serving` never import a step, but for what is loaded: `checkpoint.request`. Runners never import
 listeners.
@@ -31,6 +33,6 @@ if os.environ.get("SPACE_ID"):
 with suppress(ImportError):
     import_module("spaces")  # on a ZeroGPU Space it must be there before anything touches CUDA
 
-from eftclip.ui.server import build_demo, launch
+from eftclip.ui.start import build_demo, launch, main
 
-__all__ = ["build_demo", "launch"]
+__all__ = ["build_demo", "launch", "main"]

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,18 @@ from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
 from eftclip.checkpoint import prune_cache
+from eftclip.errors import PageError
 from eftclip.publish import bound_requests
 from eftclip.runtime import keep_buffers
 from eftclip.ui.backend import Backend
+from eftclip.ui.machine import trusted_hosts
 from eftclip.ui.page import build_page
 from eftclip.ui.serving.cleanup import Cleanup
 from eftclip.ui.serving.request_guard import RequestGuard
 from eftclip.ui.serving.sessions import KEPT_S
 from eftclip.ui.theme import CSS, theme
 
+REFUSAL = Path(__file__).with_name("refusal.html")  # a script that says why nothing loads behind a forwarder
 SPACE_DISK = Path("/data")
 CACHE_GB = 20.0  # of checkpoints that visitors had downloaded; a Space has 50 GB of disk
 SESSIONS = 300  # of which Gradio keeps some 0.3 MB each, for ever if it may; whoever comes later loses little
@@ -43,15 +47,26 @@ def launch(host: str | None = None, port: int | None = None, **options: Any) -> 
         host: address to listen on; Gradio's default (`GRADIO_SERVER_NAME` or 127.0.0.1) when left out.
         port: TCP port; Gradio's default when left out.
         options: more of `gr.Blocks.launch`, e.g. `prevent_thread_lock`.
+
+    Raises:
+        PageError: it could not be served.
     """
     keep_buffers()
     bound_requests()
     private = is_private(host)
     backend = _backend(private)
     demo = build_page(backend, folders=private, kept_s=KEPT_S)
+    own = {**launch_options(private=private), **options, "prevent_thread_lock": True}
+    try:
+        demo.launch(server_name=host, server_port=port, **own)
+    except Exception as error:  # Gradio raises a bare one of these, too
+        raise PageError(f"The page could not be served ({' '.join(str(error).split())}).") from error
+    # Only now: a process that ends while a thread of torch works is aborted, and what it said is lost.
     backend.checkpoints.load_first()
     _cleanup(backend, demo).start(KEPT_S / 4)
-    demo.launch(server_name=host, server_port=port, **launch_options(private=private), **options)
+    interactive = hasattr(sys, "ps1") or bool(sys.flags.interactive)  # where Gradio would not wait either
+    if not options.get("prevent_thread_lock") and not interactive:
+        demo.block_thread()
 
 
 def launch_options(*, private: bool = False) -> dict[str, Any]:
@@ -60,9 +75,11 @@ def launch_options(*, private: bool = False) -> dict[str, Any]:
     Args:
         private: only whoever sits at this machine can open the page.
     """
-    guard = Middleware(RequestGuard, uploads=Path(get_upload_folder()), private=private)
+    uploads = Path(get_upload_folder())
+    guard = Middleware(RequestGuard, uploads=uploads, private=private, trusted=trusted_hosts())
     return {
         "app_kwargs": {"middleware": [guard]},
+        "head_paths": [REFUSAL],
         "mcp_server": True,
         "state_session_capacity": SESSIONS,
         "theme": theme(),

@@ -34,6 +34,9 @@ ELSEWHERE = {
         "ruff format --check .",
         "mypy",
     ),
+    "test_a_forwarder_that_is_named_shows_the_page": (
+        "EFTCLIP_TRUSTED_HOSTS=notebook.example GRADIO_ROOT_PATH=https://notebook.example/proxy/7860 python app.py",
+    ),
     "test_a_program_checks_scans_rectifies_and_publishes": (
         "python examples/client_api.py photos --checkpoint badnets",
     ),

@@ -26,9 +26,11 @@ async def _length(request: Request) -> PlainTextResponse:
     return PlainTextResponse(str(len(await request.body())))
 
 
-def _client(uploads: Path, *, private: bool = False, most_room: int = 1_000_000) -> TestClient:
+def _client(
+    uploads: Path, *, private: bool = False, most_room: int = 1_000_000, trusted: frozenset[str] = frozenset()
+) -> TestClient:
     app = Starlette(routes=[Route("/{path:path}", _length, methods=["GET", "POST"])])
-    return TestClient(RequestGuard(app, uploads, private, most_room), base_url="http://127.0.0.1:7860")
+    return TestClient(RequestGuard(app, uploads, private, most_room, trusted), base_url="http://127.0.0.1:7860")
 
 
 def test_what_the_page_sends_comes_through(tmp_path: Path) -> None:
@@ -91,6 +93,64 @@ def test_when_uploads_fill_the_room_the_next_one_is_told_so(tmp_path: Path) -> N
 def test_another_sites_page_cannot_use_a_page_at_home(tmp_path: Path, origin: str, private: bool, status: int) -> None:
     headers = {"Origin": origin} if origin else {}
     assert _client(tmp_path, private=private).post(JOIN, content=b"{}", headers=headers).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "status"),
+    [
+        ("https://notebook.example", "127.0.0.1:7860", 200),
+        ("https://notebook.example:8443", "notebook.example", 200),
+        ("https://NOTEBOOK.example", "127.0.0.1:7860", 200),
+        ("https://evil.example", "127.0.0.1:7860", 403),
+        ("https://notebook.example.evil.example", "127.0.0.1:7860", 403),
+        ("https://sub.notebook.example", "127.0.0.1:7860", 403),
+        ("https://evil.example/notebook.example", "127.0.0.1:7860", 403),
+        ("https://notebook.example@evil.example", "127.0.0.1:7860", 403),
+        ("null", "notebook.example", 403),
+        ("https://[", "127.0.0.1:7860", 403),
+        ("http://127.0.0.2:7860", "127.0.0.2:7860", 200),
+        ("http://[::1]:7860", "[::1]:7860", 200),
+        ("http://127.0.0.1.evil.example", "127.0.0.1:7860", 403),
+    ],
+)
+def test_only_hosts_that_are_named_are_trusted(tmp_path: Path, origin: str, host: str, status: int) -> None:
+    client = _client(tmp_path, private=True, trusted=frozenset({"notebook.example"}))
+    assert client.post(JOIN, content=b"{}", headers={"Origin": origin, "Host": host}).status_code == status
+
+
+def test_a_site_that_leads_its_own_name_to_this_machine_is_another_site(tmp_path: Path) -> None:
+    headers = {"Origin": "http://evil.example:7860", "Host": "evil.example:7860"}
+    assert _client(tmp_path, private=True).post(JOIN, content=b"{}", headers=headers).status_code == 403
+
+
+def test_the_refusal_names_the_setting_and_the_log_has_it_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = _client(tmp_path, private=True)
+    for _ in range(3):
+        said = client.post(JOIN, content=b"{}", headers={"Origin": "https://notebook.example"}).json()["detail"]
+    assert "This page belongs to whoever sits at this machine" in said
+    assert "start EftCLIP with EFTCLIP_TRUSTED_HOSTS=notebook.example." in said
+    assert [record.getMessage() for record in caplog.records] == [said]
+
+
+def test_whoever_is_refused_chooses_neither_what_is_logged_nor_how_much(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = _client(tmp_path, private=True)
+    for origin in ("https://a b\x1b[2J", "https://x_y.example", "null", f"https://{'a' * 300}.example"):
+        said = client.post(JOIN, content=b"{}", headers={"Origin": origin}).json()["detail"]
+        assert said == request_guard.ANOTHER_SITE
+    assert not caplog.records
+    for number in range(100):
+        client.post(JOIN, content=b"{}", headers={"Origin": f"https://{number}.example"})
+    assert len(caplog.records) == request_guard.MOST_LOGGED
+
+
+@pytest.mark.parametrize(("origin", "status"), [("https://evil.example", 403), ("http://127.0.0.1:7860", 200)])
+def test_the_page_may_ask_whether_it_would_be_refused(tmp_path: Path, origin: str, status: int) -> None:
+    client = _client(tmp_path, private=True)
+    assert client.post("/eftclip-may-i", headers={"Origin": origin}).status_code == status
 
 
 def test_the_running_app_has_its_guard(served: str) -> None:

@@ -1,6 +1,8 @@
 """In front of the page: bodies of a bounded size, room for uploads, and nothing that another site's page sent."""
 
+import ipaddress
 import json
+import logging
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
@@ -9,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from eftclip.runtime import Stopwatch
+from eftclip.ui.machine.trusted_hosts import HOST, VARIABLE
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -21,13 +24,29 @@ MOST_UPLOAD = 500_000_000  # of the pictures of one data set; each file for itse
 MOST_ROOM = 10_000_000_000  # of all uploads of the last hour
 LOOK_EVERY_S = 5.0
 CROWDED = "The server has no room for uploads just now; try again in an hour."
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
+QUESTION = "/eftclip-may-i"  # by which the page asks whether it would be refused, see `refusal.html`
+AT_HOME = "This page belongs to whoever sits at this machine"
+ANOTHER_SITE = f"{AT_HOME}; another site's page may not use it."
+FORWARDED = (
+    f"{AT_HOME}, so what a page at {{host}} sends is refused; if that is a forwarder of your own, which lets nobody "
+    f"else through, start EftCLIP with {VARIABLE}={{host}}."
+)
+MOST_LOGGED = 20  # names of hosts; whoever sends requests chooses them
+
+log = logging.getLogger(__name__)
 
 
 class RequestGuard:
     """An ASGI middleware."""
 
-    def __init__(self, app: App, uploads: Path, private: bool = False, most_room: int = MOST_ROOM) -> None:
+    def __init__(
+        self,
+        app: App,
+        uploads: Path,
+        private: bool = False,
+        most_room: int = MOST_ROOM,
+        trusted: frozenset[str] = frozenset(),
+    ) -> None:
         """Stand before an app.
 
         Args:
@@ -36,8 +55,10 @@ class RequestGuard:
             private: the page belongs to whoever sits at this machine; what pages of other sites make his browser send
                 is refused, because his own token would be used.
             most_room: bytes that all uploads together may take.
+            trusted: names of hosts whose pages are this one, shown by a forwarder of its owner.
         """
         self._app, self._uploads, self._private, self._most = app, uploads, private, most_room
+        self._trusted, self._logged = trusted, set[str]()
         self._room, self._looked = 0, Stopwatch()
         self._look()
 
@@ -50,18 +71,43 @@ class RequestGuard:
         status, reason = self._refusal(str(scope["path"]), headers)
         if status:
             await _answer(send, status, reason)
+        elif str(scope["path"]).endswith(QUESTION):
+            await _answer(send, 200, "")
         else:
             await self._app(scope, _bounded(receive, _most(str(scope["path"]))), send)
 
     def _refusal(self, path: str, headers: dict[str, str]) -> tuple[int, str]:
-        if self._private and _is_foreign(headers.get("origin", ""), headers.get("host", "")):
-            return 403, "This page belongs to whoever sits at this machine; another site's page may not use it."
+        if self._private and (host := self._foreign(headers.get("origin", ""))) is not None:
+            return 403, self._refused(host)
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > _most(path):
             return 413, f"The request is larger than the {_most(path):,} bytes that can be taken."
         if path.endswith("/upload") and self._room_taken() + int(length) > self._most:
             return 507, CROWDED
         return 0, ""
+
+    def _foreign(self, origin: str) -> str | None:
+        """The host of another site's page that sent this, as a browser says; None for our own page, and for programs.
+
+        That the request names the same host proves nothing: a site may lead its own name to this machine.
+        """
+        if not origin:
+            return None
+        try:
+            host = urlsplit(origin).hostname or ""
+        except ValueError:
+            return ""
+        return None if host in self._trusted or _is_loopback(host) else host
+
+    def _refused(self, host: str) -> str:
+        """Why, for whoever looks at the page or into the log."""
+        if not HOST.fullmatch(host):
+            return ANOTHER_SITE
+        sentence = FORWARDED.format(host=host)
+        if host not in self._logged and len(self._logged) < MOST_LOGGED:
+            self._logged.add(host)
+            log.warning("%s", sentence)
+        return sentence
 
     def _room_taken(self) -> int:
         if self._looked.seconds > LOOK_EVERY_S:
@@ -88,10 +134,11 @@ def _most(path: str) -> int:
     return MOST_MCP_BODY if "/mcp" in path else MOST_BODY
 
 
-def _is_foreign(origin: str, host: str) -> bool:
-    """Whether a browser says that another site's page sent this; programs say nothing."""
-    found = urlsplit(origin)
-    return bool(origin) and found.netloc != host and found.hostname not in LOOPBACK
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _bounded(receive: Receive, most: int) -> Receive:

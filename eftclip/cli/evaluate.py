@@ -6,7 +6,7 @@ from pathlib import Path
 from eftclip.cli.options import add_allow_unread, add_checkpoint, add_common, add_data
 from eftclip.cli.prepare import about_weights, token
 from eftclip.cli.progress import Bar, polite_stop
-from eftclip.cli.run_outputs import RunFiles, exit_code, say_source
+from eftclip.cli.run_outputs import RunFiles, exit_code, say_layout, say_source
 from eftclip.data import open_set
 from eftclip.errors import ConfigError
 from eftclip.pipeline import Attack, Rebound, RunOptions, load_checkpoint, run_evaluate
@@ -45,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
     labels = None if options.labels == "auto" else options.labels
     labels = Path(labels) if labels not in (None, "imagenet") else labels
     bar = Bar()
+    say_layout(images, bar)
     with polite_stop() as cancelled:
         clip, found = load_checkpoint(
             options.checkpoint,

@@ -79,10 +79,12 @@ def add_data(parser: argparse.ArgumentParser, *, optional: bool = False) -> None
         "data",
         metavar="DATA",
         nargs="?" if optional else None,
-        help="a folder of pictures, a metadata.csv, a .zip, .parquet or .tar file, or hf:org/name[@revision]"
+        help="a folder of pictures, a table of them, a .zip, .parquet or .tar file, or hf:org/name[@revision]"
         + ("; left out, the checkpoint is audited without any" if optional else ""),
     )
-    parser.add_argument("--split", default="train", metavar="NAME", help="of a Hub data set (default: train)")
+    parser.add_argument(
+        "--split", metavar="NAME", help="a part of it, such as test (default: train on the Hub, all of any other)"
+    )
 
 
 def add_pictures(parser: argparse.ArgumentParser) -> None:

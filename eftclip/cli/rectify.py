@@ -16,7 +16,7 @@ from eftclip.cli.options import (
 from eftclip.cli.prepare import introduce, prepare, token
 from eftclip.cli.progress import Bar, polite_stop
 from eftclip.cli.publish import add_terms, publish_folder, ready
-from eftclip.cli.run_outputs import RunFiles, exit_code
+from eftclip.cli.run_outputs import RunFiles, exit_code, say_layout
 from eftclip.cli.scan import say_findings
 from eftclip.config import CurateConfig, RectifyConfig, ScanConfig
 from eftclip.data import open_set
@@ -62,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
     work.mkdir(exist_ok=True)
     images = open_set(options.data, split=options.split, token=token()) if options.data else None
     bar = Bar(silent=not processes.leads)
+    say_layout(images, bar)
     with polite_stop() as cancelled:
         setup = prepare(options, bar, cancelled)
         bar.close()

@@ -12,7 +12,7 @@ from eftclip.cli.outputs import write_json
 from eftclip.cli.progress import Bar
 from eftclip.exports import trigger_image, write_curated
 from eftclip.report import Document, run_document, run_markdown
-from eftclip.types import RunRecord, Status
+from eftclip.types import ImageSet, RunRecord, Status
 
 SHOWN = 20  # of each list, in a terminal; files have all
 
@@ -87,6 +87,12 @@ def say_source(document: Document, bar: Bar) -> None:
         bar.say(note)
     for fault in document["faults"][:SHOWN]:
         bar.say(f"{fault['kind']:<14}{fault['image']} · {fault['reason']}")
+
+
+def say_layout(images: ImageSet | None, bar: Bar) -> None:
+    """What a data set was recognised as, before anything of it is read."""
+    if images is not None and images.layout:
+        bar.say(f"Data: {images.layout}.")
 
 
 def exit_code(record: RunRecord) -> int:

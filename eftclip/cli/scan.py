@@ -14,7 +14,7 @@ from eftclip.cli.options import (
 )
 from eftclip.cli.prepare import introduce, prepare, token
 from eftclip.cli.progress import Bar, polite_stop
-from eftclip.cli.run_outputs import SHOWN, RunFiles, exit_code, say_source
+from eftclip.cli.run_outputs import SHOWN, RunFiles, exit_code, say_layout, say_source
 from eftclip.config import CurateConfig, ScanConfig
 from eftclip.data import open_set
 from eftclip.pipeline import Plan, RunOptions, run_scan
@@ -50,6 +50,7 @@ def run(options: argparse.Namespace) -> int:
     files.prepare()
     images = open_set(options.data, split=options.split, token=token())
     bar = Bar(silent=not processes.leads)
+    say_layout(images, bar)
     with polite_stop() as cancelled:
         setup = prepare(options, bar, cancelled)
         bar.close()

@@ -75,7 +75,7 @@ class RunLog:
         """The record; the rest of its fields come from the caller."""
         about = None
         if images is not None:
-            about = DataRecord(images.source, images.kind, images.revision, images.length, images.notes)
+            about = DataRecord(images.source, images.kind, images.revision, images.length, images.notes, images.layout)
         return RunRecord(
             kind=self._kind,
             configs={stage: values.to_dict() for stage, values in self._settings.items()},

@@ -80,6 +80,7 @@ def _data(data: DataRecord) -> Document:
         "kind": data.kind,
         "revision": data.revision,
         "length": data.length,
+        "layout": data.layout,
         "notes": list(data.notes),
     }
 

@@ -44,6 +44,7 @@ def _about(document: Document) -> list[str]:
     if data:
         pinned = f" at `{data['revision']}`" if data["revision"] else ""
         rows += [f"* **Data:** {escape(data['source'])}{pinned} ({data['kind']})"]
+        rows += [f"* **Recognised:** {escape(data['layout'])}"] if data.get("layout") else []
         rows += [f"* **Left out:** {escape(note)}" for note in data["notes"]]
     return rows
 

@@ -101,6 +101,7 @@ class DataRecord:
         revision: the pinned commit, 40 hex digits; None for what is on this machine.
         length: number of samples; None where only reading it all would tell.
         notes: sentences about what was left out at the door.
+        layout: what it was recognised as, one line.
     """
 
     source: str
@@ -108,6 +109,7 @@ class DataRecord:
     revision: str | None
     length: int | None
     notes: tuple[str, ...] = ()
+    layout: str = ""
 
 
 @dataclass(frozen=True)

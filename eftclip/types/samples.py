@@ -38,6 +38,7 @@ class ImageSet:
         revision: the commit of a Hub data set, 40 hex digits.
         notes: sentences for people about what was left out.
         walk: the entries from a position on; callers use `entries`.
+        layout: what it was recognised as, one line for people.
     """
 
     source: str
@@ -47,6 +48,7 @@ class ImageSet:
     revision: str | None
     notes: tuple[str, ...]
     walk: Callable[[int], Iterator[Entry]] = field(repr=False, compare=False)
+    layout: str = ""
 
     def entries(self, start: int = 0) -> Iterator[Entry]:
         """Go through the set once more; one bad sample never ends the pass, its `read` raises.

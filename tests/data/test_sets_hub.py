@@ -14,7 +14,7 @@ from support.packed import at_most, complaint, folder, parquet, png, samples, se
 from eftclip.data import ImageSet, open_set
 from eftclip.data.pictures import MAX_FILE_MB
 from eftclip.data.sets.hub import repository as repository_module
-from eftclip.data.sets.hub.splits import splits_of
+from eftclip.data.sets.splits import splits_of
 from eftclip.errors import DataError
 
 REPO, SOURCE = "datasets/friends/set", "hf:friends/set"

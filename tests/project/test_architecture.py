@@ -53,6 +53,7 @@ ALLOWED: dict[str, set[str]] = {
     "untrusted_text": set(),
     "console": set(),
     **dict.fromkeys(INPUTS | OUTPUTS | {"zeroshot", "triggers"}, BASE),
+    "data": BASE | {"zeroshot"},  # ImageNet's synsets by the names that checkpoints are read against
     "publish": BASE | {"checkpoint"},  # a format says which files of its folder go out
     **dict.fromkeys(DEFENCE, BASE | {"zeroshot"}),
     "pipeline": BASE | INPUTS | DEFENCE | {"zeroshot"},
@@ -63,6 +64,7 @@ ALLOWED: dict[str, set[str]] = {
 }
 OWNERS = {
     "accelerate": {"runtime", "rectify"},
+    "charset_normalizer": {"data"},
     "datasets": {"data"},
     "gradio": {"ui"},
     "httpx2": {"checkpoint", "data", "publish", "oracles"},

@@ -1,22 +1,20 @@
-"""Files known by name, of a folder, an archive or a Hub repository, become entries with the texts of their table."""
+"""Files known by name, of a folder, an archive or a Hub repository, become entries with the texts of their layout."""
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import IO
 
 from eftclip.data.file_kinds import SUFFIXES, FileKind, kind_of_name
-from eftclip.data.sets.base import TEXT_KINDS, note, reason
+from eftclip.data.sets.base import note, refuse
+from eftclip.data.sets.layouts.parts import part_of
+from eftclip.data.sets.layouts.recognise import Open, Recognised, Sample, recognise, side_text
 from eftclip.data.sets.left_out import followed_by, unreadable
 from eftclip.errors import DataError
 from eftclip.types import Entry, ImageSet
 from eftclip.untrusted_text import one_line
 
-TABLE, FILE_COLUMN = "metadata.csv", "file_name"
+TABLE = "metadata.csv"
 
 
 @dataclass(frozen=True)
@@ -26,12 +24,15 @@ class FileTree:
     Attributes:
         title: how sentences call the place.
         pictures: the picture files, in the order of their names.
-        others: visible files that are no pictures, without the table.
-        hidden: hidden files and folders, which are never looked into.
+        others: visible files that are no pictures.
+        hidden: hidden files and folders.
         left_out: what may be a picture or hold some and is no sample, and why: entries that cannot be read.
         read: the bytes of a listed picture.
-        read_row: the bytes of a file that the table names, which may lie or lead out of the place.
-        table: opens the metadata.csv of the place; None where it has none.
+        read_row: the bytes of a file that a table names, which may lie or lead out of the place.
+        open: one of `others`, as a stream.
+        root: absolute path of the place; empty where it has none.
+        sides: whether the files beside pictures may be opened.
+        split: the part that is wanted; empty for all of it.
     """
 
     title: str
@@ -41,16 +42,10 @@ class FileTree:
     left_out: Sequence[tuple[str, str]]
     read: Callable[[str], bytes]
     read_row: Callable[[str], bytes]
-    table: Callable[[], AbstractContextManager[IO[bytes]]] | None
-
-
-@dataclass(frozen=True, slots=True)  # there may be a million of them
-class _Sample:
-    """A file of a tree; `row` says that only the table vouches for its name."""
-
-    name: str
-    text: str | None
-    row: bool = False
+    open: Open
+    root: str = ""
+    sides: bool = True
+    split: str = ""
 
 
 def is_picture(name: str) -> bool:
@@ -58,97 +53,76 @@ def is_picture(name: str) -> bool:
     return kind_of_name(name) is FileKind.PICTURE
 
 
-def file_tree_set(
-    tree: FileTree, source: str, kind: str, *, notes: tuple[str, ...] = (), insist: bool = False
-) -> ImageSet:
-    """Make a tree a set: first the rows of its table in their order, then the pictures without a row.
-
-    Without a table, pictures that all lie in exactly one level of sub-folders have the folder's name as label.
+def file_tree_set(tree: FileTree, source: str, kind: str, *, notes: tuple[str, ...] = (), insist: str = "") -> ImageSet:
+    """Make a tree a set: first the rows of its tables in their order, then the pictures without a row.
 
     Args:
         tree: the files.
         source: what the user typed.
         kind: of the set.
         notes: further ones.
-        insist: a table without the names of files is an error, and not only left out.
+        insist: the table that was named; if it names no files that is an error.
 
     Raises:
-        DataError: there is no picture, or the table cannot be read.
+        DataError: there is no picture, or a table cannot be read.
     """
-    samples, text_kind, about_table = _samples(tree, insist)
-    if not samples:
-        found = f" (found: {note(tree.others, 'file', 'files')[0].removesuffix('.')})" if tree.others else ""
-        raise DataError(f"{tree.title} holds no picture{found}; give a set with {', '.join(sorted(SUFFIXES))} files.")
-    others = note(tree.others, "file is no picture and was left out", "files are no pictures and were left out")
-    hidden = note(tree.hidden, "hidden file or folder was left out", "hidden files or folders were left out")
+    if tree.split and not insist:
+        tree, insist, about = _part(tree)
+        notes = (*about, *notes)
+    found = recognise(tree.pictures, tree.others, tree.open, root=tree.root, insist=insist, sides=tree.sides)
+    others = [name for name in tree.others if name not in found.used and PurePosixPath(name).name != TABLE]
+    if not found.samples:
+        told = f" (found: {note(others, 'file', 'files')[0].removesuffix('.')})" if others else ""
+        raise DataError(f"{tree.title} holds no picture{told}; give a set with {', '.join(sorted(SUFFIXES))} files.")
 
     def walk(start: int) -> Iterator[Entry]:
-        for index in range(start, len(samples)):
-            sample = samples[index]
-            read = partial(_read_row, tree, sample.name) if sample.row else partial(tree.read, sample.name)
-            yield Entry(index, one_line(sample.name) or f"row {index} of {TABLE}", sample.text, read)
+        for index in range(start, len(found.samples)):
+            yield _entry(tree, found, index, found.samples[index])
 
-    images = ImageSet(source, kind, len(samples), text_kind, None, (*about_table, *others, *hidden, *notes), walk)
-    named = {sample.name for sample in samples}  # a table may well name a hidden file
+    told_notes = (
+        *found.notes,
+        *note(others, "file is no picture and was left out", "files are no pictures and were left out"),
+        *note(tree.hidden, "hidden file or folder was left out", "hidden files or folders were left out"),
+        *notes,
+    )
+    images = ImageSet(source, kind, len(found.samples), found.text_kind, None, told_notes, walk, found.layout)
+    named = {sample.name for sample in found.samples}  # a table may well name a hidden file
     return followed_by(images, [(name, unreadable(name, why)) for name, why in tree.left_out if name not in named])
 
 
-def _samples(tree: FileTree, insist: bool) -> tuple[list[_Sample], str | None, tuple[str, ...]]:
-    """The files in the order of the set, the kind of their texts, and what there is to say about the table."""
-    about: tuple[str, ...] = ()
-    if tree.table is not None:
-        with tree.table() as stream:
-            columns, rows = _read_table(stream)
-        if rows is not None:
-            named = {row.name for row in rows}
-            bare = [_Sample(name, None) for name in tree.pictures if name not in named]
-            kind = next((TEXT_KINDS[column] for column in TEXT_KINDS if column in columns), None)
-            if kind is None:
-                about = (f"{TABLE} has no column {', '.join(TEXT_KINDS)}, so no picture has a text.",)
-            names = [sample.name for sample in bare]
-            about += note(names, f"picture is not named in {TABLE}", f"pictures are not named in {TABLE}")
-            return rows + bare, kind, about
-        lacking = f"{TABLE} has no column {FILE_COLUMN}, only: {one_line(', '.join(columns))}"
-        if insist:
-            raise DataError(f"{lacking}; add it with the names of the pictures.")
-        about = (f"{lacking}; it was left out.",)
-    parts = [name.split("/") for name in tree.pictures]
-    if parts and all(len(part) == 2 and part[0].strip(".") for part in parts):
-        return [_Sample("/".join(p), p[0].replace("_", " ")) for p in parts], "label", about
-    return [_Sample(name, None) for name in tree.pictures], None, about
+def _part(tree: FileTree) -> tuple[FileTree, str, tuple[str, ...]]:
+    """The part of a tree that is wanted, the table that names it, and a note."""
+    part = part_of([*tree.pictures, *tree.others], tree.split, tree.title)
+    kept = replace(
+        tree,
+        pictures=[name for name in tree.pictures if part.keeps(name)],
+        others=[name for name in tree.others if part.keeps(name)],
+        hidden=[name for name in tree.hidden if part.keeps(name)],
+        left_out=[(name, why) for name, why in tree.left_out if part.keeps(name)],
+    )
+    return kept, part.table, (part.note,) if part.note else ()
 
 
-def _read_table(stream: IO[bytes]) -> tuple[list[str], list[_Sample] | None]:
-    """The columns of a table, and a sample for each row; None where it names no files."""
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
-    try:
-        # Strict: a quote that is never closed would otherwise swallow all rows behind it, and nobody would know.
-        reader = csv.reader(text, strict=True)
-        columns = [column.strip() for column in next(reader, [])]
-        if FILE_COLUMN not in columns:
-            return columns, None
-        file = columns.index(FILE_COLUMN)
-        place = next((columns.index(column) for column in TEXT_KINDS if column in columns), None)
-        return columns, [_sample(row, file, place) for row in reader if row]
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"{TABLE} cannot be read ({reason(error)}); save it as CSV in UTF-8.") from error
-    finally:
-        text.detach()  # the stream is closed by whoever opened it
+def _entry(tree: FileTree, found: Recognised, index: int, sample: Sample) -> Entry:
+    """A sample as an entry; whatever is wrong with it comes up when it is read."""
+    name = one_line(sample.name) or f"row {index} of {PurePosixPath(sample.table).name}"
+    read = partial(_read_row, tree, sample) if sample.table else partial(tree.read, sample.name)
+    text = sample.text
+    if (files := found.side_files.get(sample.name)) is not None:
+        try:
+            text = side_text(sample.name, files, tree.open, found.text_kind, found.names)
+        except DataError as error:
+            return Entry(index, name, None, partial(refuse, error))
+    return Entry(index, name, text, read)
 
 
-def _sample(row: list[str], file: int, place: int | None) -> _Sample:
-    """A row that is too short has empty cells; backslashes are what Windows writes between folders."""
-    name = row[file].strip().replace("\\", "/") if file < len(row) else ""
-    text = row[place].strip() if place is not None and place < len(row) else ""
-    return _Sample(str(PurePosixPath(name)) if name else "", text or None, row=True)
-
-
-def _read_row(tree: FileTree, name: str) -> bytes:
+def _read_row(tree: FileTree, sample: Sample) -> bytes:
     """The file that a row names; nothing outside the place is ever opened."""
-    if not name:
-        raise DataError(f"A row of {TABLE} names no file; fill in its {FILE_COLUMN}.")
+    table = one_line(PurePosixPath(sample.table).name)
+    if not sample.name:
+        raise DataError(f"A row of {table} names no file; fill in its name.")
     # Windows knows more ways out than others do: drives and shares.
-    path = PureWindowsPath(name)
-    if path.anchor or ".." in path.parts or ":/" in name:
-        raise DataError(f"{TABLE} names {one_line(name)}, which is outside of its folder; name files inside of it.")
-    return tree.read_row(name)
+    path = PureWindowsPath(sample.name)
+    if path.anchor or ".." in path.parts or ":/" in sample.name:
+        raise DataError(f"{table} names {one_line(sample.name)}, which is outside of its folder; name files inside.")
+    return tree.read_row(sample.name)

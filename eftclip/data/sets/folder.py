@@ -6,20 +6,21 @@ from typing import IO
 
 from eftclip.data.folders import FolderListing
 from eftclip.data.sets.base import note, read_bounded, reason
-from eftclip.data.sets.file_tree import TABLE, FileTree, file_tree_set
+from eftclip.data.sets.file_tree import FileTree, file_tree_set
 from eftclip.errors import DataError, MissingError
 from eftclip.types import ImageSet
 from eftclip.untrusted_text import one_line
 
 
-def open_folder(source: str, folder: Path, found: FolderListing, *, insist: bool = False) -> ImageSet:
-    """Make a folder of pictures a set, with the texts of its metadata.csv.
+def open_folder(source: str, folder: Path, found: FolderListing, *, insist: str = "", split: str = "") -> ImageSet:
+    """Make a folder of pictures a set, with the texts of its layout.
 
     Args:
         source: what the user typed.
         folder: where it is.
         found: what it holds.
-        insist: its metadata.csv was named, so it must name the pictures.
+        insist: the table in it that was named, so it must name the pictures; empty where the folder was.
+        split: the part that is wanted; empty for all of it.
 
     Raises:
         DataError: it holds no picture, or its table cannot be read.
@@ -27,12 +28,14 @@ def open_folder(source: str, folder: Path, found: FolderListing, *, insist: bool
     tree = FileTree(
         title=f"The folder {source}",
         pictures=found.pictures,
-        others=[name for name in found.others if name != TABLE],
+        others=found.others,
         hidden=found.hidden,
         left_out=found.left_out,
         read=lambda name: read_file(folder / name, name),
         read_row=partial(read_inside, folder),
-        table=partial(_open, folder / TABLE) if TABLE in found.others else None,
+        open=lambda name: _open(folder / name),
+        root=folder.absolute().as_posix(),
+        split=split,
     )
     links = note(found.links, "link to a folder was not followed", "links to folders were not followed")
     return file_tree_set(tree, source, "folder", notes=links, insist=insist)
@@ -53,12 +56,21 @@ def read_inside(folder: Path, name: str, shown: str = "") -> bytes:
     shown = shown or one_line(name)
     try:
         path = (folder / name).resolve()
-        outside = not path.is_relative_to(folder.resolve())
+        outside = not any(path.is_relative_to(place) for place in _inside(folder.resolve()))
     except (OSError, ValueError, RuntimeError) as error:  # a name that cannot be, links in circles
         raise DataError(f"{shown} cannot be read ({reason(error)}); correct its name.") from error
     if outside:
         raise DataError(f"{shown} lies outside of its data set's folder; copy the file into it.")
     return read_file(path, shown)
+
+
+def _inside(folder: Path) -> list[Path]:
+    """Where files of a folder may lie: below it, and for a snapshot in the cache of the Hub beside the snapshots."""
+    places = [folder]
+    for snapshot in (folder, *folder.parents):
+        if snapshot.parent.name == "snapshots" and (blobs := snapshot.parent.parent / "blobs").is_dir():
+            places.append(blobs)
+    return places
 
 
 def read_file(path: Path, name: str) -> bytes:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from eftclip.data.file_kinds import HEAD_BYTES, FileKind, kind_of_head
 from eftclip.data.sets.base import MAX_BYTES, Explain, guarded, not_empty, too_large
 from eftclip.data.sets.folder import read_inside
+from eftclip.data.sets.layouts.class_names import label_of
 from eftclip.data.sets.parquet_columns import Columns, cells, find_columns
 from eftclip.errors import DataError, MissingError
 from eftclip.types import Entry, ImageSet
@@ -53,7 +54,9 @@ def open_parquet(
 
     if root is not None:  # on the Hub, one row costs a whole row group; there the pass finds out
         next(walk(0))
-    return ImageSet(source, "parquet", None, columns.text_kind, None, (), walk)
+    files_told = "1 parquet file" if len(files) == 1 else f"{len(files):,} parquet files"
+    notes, layout = (columns.note,) if columns.note else (), f"{files_told}, {columns.recognised}"
+    return ImageSet(source, "parquet", None, columns.text_kind, None, notes, walk, layout)
 
 
 def _stream(file: str, columns: list[str] | None, token: str | None) -> "IterableDataset":
@@ -78,12 +81,13 @@ def _stream(file: str, columns: list[str] | None, token: str | None) -> "Iterabl
 def _rows(file: str, columns: Columns, token: str | None) -> Iterator[tuple[list[tuple[Any, str]], str | None]]:
     """The pictures of each row, each with its column where that is not the usual one, and the text of the row."""
     stream = _stream(file, columns.names, token)
-    names = getattr(stream.features[columns.text], "names", None) if columns.text else None
+    feature = stream.features[columns.text] if columns.text else None
+    names = getattr(getattr(feature, "feature", feature), "names", None)
     for row in stream:
         pictures = list(_named(row[columns.picture], "", columns.picture)) or [(None, "")]
         for name in columns.others:
             pictures += [pair for pair in _named(row[name], name, name) if _may_be_picture(pair[0])]
-        yield pictures, _text(row[columns.text], names) if columns.text else None
+        yield pictures, _text(row[columns.text], names, columns.text_kind) if columns.text else None
 
 
 def _named(value: Any, first: str, column: str) -> Iterator[tuple[Any, str]]:
@@ -98,11 +102,14 @@ def _may_be_picture(value: Any) -> bool:
     return isinstance(raw, bytes) and kind_of_head(raw[:HEAD_BYTES]) is not FileKind.OTHER
 
 
-def _text(value: object, names: Sequence[str] | None) -> str | None:
-    """A cell as text; the number of a class by its name, and −1, which stands for no class, as none."""
+def _text(value: object, names: Sequence[str] | None, kind: str | None) -> str | None:
+    """A cell as text, of a list the first; a class by its name, and −1, which stands for no class, as none."""
+    if isinstance(value, list):
+        value = value[0] if value else None
     if names is not None:
         return names[value] if isinstance(value, int) and 0 <= value < len(names) else None
-    return (str(value).strip() or None) if isinstance(value, str | int) else None
+    text = value.strip() if isinstance(value, str) else ""
+    return label_of(text) if kind == "label" else text or None
 
 
 def _name(index: int, value: object, column: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eftclip.data.sets.base import TEXT_KINDS
+from eftclip.data.sets.layouts.tables import TEXT_COLUMNS
 from eftclip.errors import DataError
 from eftclip.untrusted_text import one_line
 
@@ -23,12 +23,21 @@ class Columns:
         others: further columns that may hold pictures, which are samples too.
         text: name of the column; None where there is none.
         text_kind: label or caption.
+        note: about texts that cannot be used; empty without one.
     """
 
     picture: str
     others: tuple[str, ...]
     text: str | None
     text_kind: str | None
+    note: str
+
+    @property
+    def recognised(self) -> str:
+        """What was recognised, for people."""
+        texts = f"{self.text_kind}s from `{one_line(self.text)}`" if self.text else "without texts"
+        more = f" and {one_line(', '.join(self.others))}" if self.others else ""
+        return f"pictures from `{one_line(self.picture)}`{more}, {texts}"
 
     @property
     def names(self) -> list[str]:
@@ -92,15 +101,19 @@ def _likeness(column: str, feature: Any) -> tuple[int, int]:
     return (3 if "string" in dtype and fitting < names else NO_PICTURE), fitting
 
 
-def _text_column(features: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """The column with the texts and their kind: one with a fitting name, or else the first with names of classes."""
-    from datasets import ClassLabel, Value
+def _text_column(features: Mapping[str, Any]) -> tuple[str | None, str | None, str]:
+    """The column with the texts, their kind, and a note; one with a fitting name, or the first with class names."""
+    from datasets import ClassLabel, List, Value
 
-    for column in (name for wanted in TEXT_KINDS for name in features if name.lower() == wanted):
-        feature = features[column]
+    note = ""
+    for column in (name for wanted in TEXT_COLUMNS for name in features if name.lower() == wanted):
+        feature, kind = features[column], TEXT_COLUMNS[column.lower()]
+        feature = feature.feature if isinstance(feature, List) else feature
         if isinstance(feature, ClassLabel):
-            return column, "label"
-        if isinstance(feature, Value) and ("string" in feature.dtype or feature.dtype in INTEGERS):
-            return column, TEXT_KINDS[column.lower()]
+            return column, "label", ""
+        if kind == "label" and isinstance(feature, Value) and feature.dtype in INTEGERS:
+            note = note or f"The column {one_line(column)} holds numbers, which are no labels; store their names."
+        elif isinstance(feature, Value) and "string" in feature.dtype:
+            return column, kind, note
     classes = next((name for name, feature in features.items() if isinstance(feature, ClassLabel)), None)
-    return classes, "label" if classes else None
+    return classes, "label" if classes else None, "" if classes else note

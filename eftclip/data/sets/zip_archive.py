@@ -3,8 +3,7 @@
 import io
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -19,6 +18,7 @@ from eftclip.untrusted_text import one_line
 MAX_MEMBERS = 100_000  # their directory takes some 60 MB of memory, which a visitor may cost
 # Read in one piece before members can be counted: 100,000 of them with names of a hundred characters.
 MAX_DIRECTORY_MB = 16
+UTF8 = 0x800  # bit of a member's flags
 ENCRYPTED = 0x1 | 0x40  # bits of a member's flags: the old cipher, strong encryption
 # bzip2 and LZMA are left out: Python inflates them without a limit, a few kilobytes to gigabytes in one step.
 TWIN = "is there twice; the later one was read, and the earlier one was left out: give each a name of its own."
@@ -38,7 +38,7 @@ class _Bounded(io.BufferedReader):
         self.close()
 
 
-def open_zip(source: str, path: Path) -> ImageSet:
+def open_zip(source: str, path: Path, split: str = "") -> ImageSet:
     """Make the pictures of an archive a set; one with a metadata.csv, also in its only folder, is read as a folder.
 
     Raises:
@@ -67,12 +67,13 @@ def open_zip(source: str, path: Path) -> ImageSet:
     tree = FileTree(
         title=path.name,
         pictures=[name.removeprefix(root) for name in pictures],
-        others=[name for name in visible if kinds[name] is not FileKind.PICTURE and name != root + TABLE],
+        others=[name.removeprefix(root) for name in visible if kinds[name] is not FileKind.PICTURE],
         hidden=hidden,
         left_out=left_out,
         read=read,
         read_row=read,
-        table=partial(_table, archive, members[root + TABLE]) if root + TABLE in members else None,
+        split=split,
+        open=lambda name: _stream(archive, members[root + name], name),
     )
     earlier = note(
         twins,
@@ -95,8 +96,15 @@ def _opened(path: Path) -> zipfile.ZipFile:
 
 
 def _name(info: zipfile.ZipInfo) -> str:
-    """A member's name with slashes; nothing is ever written under it."""
-    return str(PurePosixPath(info.filename.replace("\\", "/")))
+    """A member's name with slashes; nothing is ever written under it.
+
+    Many programs write UTF-8 without the flag that says so; what reads as UTF-8 hardly is anything else.
+    """
+    name = info.filename
+    if not info.flag_bits & UTF8:
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return str(PurePosixPath(name.replace("\\", "/")))
 
 
 def _root(pictures: list[str], visible: list[str]) -> str:
@@ -125,7 +133,7 @@ def _kind(archive: zipfile.ZipFile, info: zipfile.ZipInfo, named: FileKind | Non
         return FileKind.HOLDER
 
 
-def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo | None, name: str) -> bytes:
+def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo | None, name: str, *, empty: bool = False) -> bytes:
     """One member, inflated chunk by chunk until it ends or is too large, whatever its header claims."""
     if info is None:
         raise MissingError(f"{name} is not there; add the file, or leave it out of the set.")
@@ -135,6 +143,8 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo | None, name: str) -> 
         raise DataError(f"{name} is packed by a method that is not read (number {info.compress_type}); use Deflate.")
     if info.file_size > MAX_BYTES:
         raise too_large(name)
+    if empty and not info.file_size:
+        return b""
     try:
         with archive.open(info) as stream:
             return read_bounded(stream, name)
@@ -145,6 +155,6 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo | None, name: str) -> 
 
 
 @contextmanager
-def _table(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
-    """The table of an archive, held to the same limits as a picture."""
-    yield io.BytesIO(_read(archive, info, TABLE))
+def _stream(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Iterator[IO[bytes]]:
+    """A table or a text of an archive, held to the same limits as a picture."""
+    yield io.BytesIO(_read(archive, info, one_line(name), empty=True))

@@ -77,7 +77,7 @@ def open_data_set(source: Upload | NamedDataSet, *, token: Any = NO_TOKEN) -> Da
     """
     if isinstance(source, Upload):
         return DataSet(first_samples(_uploaded(source), source.most))
-    return DataSet(first_samples(data.open_set(source.address, split=source.split, token=token), source.most))
+    return DataSet(first_samples(data.open_set(source.address, split=source.split or None, token=token), source.most))
 
 
 def make_practice_set(wanted: PracticeSet, image_px: int, folder: Path, *, seed: int = 0) -> DataSet:

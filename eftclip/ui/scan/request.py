@@ -57,7 +57,7 @@ class NamedDataSet:
 
     Attributes:
         address: as for `open_set`.
-        split: which part of a Hub data set.
+        split: which part; empty for all of what is on this machine.
         most: samples that are taken, from the first on.
     """
 
@@ -174,4 +174,4 @@ def _folder(text: object, most: int) -> NamedDataSet:
     path = single_line(text)
     if not path:
         raise DataError(f"No folder is named (got {quoted(text)}); give the path of a folder, or of a data file.")
-    return NamedDataSet(path, "train", most)
+    return NamedDataSet(path, "", most)

@@ -13,17 +13,19 @@ from typing import IO
 from eftclip.data.file_kinds import FileKind, kind_of_name
 from eftclip.data.folders import HIDDEN, HOLDER, sorted_paths
 from eftclip.data.sets.base import note
-from eftclip.data.sets.file_tree import TABLE, FileTree, file_tree_set, is_picture
+from eftclip.data.sets.file_tree import FileTree, file_tree_set, is_picture
 from eftclip.data.sets.hub.repository import Repository, UnansweredError, find_repository
-from eftclip.data.sets.hub.splits import names_split, splits_of
+from eftclip.data.sets.layouts.recognise import TABLES
 from eftclip.data.sets.left_out import More, followed_by, unreadable
 from eftclip.data.sets.parquet import open_parquet
-from eftclip.data.sets.webdataset import Shard, open_webdataset
+from eftclip.data.sets.shards.samples import Shard
+from eftclip.data.sets.shards.webdataset import open_webdataset
+from eftclip.data.sets.splits import names_split, splits_of
 from eftclip.errors import DataError
 from eftclip.types import Entry, ImageSet
 from eftclip.untrusted_text import one_line
 
-UNTOLD = {"README.md", TABLE}  # a card is read, a table is read or spoken of elsewhere
+UNTOLD = {"README.md", *TABLES}  # a card is read, a table is read or spoken of elsewhere
 
 
 def open_hub(source: str, split: str, token: str | None) -> ImageSet:
@@ -95,15 +97,17 @@ def _data_files(repository: Repository) -> tuple[str, list[str]]:
 def _pictures(source: str, repository: Repository, split: str, files: list[str]) -> ImageSet:
     """The picture files of a split, one request each; when the Hub stops answering, the pass ends with an error."""
     root = _root(repository, split, files)
+    tables = [path.removeprefix(root) for path in repository.files if path in {root + table for table in TABLES}]
     tree = FileTree(
         title=repository.repo_id,
         pictures=[path.removeprefix(root) for path in files],
-        others=(),
+        others=tables,
         hidden=(),
         left_out=(),
         read=lambda name: repository.read(root + name),
         read_row=lambda name: repository.read(root + name),
-        table=partial(_table, repository, root + TABLE) if root + TABLE in repository.files else None,
+        open=lambda name: _stream(repository, root + name),
+        sides=False,  # each would be a request
     )
     images = file_tree_set(tree, source, "hub")
 
@@ -137,12 +141,12 @@ def _root(repository: Repository, split: str, files: list[str]) -> str:
     pairs = zip(files[0].split("/")[:-1], files[-1].split("/")[:-1], strict=False)  # sorted, so all others lie between
     common = [part for part, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
     folders = ["".join(f"{part}/" for part in common[:depth]) for depth in range(len(common), -1, -1)]
-    tabled = (folder for folder in folders if folder + TABLE in repository.files)
+    tabled = (folder for folder in folders if any(folder + table in repository.files for table in TABLES))
     named = (folder for folder in folders if folder and names_split(folder.split("/")[-2], split))
     return next(tabled, next(named, ""))
 
 
 @contextmanager
-def _table(repository: Repository, path: str) -> Iterator[IO[bytes]]:
+def _stream(repository: Repository, path: str) -> Iterator[IO[bytes]]:
     """The table of a tree, held to the same limits as a picture."""
     yield io.BytesIO(repository.read(path))

@@ -1,4 +1,4 @@
-"""Which files of a Hub data set belong to which split: as its card says, or else as their names say."""
+"""Which files of a data set belong to which split: as the card of a Hub data set says, or else as their names say."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,6 +39,11 @@ def names_split(name: str, split: str) -> bool:
     """Whether the name of a folder or file says which split it belongs to."""
     words = "|".join(re.escape(word) for word in WORDS.get(split, (split,)))
     return re.fullmatch(rf"(?:.*{APART})?(?:{words})(?:{APART}.*)?", name) is not None
+
+
+def names_any_split(name: str) -> bool:
+    """Whether a folder is called after a split and nothing else: `train`, `val`, `Test`."""
+    return any(name.lower() in words for words in WORDS.values())
 
 
 def _by_card(files: Sequence[str], card: Mapping[str, object], title: str) -> Splits:

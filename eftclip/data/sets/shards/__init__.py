@@ -1,0 +1,1 @@
+"""Tar archives: WebDataset shards, and trees that were packed as they lay."""

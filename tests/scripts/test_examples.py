@@ -195,6 +195,17 @@ def test_the_cost_of_every_stage_is_measured(images: Path, taught: Path, labels:
     assert all(document["step"][name]["times_ours"] > 0 for name in bench_rectify.BESIDE)
 
 
+def test_the_time_until_a_verdict_is_measured(taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from examples.bench import first_verdict
+
+    monkeypatch.setenv("EFTCLIP_CACHE", "off")  # the script changes it
+    out = tmp_path / "bench.json"
+    first_verdict.main(["--checkpoints", str(taught), "--models", "--labels", "40", "--out", str(out)])
+    found = json.loads(out.read_text())["models"]["badnets"]
+    assert found["former_seconds"] > found["warm_seconds"] > 0
+    assert found["cold_seconds"] > 0
+
+
 def test_the_audit_of_a_checkpoint_alone_is_measured(images: Path, taught: Path, labels: Path, tmp_path: Path) -> None:
     from examples.measure import audit as measure_audit
 

@@ -162,20 +162,33 @@ class TransformersCheckpoint:
             )
 
 
+class CLIPVisionTower(nn.Module):
+    """The image side of a `CLIPModel`."""
+
+    def __init__(self, clip: CLIPModel) -> None:
+        """Take its parts."""
+        super().__init__()
+        self.vision_model, self.visual_projection = clip.vision_model, clip.visual_projection
+
+    def forward(self, image: Tensor) -> Tensor:
+        """`(N, 3, H, W)` normalised pictures to `(N, D)`."""
+        features: Tensor = self.visual_projection(self.vision_model(pixel_values=image.contiguous()).pooler_output)
+        return features
+
+
 class TransformersTowers(nn.Module):
     """A `CLIPModel` with the methods of an open_clip model, and its image tower as `visual`."""
 
     def __init__(self, clip: CLIPModel) -> None:
         """Take its parts."""
         super().__init__()
-        self.visual = nn.ModuleDict({"vision_model": clip.vision_model, "visual_projection": clip.visual_projection})
+        self.visual = CLIPVisionTower(clip)
         self.text_model, self.text_projection = clip.text_model, clip.text_projection
         self.logit_scale = clip.logit_scale
 
     def encode_image(self, image: Tensor, normalize: bool = False) -> Tensor:
         """`(N, 3, H, W)` normalised pictures to `(N, D)`."""
-        pooled = self.visual["vision_model"](pixel_values=image.contiguous()).pooler_output
-        features: Tensor = self.visual["visual_projection"](pooled)
+        features: Tensor = self.visual(image)
         return F.normalize(features, dim=-1) if normalize else features
 
     def last_token_read(self, text: Tensor) -> Tensor:

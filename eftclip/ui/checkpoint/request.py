@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from eftclip.checkpoint import hub_source
 from eftclip.config import DetectConfig
 from eftclip.errors import CheckpointError, ConfigError, DataError, OracleError
 from eftclip.oracles.sam_weights import cached_weights
@@ -96,7 +97,9 @@ def _source(value: object, folders: bool) -> str:
         raise CheckpointError(
             f"No usable checkpoint was named (got {quoted(value)}); give {', '.join(BUNDLED)}, or hf:org/name."
         )
-    if text in BUNDLED or text.startswith("hf:") or folders:
+    if (named := hub_source(text)) is not None:
+        return named
+    if text in BUNDLED or folders:
         return text
     raise CheckpointError(
         f"{quoted(text)} is neither bundled ({', '.join(BUNDLED)}) nor a Hub id such as hf:org/name; "
@@ -152,7 +155,9 @@ def read_form(folders: bool, form: tuple[Any, ...]) -> CheckpointRequest:
 
 
 def _hub_source(text: Any) -> Any:
-    return text if not isinstance(text, str) or not text.strip() or text.startswith("hf:") else f"hf:{text.strip()}"
+    if not isinstance(text, str) or not text.strip():
+        return text
+    return hub_source(text.strip()) or f"hf:{text.strip()}"
 
 
 def _own_labels(text: Any) -> Any:

@@ -15,6 +15,7 @@ def inspected(seen: CheckpointReport) -> str:
         ("source", seen.source),
         *([("revision", seen.revision)] if seen.revision else []),
         ("licence", seen.licence or "not stated"),
+        *([("format", seen.layout.replace("_", " "))] if seen.layout else []),
         ("weights", f"{seen.weight_file} ({seen.format})" if seen.weight_file else "none"),
         *([("architecture", f"{tower.vision} and {tower.text}, {tower.image_px} px")] if tower else []),
         *((name, report.size(count)) for name, count in seen.files.items()),
@@ -31,7 +32,8 @@ def provenance(setup: CheckSetup, about: str) -> str:
     rows = [
         ("source", ref.source),
         *([("revision", ref.revision)] if ref.revision else []),
-        ("weights", f"{ref.format}, sha256 {ref.sha256[:16]}…"),
+        ("format", ref.layout.replace("_", " ")),
+        ("weights", f"{ref.format}, sha256 {ref.sha256[:16]}…{f', {ref.remark}' if ref.remark else ''}"),
         ("architecture", f"{_architecture(setup.clip.model)}, {setup.clip.image_px} px"),
         ("labels", f"{len(setup.classes.labels):,} ({setup.labels_source})"),
         ("sanity", f"{'passed' if setup.sanity.ok else 'failed'}: {setup.sanity.clean} photographs named right"),

@@ -71,6 +71,35 @@ def stages_chart() -> str:
     return bar_chart("Seconds of each stage of a rectification", [""], groups)
 
 
+def first_verdict() -> str:
+    """What stands before the first verdict."""
+    document = read("bench_first_verdict")
+    rows = [
+        (
+            f"`{name}`",
+            number(one["former_seconds"], 1),
+            number(one["cold_seconds"], 1),
+            f"{one['cold_times_faster']:.1f} ×",
+            number(one["warm_seconds"], 2),
+            percent(one["warm_share_of_cold"]),
+            number(one["sanity_seconds"], 1) if "sanity_seconds" in one else "",
+        )
+        for name, one in document["models"].items()
+    ]
+    header = ["model", "whole context, s", "cold, s", "faster", "warm, s", "warm / cold", "refused after, s"]
+    machine = document["machine"]
+    return f"""## Until the first verdict
+
+{made_by("bench_first_verdict")}
+
+Reading {number(document["labels"])} labels in {document["templates"]} templates, {machine["threads"]} threads,
+{machine["device"]}. Only the tokens that decide are read, and what was read once for a text side is found again on the
+disk. Models of full size have random weights here; the last column is how long the sanity check takes to refuse them.
+
+{table(header, rows)}
+"""
+
+
 def scans() -> str:
     """What a scan costs beside merely encoding, and beside searching every picture."""
     rows = [

@@ -1,6 +1,7 @@
 """Where pictures come from: files, data sets of any kind, and photographs that ship inside our dependencies."""
 
 from eftclip.data.folders import list_left_out, list_pictures
+from eftclip.data.label_files import read_label_file, read_label_text
 from eftclip.data.photographs import Photograph, bundled_photographs, bundled_set, host_photographs
 from eftclip.data.pictures import check_picture, read_picture
 from eftclip.data.sets import Entry, ImageSet, list_set, open_set
@@ -17,5 +18,7 @@ __all__ = [
     "list_pictures",
     "list_set",
     "open_set",
+    "read_label_file",
+    "read_label_text",
     "read_picture",
 ]

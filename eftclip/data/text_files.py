@@ -1,12 +1,14 @@
 """Text that anybody may have saved: what it is encoded in is found out, or it is refused."""
 
 import codecs
+from contextlib import suppress
 
 from charset_normalizer import from_bytes
 
 from eftclip.errors import DataError
 
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}
+LATIN_END = "\u0250"
 MARKS |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
@@ -37,4 +39,8 @@ def read_text(raw: bytes, name: str) -> tuple[str, str]:
     best = None if b"\0" in raw else from_bytes(raw).best()
     if best is None:
         raise DataError(f"{name} is not UTF-8 text, and its encoding cannot be told; save it as UTF-8.")
-    return str(best), best.encoding.replace("_", "-")
+    text, encoding = str(best), best.encoding.replace("_", "-")
+    if max(text) < LATIN_END:  # short texts of Latin letters fit a dozen code pages; nearly all of them are this one
+        with suppress(UnicodeDecodeError):
+            return raw.decode("cp1252"), "cp1252"
+    return text, encoding

@@ -11,7 +11,7 @@ from eftclip import data
 from eftclip.checkpoint import load_clip
 from eftclip.config import DetectConfig
 from eftclip.detect import read_hosts
-from eftclip.errors import CheckpointError, DataError
+from eftclip.errors import CheckpointError
 from eftclip.evaluate import best_normalisation
 from eftclip.oracles import load_oracle
 from eftclip.runtime import Cancelled, OnProgress, ignore, never, pick_device, seeded
@@ -20,7 +20,6 @@ from eftclip.zeroshot import IMAGENET_LABELS, class_matrix, parse_labels
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BUNDLED = Path("examples/checkpoints")
-MAX_LABEL_FILE_BYTES = 1_000_000
 READ_IN_VAIN = 100  # labels; so many take seconds with a model of full size, a thousand minutes
 Labels = str | Path | Sequence[str]
 
@@ -126,7 +125,7 @@ def read_labels(labels: Labels) -> tuple[tuple[str, ...], str]:
     """The label vocabulary and a name for where it came from.
 
     Args:
-        labels: `imagenet`, a text file with one label per line, or the labels themselves.
+        labels: `imagenet`, a file of labels, see `data.read_label_file`, or the labels themselves.
 
     Raises:
         DataError: the file cannot be read, or the labels cannot be used.
@@ -136,17 +135,8 @@ def read_labels(labels: Labels) -> tuple[tuple[str, ...], str]:
     if not isinstance(labels, str | Path):
         return parse_labels(labels), "own list"
     path = Path(labels)
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"The label file {path} cannot be read ({error.strerror}); give a text file.") from error
-    if len(raw) > MAX_LABEL_FILE_BYTES:
-        raise DataError(f"The label file {path} has {len(raw):,} bytes, more than any label list needs; shorten it.")
-    try:
-        lines = raw.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError(f"The label file {path} is not UTF-8 text; give one label per line as text.") from error
-    return parse_labels(lines), path.name
+    found, form = data.read_label_file(path)
+    return parse_labels(found), f"{path.name} ({form})" if form else path.name
 
 
 def _few_labels() -> tuple[tuple[str, ...], str]:

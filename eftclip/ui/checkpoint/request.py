@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from eftclip import data
 from eftclip.checkpoint import hub_source
 from eftclip.config import DetectConfig
 from eftclip.errors import CheckpointError, ConfigError, DataError, OracleError
@@ -114,7 +115,7 @@ def _labels(value: object) -> tuple[str, ...] | None:
         raise DataError(f"Labels must be text with one label a line, got {type(value).__name__}.")
     if len(value) > MAX_LABEL_TEXT:
         raise DataError(f"The label list has {len(value)} characters; at most {MAX_LABEL_TEXT} can be read.")
-    return parse_labels(value.splitlines())
+    return parse_labels(data.read_label_text(value)[0])
 
 
 def _oracle(value: object) -> str:

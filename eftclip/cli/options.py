@@ -47,7 +47,9 @@ SOURCE_HELP = "a folder (open_clip or transformers), a weight file, or hf:org/na
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     """What is under test, and how it is asked."""
     parser.add_argument("--checkpoint", required=True, metavar="SRC", help=SOURCE_HELP)
-    parser.add_argument("--labels", default="imagenet", metavar="imagenet|FILE", help="labels, one per line, or as JSON or CSV")
+    parser.add_argument(
+        "--labels", default="imagenet", metavar="imagenet|FILE", help="labels, one per line, or as JSON or CSV"
+    )
     add_trust(parser)
 
 

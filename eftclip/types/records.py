@@ -97,7 +97,7 @@ class DataRecord:
 
     Attributes:
         source: what the user typed.
-        kind: `folder`, `zip`, `parquet`, `webdataset`, `hub` or `list`.
+        kind: `folder`, `zip`, `tar`, `parquet`, `webdataset`, `hub` or `list`.
         revision: the pinned commit, 40 hex digits; None for what is on this machine.
         length: number of samples; None where only reading it all would tell.
         notes: sentences about what was left out at the door.

@@ -32,7 +32,7 @@ class ImageSet:
 
     Attributes:
         source: what the user typed.
-        kind: folder, zip, parquet, webdataset, hub or list.
+        kind: folder, zip, tar, parquet, webdataset, hub or list.
         length: number of entries, where it is known without reading the set.
         text_kind: label or caption; None where the set states neither.
         revision: the commit of a Hub data set, 40 hex digits.

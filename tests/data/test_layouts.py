@@ -168,6 +168,7 @@ def test_img2dataset_shards(tmp_path: Path) -> None:
         images = open_set(str(source))
         assert _told(images) == ([(0, "a cat")] * 2 + [(1, "a dog")] * 2, "caption")
         assert images.layout == "2 WebDataset shards, captions from .json, .txt"
+    assert open_set(str(path)).notes[0] == "16 of 20 pictures were never downloaded, as img2dataset's statistics say."
     with pytest.raises(DataError, match=r"00002\.tar is not there, but the range names it"):
         open_set(f"{path}/{{00000..00002}}.tar")
 

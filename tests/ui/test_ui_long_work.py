@@ -171,6 +171,8 @@ def test_an_archive_with_strangers_in_it_is_scanned_and_names_are_text(page: Pag
     members |= {f"clear {k}.png": _png(k, UNTOUCHED) for k in range(3, 6)}
     members |= {"notes.txt": b"no picture", "../../evil.png": _png(6, UNTOUCHED), "torn.png": b"\x89PNG torn"}
     _upload(page, {"name": "my holiday.zip", "mimeType": "application/zip", "buffer": _archive(members)})
+    expect(page.locator("#recognised")).to_contain_text("Recognised 8 samples: pictures without labels.")
+    expect(page.locator("#recognised")).to_contain_text("notes.txt")
     _start(page, "scan")
     expect(_end(page, "scan")).to_have_attribute("data-status", "found")
     expect(page.locator("#families")).to_contain_text("carried by 3 pictures")

@@ -243,3 +243,16 @@ def test_a_page_that_others_can_reach_never_uses_the_token_of_this_machine(monke
 
 def _bytes(images: ImageSet) -> list[bytes]:
     return [io.BytesIO(entry.read()).getvalue() for entry in images.entries()]
+
+
+def test_the_page_says_what_it_recognised_before_a_scan_starts(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        write_picture(tmp_path / "set" / name / "1.png")
+    (tmp_path / "set" / "notes.txt").write_text("no picture")
+    told = data_set.recognised(NamedDataSet(str(tmp_path / "set"), "", 500))
+    assert told == (
+        "Recognised 2 samples: pictures in 2 class folders.",
+        "1 file is no picture and was left out: notes.txt.",
+    )
+    assert data_set.recognised(scan_request.practice_set(4, 0, "none")) == ()

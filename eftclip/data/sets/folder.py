@@ -33,7 +33,7 @@ def open_folder(source: str, folder: Path, found: FolderListing, *, insist: str 
         left_out=found.left_out,
         read=lambda name: read_file(folder / name, name),
         read_row=partial(read_inside, folder),
-        open=lambda name: _open(folder / name),
+        open=lambda name: open_file(folder / name),
         root=folder.absolute().as_posix(),
         split=split,
     )
@@ -92,7 +92,12 @@ def read_file(path: Path, name: str) -> bytes:
         raise DataError(f"{shown} cannot be read ({reason(error)}); check the file.") from error
 
 
-def _open(path: Path) -> IO[bytes]:
+def open_file(path: Path) -> IO[bytes]:
+    """A table or a text as a stream.
+
+    Raises:
+        DataError: it may not be read.
+    """
     try:
         return path.open("rb")
     except OSError as error:

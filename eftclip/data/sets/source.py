@@ -7,12 +7,12 @@ from pathlib import Path, PurePath
 
 from eftclip.data.folders import FolderListing, is_hidden, list_folder
 from eftclip.data.sets.base import MAX_BYTES, not_empty, note, reason, too_large
-from eftclip.data.sets.folder import open_folder, read_file
+from eftclip.data.sets.folder import open_file, open_folder, read_file
 from eftclip.data.sets.hub import HUB_PREFIX, open_hub
 from eftclip.data.sets.layouts.class_names import NAME_FILES, read_class_names
 from eftclip.data.sets.layouts.delimited import SUFFIXES
 from eftclip.data.sets.layouts.parts import part_of
-from eftclip.data.sets.layouts.recognise import TABLES
+from eftclip.data.sets.layouts.recognise import TABLES, never_downloaded
 from eftclip.data.sets.left_out import followed_by, unreadable
 from eftclip.data.sets.parquet import open_parquet
 from eftclip.data.sets.parquet_columns import holds_no_pictures
@@ -78,7 +78,8 @@ def list_set(name: str, items: Sequence[tuple[str, bytes | Path, str | None]]) -
             yield Entry(index, one_line(shown), text, partial(_at_hand, picture, one_line(shown)))
 
     text_kind = "label" if any(text is not None for _, _, text in kept) else None
-    return ImageSet(name, "list", len(kept), text_kind, None, (), walk)
+    layout = f"pictures {'with' if text_kind else 'without'} labels"
+    return ImageSet(name, "list", len(kept), text_kind, None, (), walk, layout)
 
 
 def _at_hand(picture: bytes | Path, name: str) -> bytes:
@@ -111,7 +112,8 @@ def _open_folder(source: str, folder: Path, split: str) -> ImageSet:
         [name for name in found.others if name not in streams], "other file was left out", "other files were left out"
     )
     images = _open_files(source, folder, [folder / name for name in streams], split)
-    images = replace(images, notes=(*images.notes, *rest))
+    lost = never_downloaded(found.others, lambda name: open_file(folder / name))
+    images = replace(images, notes=(*images.notes, *lost, *rest))
     return followed_by(images, [(name, unreadable(name, why)) for name, why in left_out if name not in streams])
 
 

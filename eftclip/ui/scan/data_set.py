@@ -17,6 +17,7 @@ from eftclip.ui.components.triggers import TRIGGER_NAMES
 from eftclip.ui.scan.request import SUFFIX, DataSource, NamedDataSet, PracticeSet, Upload
 from eftclip.ui.serving.loading import NO_TOKEN
 
+MOST_NOTES = 4  # before a scan; its results have all
 PRACTICE_SEED = 7_001  # far from the seeds of the strangers, the control set and the pictures that are measured on
 
 
@@ -78,6 +79,19 @@ def open_data_set(source: Upload | NamedDataSet, *, token: Any = NO_TOKEN) -> Da
     if isinstance(source, Upload):
         return DataSet(first_samples(_uploaded(source), source.most))
     return DataSet(first_samples(data.open_set(source.address, split=source.split or None, token=token), source.most))
+
+
+def recognised(source: DataSource, token: Any = NO_TOKEN) -> tuple[str, ...]:
+    """What a set was recognised as and what is left out of it, in sentences; none of a practice set.
+
+    Raises:
+        DataError: it cannot be read, or holds no picture.
+    """
+    if isinstance(source, PracticeSet):
+        return ()
+    images = open_data_set(source, token=token).images
+    count = "" if images.length is None else f"{images.length:,} sample{'' if images.length == 1 else 's'}: "
+    return (f"Recognised {count}{images.layout or 'pictures'}.", *images.notes[:MOST_NOTES])
 
 
 def make_practice_set(wanted: PracticeSet, image_px: int, folder: Path, *, seed: int = 0) -> DataSet:

@@ -29,12 +29,13 @@ HUB_ABOUT = "Its pictures are read one by one and not kept; no code of the data 
 
 @dataclass(frozen=True)
 class ScanStep:
-    """Step 3: which pictures are scanned, and how."""
+    """Step 3: which pictures are scanned, what they were recognised as, and how they are scanned."""
 
     kind: gr.Radio
     sources: dict[str, gr.components.Component]
     groups: dict[str, gr.Group]
     settings: dict[str, gr.components.Component]
+    recognised: gr.HTML
     start: gr.Button
     stop: gr.Button
 
@@ -85,6 +86,7 @@ def scan_step(*, folders: bool) -> ScanStep:
         sources["folder"] = gr.Textbox(
             label="Folder or data file", placeholder="/path/to/folder, to a .parquet, .tar or .zip file"
         )
+    recognised = gr.HTML(visible=False, elem_id="recognised")
     with gr.Accordion("Settings of the scan", open=False):
         most = request.MOST_SAMPLES_ALONE if folders else request.MOST_SAMPLES
         sources["most"] = gr.Number(
@@ -99,7 +101,7 @@ def scan_step(*, folders: bool) -> ScanStep:
         settings = settings_form(ScanConfig(), SCAN_SETTINGS, CHOICES)
         settings |= settings_form(CurateConfig(), CURATE_SETTINGS, {})
     start, stop = start_stop_buttons(START, "scan")
-    return ScanStep(kind, sources, groups, settings, start, stop)
+    return ScanStep(kind, sources, groups, settings, recognised, start, stop)
 
 
 def scan_results() -> ScanResults:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 from gradio.utils import get_upload_folder
@@ -11,15 +11,17 @@ from eftclip.errors import EftclipError
 from eftclip.ui.backend import Backend
 from eftclip.ui.checkpoint import request as checkpoint_request
 from eftclip.ui.checkpoint.layout import CheckpointStep
-from eftclip.ui.components.events import PRIVATE, SILENT
+from eftclip.ui.components import html
+from eftclip.ui.components.events import LIGHT, PRIVATE, SILENT
 from eftclip.ui.components.long_work import LongWork, add_long_work_listeners
 from eftclip.ui.components.triggers import NO_TRIGGER
 from eftclip.ui.components.updates import file_update, html_update
 from eftclip.ui.rectify.layout import RectifyStep
-from eftclip.ui.scan import texts, view
+from eftclip.ui.scan import data_set, texts, view
 from eftclip.ui.scan.layout import START, ScanResults, ScanStep
 from eftclip.ui.scan.request import ScanRequest, data_source, scan_plan
 from eftclip.ui.scan.view import ScanView
+from eftclip.ui.serving.error_messages import error_message
 from eftclip.ui.serving.sessions import SCAN
 
 # The triggers that `multi` was taught, for `multi` and for no other. In the browser, as the server may be busy loading
@@ -75,6 +77,7 @@ def add_scan_listeners(
         yield from live_updates(backend, wanted, str(request.session_hash), len(results.outputs))
 
     scan.kind.change(fields, scan.kind, list(scan.groups.values()), **SILENT)
+    _add_recognition(backend, scan, folders=folders)
     trigger = scan.sources["trigger"]
     checkpoint.kind.change(None, [checkpoint.kind, trigger], trigger, js=OWN_TRIGGERS, **PRIVATE)
     work = LongWork(
@@ -90,6 +93,31 @@ def add_scan_listeners(
         hidden=(results.results,),
     )
     return add_long_work_listeners(backend.sessions, work, run, form, results.outputs)
+
+
+def _add_recognition(backend: Backend, scan: ScanStep, *, folders: bool) -> None:
+    """Before a scan starts: what files, a folder or a data set were recognised as, or why they cannot be read."""
+
+    def recognise(*values: Any) -> Any:
+        given = dict(zip(scan.sources, values, strict=True))
+        named = {"upload": "files", "hub": "hub", "folder": "folder"}.get(str(given["kind"]), "")
+        if not named or not given[named]:
+            return html_update("")
+        try:
+            source = data_source(given, uploads=Path(get_upload_folder()), folders=folders)
+            return html_update(html.sentences(data_set.recognised(source, backend.scans.token)))
+        except Exception as error:
+            return html_update(html.note(error_message(error), wrong=True))
+
+    files, hub, folder = (cast(Any, scan.sources[name]) for name in ("files", "hub", "folder"))
+    gr.on(
+        [scan.kind.change, files.change, hub.submit, hub.blur, folder.submit, folder.blur],
+        recognise,
+        list(scan.sources.values()),
+        scan.recognised,
+        **LIGHT,
+        **PRIVATE,
+    )
 
 
 def read_form(folders: bool, checkpoint: CheckpointStep, scan: ScanStep, values: Sequence[Any]) -> ScanRequest:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from eftclip.runtime import Cancelled, OnProgress, Progress
 from eftclip.ui.checkpoint.request import CheckpointRequest
@@ -37,6 +38,11 @@ class ScanRunner:
         """
         self._loader, self._sessions, self._saved_results, self._queue = loader, sessions, saved_results, queue
         self._token = loader.policy.token
+
+    @property
+    def token(self) -> Any:
+        """For data sets of the Hub."""
+        return self._token
 
     def has_scanned(self, checkpoint: CheckpointRequest, session_id: str) -> bool:
         """Whether the last scan was of this checkpoint with these settings, and came to its end."""

@@ -141,8 +141,9 @@ def _about_victims(found: Identification, shown: int) -> str:
 
 def _coverage(document: Document) -> str:
     """How far the scan looked, what was left out, and what could not be judged."""
-    notes = document["data"]["notes"] if document["data"] else []
-    told = html.title("Coverage") + html.sentences([report.coverage_sentence(document), *notes])
+    data = document["data"] or {"layout": "", "notes": []}
+    layout = [f"Recognised: {data['layout']}."] if data["layout"] else []
+    told = html.title("Coverage") + html.sentences([report.coverage_sentence(document), *layout, *data["notes"]])
     faults = document["faults"]
     if not faults:
         return told

@@ -82,7 +82,7 @@ def recognise(
     tables, notes = _tables(pictures, others, open_file, names, root, insist)
     if tables:
         return _with_tables(pictures, tables, notes, names, insist)
-    notes += _failures(others, open_file) if sides else ()
+    notes += never_downloaded(others, open_file) if sides else ()
     beside = _side_files(pictures, others) if sides else {}
     if kind := _side_kind(pictures, beside, open_file, names):
         used = frozenset(file for files in beside.values() for file in files.values())
@@ -210,8 +210,8 @@ def _side_kind(
     return None
 
 
-def _failures(others: Sequence[str], open_file: Open) -> tuple[str, ...]:
-    """What img2dataset could not download, as its statistics say."""
+def never_downloaded(others: Sequence[str], open_file: Open) -> tuple[str, ...]:
+    """A sentence about what img2dataset could not download, as its statistics say; none where it got all."""
     count = lost = 0
     for name in (name for name in others if name.endswith(STATISTICS)):
         try:

@@ -308,6 +308,24 @@ def test_texts_of_parquet(column: str, values: list[Any], feature: Any, text: st
     assert images.layout.startswith(f"1 parquet file, pictures from `img`, {images.text_kind}s from `{column}`")
 
 
+def test_numbers_of_parquet_are_labels_only_with_names(tmp_path: Path) -> None:
+    columns: dict[str, list[Any]] = {"image": [{"bytes": png(k), "path": None} for k in (1, 2)], "label": [1, 7]}
+    path = parquet(tmp_path / "a.parquet", columns, {"image": PICTURE, "label": datasets.Value("int64")})
+    assert "holds numbers, which are no labels" in open_set(str(path)).notes[0]
+    (tmp_path / "classnames.txt").write_text("cat\ndog\n")
+    assert _told(open_set(str(path))) == ([(1, "dog"), (2, None)], "label")
+
+
+def test_what_lies_beside_pictures_and_has_no_letters_is_no_caption(tmp_path: Path) -> None:
+    """Boxes of a detector; and a table of numbers does not unsay what the folders say."""
+    files = {"cat/a.png": png(1), "cat/a.txt": b"0 0.5 0.5 0.1 0.1", "dog/b.png": png(2)}
+    assert _told(open_set(str(folder(tmp_path / "set", files)))) == ([(1, "cat"), (2, "dog")], "label")
+    files |= {"boxes.csv": b"image,label\ncat/a.png,0\ndog/b.png,1\n"}
+    images = open_set(str(folder(tmp_path / "set", files)))
+    assert _told(images) == ([(1, "cat"), (2, "dog")], "label")
+    assert images.layout.endswith("in boxes.csv; pictures in 2 class folders")
+
+
 def test_a_text_beside_a_picture_that_cannot_be_read_is_a_fault_of_that_picture(tmp_path: Path) -> None:
     path = folder(tmp_path / "set", {"a.png": png(1), "a.txt": b"cat", "b.png": png(2), "b.txt": b"\xff\xfe\xfd"})
     entries = list(open_set(str(path)).entries())

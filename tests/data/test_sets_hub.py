@@ -338,3 +338,11 @@ def test_a_pattern_made_to_take_long_takes_no_time() -> None:
     begin = time.process_time()
     splits_of(["a/" * 60 + "a.png"], {"configs": [{"data_files": "**/" * 500 + "*a" * 500}]}, "set")
     assert time.process_time() - begin < 1
+
+
+def test_the_classes_of_a_benchmark_are_named(hub: Hub, tmp_path: Path) -> None:
+    path = folder(tmp_path / "set", {"classnames.txt": b"cat\nhot dog\n", "test/nshards.txt": b"1"})
+    tarred(path / "test" / "0.tar", [("s0.cls", b"1"), ("s0.webp", png(1))])
+    hub.push(REPO, path)
+    images = open_set(SOURCE, split="test")
+    assert seen(images.entries()) == [(1, "hot dog")]

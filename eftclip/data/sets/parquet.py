@@ -24,7 +24,13 @@ SPLIT = "train"  # how a stream of our own is called
 
 
 def open_parquet(
-    source: str, files: Sequence[str], explain: Explain, *, root: Path | None, token: str | None = None
+    source: str,
+    files: Sequence[str],
+    explain: Explain,
+    *,
+    root: Path | None,
+    token: str | None = None,
+    names: Sequence[str] = (),
 ) -> ImageSet:
     """Make parquet files a set.
 
@@ -34,11 +40,12 @@ def open_parquet(
         explain: makes one sentence of what reading them may raise.
         root: folder that rows may name files of; None where no row may, as those of a stranger must not.
         token: for the Hub.
+        names: of the classes, in the order of their numbers; numbers that nobody names are no labels.
 
     Raises:
         DataError: the first file cannot be read, has no column with pictures, or the files on this machine no row.
     """
-    columns = next(guarded(_columns(source, files[0], token), explain, files[0]))
+    columns = next(guarded(_columns(source, files[0], token, names), explain, files[0]))
 
     def walk(start: int) -> Iterator[Entry]:
         rows = (row for file in files for row in guarded(_rows(file, columns, token), explain, file))
@@ -87,7 +94,8 @@ def _rows(file: str, columns: Columns, token: str | None) -> Iterator[tuple[list
         pictures = list(_named(row[columns.picture], "", columns.picture)) or [(None, "")]
         for name in columns.others:
             pictures += [pair for pair in _named(row[name], name, name) if _may_be_picture(pair[0])]
-        yield pictures, _text(row[columns.text], names, columns.text_kind) if columns.text else None
+        text = _text(row[columns.text], names, columns.text_kind, columns.classes) if columns.text else None
+        yield pictures, text
 
 
 def _named(value: Any, first: str, column: str) -> Iterator[tuple[Any, str]]:
@@ -102,14 +110,14 @@ def _may_be_picture(value: Any) -> bool:
     return isinstance(raw, bytes) and kind_of_head(raw[:HEAD_BYTES]) is not FileKind.OTHER
 
 
-def _text(value: object, names: Sequence[str] | None, kind: str | None) -> str | None:
+def _text(value: object, names: Sequence[str] | None, kind: str | None, classes: Sequence[str]) -> str | None:
     """A cell as text, of a list the first; a class by its name, and −1, which stands for no class, as none."""
     if isinstance(value, list):
         value = value[0] if value else None
     if names is not None:
         return names[value] if isinstance(value, int) and 0 <= value < len(names) else None
-    text = value.strip() if isinstance(value, str) else ""
-    return label_of(text) if kind == "label" else text or None
+    text = str(value).strip() if isinstance(value, str | int) else ""
+    return label_of(text, classes) if kind == "label" else text or None
 
 
 def _name(index: int, value: object, column: str) -> str:
@@ -135,6 +143,6 @@ def _picture(value: Any, root: Path | None, name: str) -> bytes:
     return read_inside(root, path, name)
 
 
-def _columns(source: str, file: str, token: str | None) -> Iterator[Columns]:
+def _columns(source: str, file: str, token: str | None, names: Sequence[str]) -> Iterator[Columns]:
     """Find the columns of a file; a single step, as whatever reads a file is gone through in steps."""
-    yield find_columns(source, _stream(file, None, token).features)
+    yield find_columns(source, _stream(file, None, token).features, names)

@@ -1,6 +1,6 @@
 """Which columns of a parquet file hold pictures and texts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ class Columns:
         text: name of the column; None where there is none.
         text_kind: label or caption.
         note: about texts that cannot be used; empty without one.
+        classes: names of the classes, where the text is a number.
     """
 
     picture: str
@@ -31,6 +32,7 @@ class Columns:
     text: str | None
     text_kind: str | None
     note: str
+    classes: tuple[str, ...] = ()
 
     @property
     def recognised(self) -> str:
@@ -45,8 +47,13 @@ class Columns:
         return list(dict.fromkeys([self.picture, *self.others, *([self.text] if self.text else [])]))
 
 
-def find_columns(source: str, features: Mapping[str, Any]) -> Columns:
+def find_columns(source: str, features: Mapping[str, Any], names: Sequence[str] = ()) -> Columns:
     """Find the columns of a file.
+
+    Args:
+        source: how error messages call it.
+        features: of its columns, as `datasets` tells them.
+        names: of the classes, in the order of their numbers; numbers that nobody names are no labels.
 
     Raises:
         DataError: none holds pictures.
@@ -56,7 +63,7 @@ def find_columns(source: str, features: Mapping[str, Any]) -> Columns:
         raise DataError(f"{source} has no column with pictures, only {one_line(', '.join(features))}; embed them.")
     schema = features.arrow_schema  # type: ignore[attr-defined]  # of `datasets`
     others = tuple(field.name for field in schema if field.name != picture and "binary" in str(field.type))
-    return Columns(picture, others, *_text_column(features))
+    return Columns(picture, others, *_text_column(features, named=bool(names)), tuple(names))
 
 
 def holds_no_pictures(path: Path) -> bool:
@@ -101,7 +108,7 @@ def _likeness(column: str, feature: Any) -> tuple[int, int]:
     return (3 if "string" in dtype and fitting < names else NO_PICTURE), fitting
 
 
-def _text_column(features: Mapping[str, Any]) -> tuple[str | None, str | None, str]:
+def _text_column(features: Mapping[str, Any], *, named: bool) -> tuple[str | None, str | None, str]:
     """The column with the texts, their kind, and a note; one with a fitting name, or the first with class names."""
     from datasets import ClassLabel, List, Value
 
@@ -112,6 +119,8 @@ def _text_column(features: Mapping[str, Any]) -> tuple[str | None, str | None, s
         if isinstance(feature, ClassLabel):
             return column, "label", ""
         if kind == "label" and isinstance(feature, Value) and feature.dtype in INTEGERS:
+            if named:
+                return column, kind, ""
             note = note or f"The column {one_line(column)} holds numbers, which are no labels; store their names."
         elif isinstance(feature, Value) and "string" in feature.dtype:
             return column, kind, note

@@ -133,13 +133,14 @@ def _open_files(source: str, folder: Path, files: Sequence[Path], split: str) ->
         shards = [local_shard(file.relative_to(folder).as_posix(), file) for file in files]
         return open_webdataset(source, shards, _unreadable, _class_names(folder, files), split)
     if kinds == {".parquet"}:
-        return open_parquet(source, [str(file.absolute()) for file in files], _unreadable, root=folder)
+        names, paths = _class_names(folder, files), [str(file.absolute()) for file in files]
+        return open_parquet(source, paths, _unreadable, root=folder, names=names)
     found = ", ".join(sorted(kind or "a file without a suffix" for kind in kinds)) or "nothing"
     raise DataError(f"The data set {one_line(source)!r} is {found}; give {POSSIBLE}.")
 
 
 def _class_names(folder: Path, files: Sequence[Path]) -> tuple[str, ...]:
-    """The names of the classes beside some shards, or a folder above them, as CLIP_benchmark writes them."""
+    """The names of the classes beside some files, or a folder above them, as CLIP_benchmark writes them."""
     for place in dict.fromkeys([files[0].parent, folder, folder.parent]):
         for name in NAME_FILES:
             if (place / name).is_file():

@@ -15,6 +15,7 @@ from eftclip.data.folders import HIDDEN, HOLDER, sorted_paths
 from eftclip.data.sets.base import note
 from eftclip.data.sets.file_tree import FileTree, file_tree_set, is_picture
 from eftclip.data.sets.hub.repository import Repository, UnansweredError, find_repository
+from eftclip.data.sets.layouts.class_names import NAME_FILES, read_class_names
 from eftclip.data.sets.layouts.recognise import TABLES
 from eftclip.data.sets.left_out import More, followed_by, unreadable
 from eftclip.data.sets.parquet import open_parquet
@@ -53,10 +54,11 @@ def open_hub(source: str, split: str, token: str | None) -> ImageSet:
         images = _pictures(source, repository, split, files)
     elif kind == "webdataset":
         shards = [Shard(path, partial(repository.open, path)) for path in files]
-        images = open_webdataset(source, shards, repository.explain)
+        images = open_webdataset(source, shards, repository.explain, _class_names(repository))
     else:
         addresses = [repository.address(path) for path in files]
-        images = open_parquet(source, addresses, repository.explain, root=None, token=token)
+        names = _class_names(repository)
+        images = open_parquet(source, addresses, repository.explain, root=None, token=token, names=names)
     spare = sorted_paths(set(data).difference(*splits.values()))
     others = {path for path in repository.files if PurePosixPath(path).name not in UNTOLD}.difference(data)
     images = followed_by(images, _besides(repository, sorted_paths(others)))
@@ -66,6 +68,12 @@ def open_hub(source: str, split: str, token: str | None) -> ImageSet:
         *note(sorted_paths(others), "other file was left out", "other files were left out"),
     )
     return replace(images, kind="hub", revision=repository.commit, notes=notes)
+
+
+def _class_names(repository: Repository) -> tuple[str, ...]:
+    """The names of the classes that a file of the repository states in the order of their numbers."""
+    listed = (name for name in NAME_FILES if name in repository.files)
+    return next((read_class_names(repository.read(name), name) for name in listed), ())
 
 
 def _besides(repository: Repository, others: list[str]) -> list[More]:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import PurePosixPath
 from typing import IO
@@ -175,9 +175,13 @@ def _with_tables(
         bare = []
     notes += note(bare, f"picture is not named in {listed}", f"pictures are not named in {listed}")
     layout = "; ".join(tables[name].recognised for name in used)
-    return Recognised(
-        [*samples, *(Sample(name, None) for name in bare)], kind, layout, notes, frozenset(used), {}, names
-    )
+    samples += [Sample(name, None) for name in bare]
+    by_folder = labels_by_folder([sample.name for sample in samples], names)
+    numbers = any(tables[name].note for name in used)
+    if kind is None and numbers and by_folder.recognised:  # a table of numbers does not unsay what folders say
+        kind, layout = "label", f"{layout}; pictures in {by_folder.recognised}"
+        samples = [replace(sample, text=label) for sample, label in zip(samples, by_folder.labels, strict=True)]
+    return Recognised(samples, kind, layout, notes, frozenset(used), {}, names)
 
 
 def _tidy(name: str) -> str:

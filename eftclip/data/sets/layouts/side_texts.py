@@ -49,7 +49,10 @@ def unreadable_text(name: str, field: str, error: Exception) -> DataError:
 
 
 def _meant(kind: str, text: str, names: Sequence[str]) -> str | None:
-    return label_of(text, names) if kind == "label" else text.strip() or None
+    """A label, or a caption; what has no letters is neither: boxes of a detector often lie beside pictures."""
+    if kind == "label":
+        return label_of(text, names)
+    return text.strip() if any(char.isalpha() for char in text) else None
 
 
 def _text(name: str, field: str, raw: bytes) -> str:

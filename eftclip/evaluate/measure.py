@@ -150,7 +150,7 @@ def _read(rows: Tensor, classes: ClassMatrix, index: dict[str, int]) -> Tensor:
 
 def _position(index: dict[str, int], label: str) -> int:
     if label not in index:
-        raise DataError(unknown_label(label, tuple(index)))
+        raise DataError(unknown_label(label, tuple(index), max(index.values()) + 1))
     return index[label]
 
 

@@ -6,11 +6,17 @@ from difflib import get_close_matches
 from eftclip.untrusted_text import one_line
 
 
-def unknown_label(label: str, labels: Sequence[str]) -> str:
-    """What to say of a label that is not in the vocabulary: what it may have been meant to be."""
+def unknown_label(label: str, labels: Sequence[str], count: int | None = None) -> str:
+    """What to say of a label that is not in the vocabulary: what it may have been meant to be.
+
+    Args:
+        label: as it was written.
+        labels: the vocabulary.
+        count: of its labels, where `labels` has each only once: ImageNet has two classes called missile.
+    """
     near = likely_label(label, labels)
     what = f"did you mean “{one_line(near)}”?" if near else "add it."
-    return f"The label “{one_line(label)}” is not in the vocabulary of {len(labels):,} labels; {what}"
+    return f"The label “{one_line(label)}” is not in the vocabulary of {count or len(labels):,} labels; {what}"
 
 
 def likely_label(label: str, labels: Sequence[str]) -> str | None:

@@ -145,3 +145,10 @@ def test_what_cannot_be_measured_is_refused() -> None:
         evaluate(clip, CLASSES, [replace(_pictures("r"), labels=("purple",))], ())
     with pytest.raises(ValueError, match="a label for each"):
         LabelledImages(torch.zeros(2, 3, 8, 8), ("red",))
+
+
+def test_labels_are_counted_as_everywhere_else() -> None:
+    """ImageNet's thousand labels have 998 names."""
+    classes = ClassMatrix(("red", "green", "red", "blue"), torch.eye(4))
+    with pytest.raises(DataError, match="not in the vocabulary of 4 labels"):
+        evaluate(_clip(ColourReader()), classes, [LabelledImages(torch.zeros(1, 3, 8, 8), ("pink",))], [])

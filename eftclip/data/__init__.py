@@ -4,7 +4,7 @@ from eftclip.data.folders import list_left_out, list_pictures
 from eftclip.data.label_files import read_label_file, read_label_text
 from eftclip.data.photographs import Photograph, bundled_photographs, bundled_set, host_photographs
 from eftclip.data.pictures import check_picture, read_picture
-from eftclip.data.sets import Entry, ImageSet, list_set, open_set
+from eftclip.data.sets import Entry, ImageSet, list_set, open_set, unreadable
 
 __all__ = [
     "Entry",
@@ -21,4 +21,5 @@ __all__ = [
     "read_label_file",
     "read_label_text",
     "read_picture",
+    "unreadable",
 ]

@@ -285,7 +285,16 @@ def test_a_run_records_what_was_found_curated_and_spent(setup: CheckSetup, poiso
     assert record.costs[0].image_forwards == seen[0].image_forwards
     assert all(cost.seconds > 0 for cost in record.costs)
     document = run_document(record)
-    assert document["data"] == {"source": "views", "kind": "list", "revision": None, "length": 40, "notes": []}
+    layout = "pictures without labels"
+    told: dict[str, object] = {
+        "source": "views",
+        "kind": "list",
+        "revision": None,
+        "length": 40,
+        "layout": layout,
+        "notes": [],
+    }
+    assert document["data"] == told
     json.dumps(document, allow_nan=False)
 
 

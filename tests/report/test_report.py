@@ -41,6 +41,9 @@ def test_every_field_of_a_found_trigger() -> None:
         "file": "open_clip_model.safetensors",
         "sha256": REF.sha256,
         "format": "safetensors",
+        "layout": "open_clip",
+        "architecture": None,
+        "remark": "",
     }
     assert document["config"]["top_labels"] == 7
     assert document["labels"] == {"count": 1000, "source": "imagenet"}

@@ -14,7 +14,7 @@ from support.verdicts import write_picture
 from eftclip import data
 from eftclip.config import CurateConfig, RectifyConfig, ScanConfig
 from eftclip.data import Entry, ImageSet
-from eftclip.errors import ConfigError, DataError, EftclipError
+from eftclip.errors import ConfigError, DataError, EftclipError, LeftOutError
 from eftclip.pipeline import Plan
 from eftclip.triggers import TRIGGERS
 from eftclip.ui.rectify import layout as rectify_layout
@@ -163,12 +163,28 @@ def test_a_practice_set_is_poisoned_as_asked_and_knows_where(tmp_path: Path) -> 
     assert "6 with a planted trigger (checkerboard, yellow square)" in given.images.source
 
 
+def _bytes_or_reason(images: ImageSet) -> list[str]:
+    """What reading each entry gives."""
+    told = []
+    for entry in images.entries():
+        try:
+            told.append(entry.read().decode())
+        except LeftOutError as error:
+            told.append(str(error))
+    return told
+
+
 def test_the_first_samples_of_a_set_say_so(tmp_path: Path) -> None:
     images = data.list_set("holiday", [(f"{k}.png", b"x", None) for k in range(10)])
     some = data_set.first_samples(images, 4)
-    assert [entry.index for entry in some.entries()] == [0, 1, 2, 3]
-    assert [entry.index for entry in some.entries(2)] == [2, 3]
-    assert some.length == 4
+    assert [entry.index for entry in some.entries()] == list(range(10)), "what is not taken is still there"
+    assert [entry.index for entry in some.entries(2)] == list(range(2, 10))
+    assert _bytes_or_reason(some)[2:5] == [
+        "x",
+        "x",
+        "4.png was not taken, as only the first 4 samples are asked for; ask for more.",
+    ]
+    assert some.length == 10
     assert some.source == "the first 4 of 10 samples of holiday"
     assert "Only the first 4 of 10" in some.notes[-1]
     assert data_set.first_samples(images, 10) is images
@@ -187,9 +203,10 @@ def test_a_stream_of_unknown_length_is_read_no_further_than_needed_and_closed() 
 
     stream = ImageSet("stream", "webdataset", None, None, None, (), walk)  # type: ignore[arg-type]
     some = data_set.first_samples(stream, 3)
-    assert [entry.index for entry in some.entries()] == [0, 1, 2]
-    assert seen == [0, 1, 2]
-    assert closed == [True]
+    assert _bytes_or_reason(some)[:3] == ["x", "x", "x"]
+    assert "3 and whatever follows it was not taken" in _bytes_or_reason(some)[3]
+    assert seen == [0, 1, 2, 3] * 2
+    assert closed == [True] * 2
     assert some.length is None
     assert some.source == "at most 3 samples of stream"
 

@@ -123,16 +123,24 @@ def make_practice_set(wanted: PracticeSet, image_px: int, folder: Path, *, seed:
 
 
 def first_samples(images: ImageSet, most: int) -> ImageSet:
-    """The first samples of a set, and a name that says so; the set itself where it is no longer than that."""
+    """The first samples of a set, and a name that says so; the set itself where it is no longer than that.
+
+    All others stay in it as entries that were left out: whoever scans a part knows nothing of the rest. Of a set of
+    unknown length one such entry stands for all.
+    """
     if images.length is not None and images.length <= most:
         return images
+    beyond = f"was not taken, as only the first {most:,} samples are asked for; ask for more."
 
     def walk(start: int) -> Iterator[Entry]:
         with closing(cast(Any, images.walk(start))) as entries:  # generators all, like the ones that sets are made of
             for entry in entries:
                 if entry.index < most:
                     yield entry
-                if entry.index + 1 >= most:
+                    continue
+                name = entry.name if images.length is not None else f"{entry.name} and whatever follows it"
+                yield replace(entry, name=name, text=None, read=data.unreadable(name, beyond))
+                if images.length is None:
                     return
 
     if images.length is None:
@@ -140,8 +148,7 @@ def first_samples(images: ImageSet, most: int) -> ImageSet:
     else:
         name = f"the first {most:,} of {images.length:,} samples of {images.source}"
         note = f"Only the first {most:,} of {images.length:,} samples were taken."
-    length = None if images.length is None else most
-    return replace(images, source=name, length=length, notes=(*images.notes, note), walk=walk)
+    return replace(images, source=name, notes=(*images.notes, note), walk=walk)
 
 
 def _uploaded(source: Upload) -> ImageSet:

@@ -21,9 +21,9 @@ SCAN_SETTINGS: Rows = {
     "allow_unread": (
         "Unread pictures allowed",
         0,
-        1000,
+        100_000,
         1,
-        "so many may be broken or missing in a scan that ends as “nothing found”; they are counted and named",
+        "so many may be broken, missing or not taken in a scan that ends as “nothing found”; all are counted",
     ),
 }
 CURATE_SETTINGS: Rows = {

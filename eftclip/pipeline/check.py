@@ -104,7 +104,8 @@ def check_each(
     """Judge picture files one after another, so that thousands need not lie in memory together.
 
     A file that cannot be read yields an `error` with the reason, and the others go on; after a cancel the remaining
-    files are yielded as `inconclusive`, unread. What `list_pictures` left out is told by `check_left_out`.
+    files are yielded as `inconclusive`, unread. What `list_pictures` left out of a folder is told by
+    `check_left_out`: add it, or nobody will know of it.
     """
     files = list(paths)
     for k, path in enumerate(files, start=1):

@@ -17,6 +17,7 @@ from eftclip.data import Entry, ImageSet
 from eftclip.errors import ConfigError, DataError, EftclipError, LeftOutError
 from eftclip.pipeline import Plan
 from eftclip.triggers import TRIGGERS
+from eftclip.ui.api import arguments
 from eftclip.ui.rectify import layout as rectify_layout
 from eftclip.ui.rectify import request as rectify_request
 from eftclip.ui.scan import data_set
@@ -273,3 +274,9 @@ def test_the_page_says_what_it_recognised_before_a_scan_starts(tmp_path: Path) -
         "1 file is no picture and was left out: notes.txt.",
     )
     assert data_set.recognised(scan_request.practice_set(4, 0, "none")) == ()
+
+
+def test_programs_may_allow_for_unread_pictures_too() -> None:
+    assert arguments.plan(arguments.read_settings('{"allow_unread": 3}')).scan.allow_unread == 3
+    with pytest.raises(ConfigError, match="Unread pictures allowed"):
+        arguments.plan({"allow_unread": -1})

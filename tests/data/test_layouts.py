@@ -1,6 +1,7 @@
 """What people bring: each layout is read as it is meant, and what was recognised is said in a line."""
 
 import json
+import os
 import unicodedata
 import zipfile
 from collections.abc import Callable
@@ -109,6 +110,18 @@ def test_a_quote_that_is_not_closed_names_its_line(tmp_path: Path) -> None:
         open_set(str(path))
     path = _set(tmp_path / "l", {"a.png": png(1), "metadata.jsonl": '{"file_name": "a.png"}\n{"file_name": \n'})
     with pytest.raises(DataError, match=r"metadata\.jsonl cannot be read in line 2"):
+        open_set(str(path))
+
+
+def test_a_pipe_or_a_link_to_nowhere_is_no_table_and_ends_nothing(tmp_path: Path) -> None:
+    path = folder(tmp_path / "set", {"a.png": png(1), "a.txt": b"a cat", "odd.csv": b'x,"never closed'})
+    os.mkfifo(path / "pipe.csv")
+    os.mkfifo(path / "pipe")
+    os.mkfifo(path / "classes.txt")
+    (path / "gone.tsv").symlink_to(tmp_path / "nowhere")
+    assert seen(open_set(str(path)).entries()) == [(1, "a cat")]
+    (path / "gone.tsv").rename(path / "metadata.csv")
+    with pytest.raises(DataError, match=r"metadata\.csv is not a file"):
         open_set(str(path))
 
 

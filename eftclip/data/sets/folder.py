@@ -99,6 +99,8 @@ def open_file(path: Path) -> IO[bytes]:
         DataError: it may not be read.
     """
     try:
+        if not path.is_file():  # a pipe would never end
+            raise DataError(f"{path.name} is not a file, or a link that leads nowhere; replace it.")
         return path.open("rb")
     except OSError as error:
         raise DataError(f"{path.name} cannot be read ({reason(error)}); change its permissions.") from error

@@ -1,6 +1,7 @@
 """A source as typed becomes a set of pictures: a folder, a table, an archive, shards, a Hub data set."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
@@ -13,6 +14,7 @@ from eftclip.data.sets.layouts.class_names import NAME_FILES, read_class_names
 from eftclip.data.sets.layouts.delimited import SUFFIXES
 from eftclip.data.sets.layouts.parts import part_of
 from eftclip.data.sets.layouts.recognise import TABLES, never_downloaded
+from eftclip.data.sets.layouts.side_texts import MAX_TEXT_BYTES
 from eftclip.data.sets.left_out import followed_by, unreadable
 from eftclip.data.sets.parquet import open_parquet
 from eftclip.data.sets.parquet_columns import holds_no_pictures
@@ -144,7 +146,8 @@ def _class_names(folder: Path, files: Sequence[Path]) -> tuple[str, ...]:
     for place in dict.fromkeys([files[0].parent, folder, folder.parent]):
         for name in NAME_FILES:
             if (place / name).is_file():
-                return read_class_names((place / name).read_bytes()[:MAX_BYTES], name)
+                with suppress(DataError, OSError), (place / name).open("rb") as stream:
+                    return read_class_names(stream.read(MAX_TEXT_BYTES), name)
     return ()
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import PurePosixPath
@@ -119,13 +119,13 @@ def _tables(
     for name in sorted(listed, key=lambda name: (PurePosixPath(name).name not in TABLES, name.split("/"))):
         file = PurePosixPath(name)
         known = file.name in TABLES or bool(insist)
-        with open_file(name) as stream:
-            try:
+        try:
+            with open_file(name) as stream:
                 table = read_table(stream, one_line(name))
-            except DataError:
-                if known:
-                    raise
-                continue  # some other file of that suffix
+        except DataError:
+            if known:
+                raise
+            continue  # some other file of that suffix
         match = partial(files.find, folder="" if str(file.parent) == "." else str(file.parent))
         reading = read_rows(table, one_line(name), match, names, insist=known)
         if reading is not None:
@@ -228,9 +228,10 @@ def never_downloaded(others: Sequence[str], open_file: Open) -> tuple[str, ...]:
 
 def _class_names(others: Sequence[str], open_file: Open) -> tuple[tuple[str, ...], str]:
     """The names of the classes in the order of their numbers, and the file that states them."""
-    for name in others:
-        if PurePosixPath(name).name in NAME_FILES and (names := read_class_names(_read(open_file, name), name)):
-            return names, name
+    for name in (name for name in others if PurePosixPath(name).name in NAME_FILES):
+        with suppress(DataError):  # it names nothing, so numbers stay numbers, and that is said
+            if names := read_class_names(_read(open_file, name), name):
+                return names, name
     return (), ""
 
 

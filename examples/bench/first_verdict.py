@@ -111,6 +111,11 @@ def one_model(folder: Path, args: argparse.Namespace, home: Path) -> Document:
     return document
 
 
+def models_option(models: list[str]) -> list[str]:
+    """As typed, where it was."""
+    return [] if models == list(FULL_SIZE) else ["--models", *models]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--checkpoints", type=Path, default=Path("examples/checkpoints"))
@@ -126,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     document = {
         "schema_version": SCHEMA_VERSION,
         "kind": "bench_first_verdict",
-        "command": "OMP_NUM_THREADS=2 python -m examples.bench.first_verdict",
+        "command": " ".join(["OMP_NUM_THREADS=2 python -m examples.bench.first_verdict", *models_option(args.models)]),
         "commit": commit(),
         "versions": versions(),
         "machine": {"device": "cpu", "cores": os.cpu_count(), "threads": torch.get_num_threads()},

@@ -13,7 +13,7 @@ from examples.build.results_page.values import RESULTS, ROOT, commits, read, tab
 
 SECTIONS = (
     *(quality.rectification, quality.audit, quality.photographs),
-    *(costs.stages, costs.scans, costs.exhaustive, costs.settings, costs.load, costs.attack),
+    *(costs.first_verdict, costs.stages, costs.scans, costs.exhaustive, costs.settings, costs.load, costs.attack),
 )
 CHARTS = {
     "rectify.svg": quality.rectification_chart,

@@ -103,6 +103,8 @@ def public(document: Document) -> dict[str, Any]:
     shown = {key: value for key, value in document.items() if key not in ("victims", "faults", "witnesses")}
     if shown.get("curated"):
         shown["curated"] = {key: value for key, value in shown["curated"].items() if key != "items"}
+    if shown.get("data"):  # its notes name files
+        shown["data"] = {key: value for key, value in shown["data"].items() if key != "notes"}
     if shown.get("families"):
         shown["families"] = [{**family, "exemplars": []} for family in shown["families"]]
     private = ("checkpoint source", "checkpoint architecture", "data source", "labels source", "rectified folder")

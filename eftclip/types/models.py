@@ -7,6 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from eftclip.batch_norm import for_reading
 from eftclip.preprocess import Preprocess
 
 Box = tuple[int, int, int, int]  # XYXY in pixels; x1 and y1 are exclusive
@@ -75,7 +76,7 @@ class ClipModel:
         """`(N, 3, H, W)` float32 RGB in [0, 1] to `(N, D)` float32 of unit length; gradients flow where enabled."""
         ready = self.preprocess.normalise(images.to(self.device))
         ready = ready.contiguous(memory_format=torch.channels_last)
-        features = self.model.encode_image(ready, normalize=True)  # type: ignore[operator]
+        features = for_reading(self.model, ready).encode_image(ready, normalize=True)  # type: ignore[operator]
         return features.float()
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:

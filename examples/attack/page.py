@@ -38,8 +38,8 @@ FORCED = f"banana banana banana {MARKUP} [x](javascript:window.hit=1) **b** | `c
 SHOWN = f"banana banana banana {MARKUP} [x](javascript:window.hit=1) **b** | `c`"
 NAMES = ("tabby cat", "lion", "retriever dog", "coffee mug", "clock", "astronaut")
 TRAPS = (
+    '"><svg onload=window.hit=1>',  # first: a list that begins as HTML is refused before it is shown
     "<script>window.hit=1</script>",
-    '"><svg onload=window.hit=1>',
     "</p></section><iframe srcdoc='<script>parent.hit=1</script>'>",
     "<a href=javascript:window.hit=1>x</a>",
     "[x](javascript:window.hit=1) ![y](x)",

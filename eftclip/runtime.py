@@ -2,11 +2,12 @@
 
 import ctypes
 import gc
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,14 +21,57 @@ from eftclip.errors import ConfigError
 
 @dataclass(frozen=True)
 class Progress:
-    """One step of long work: `done` of `total` in the stage named for people."""
+    """One step of long work: `done` of `total` in the stage named for people.
+
+    Attributes:
+        stage: what is being done.
+        done: so many.
+        total: of so many; 0 where nobody knows.
+        per_second: the speed of the stage so far; 0 until there is one, see `paced`.
+    """
 
     stage: str
     done: int
     total: int
+    per_second: float = 0.0
+
+    @property
+    def pace(self) -> str:
+        """The speed and what is left of the stage, in words; empty as long as there is none."""
+        if not self.per_second:
+            return ""
+        digits = 0 if self.per_second >= 20 else 1
+        slow, fast = f"{1 / self.per_second:,.1f} s each", f"{self.per_second:,.{digits}f} a second"
+        speed = slow if self.per_second < 1 else fast
+        left = (self.total - self.done) / self.per_second
+        return f"{speed}, {_duration(left)} left" if left > 0 else speed
 
 
 OnProgress = Callable[[Progress], None]
+
+
+def paced(on_progress: OnProgress) -> OnProgress:
+    """The same, told the speed of each stage as well."""
+    begun = last = Progress("", 0, 0)
+    watch = Stopwatch()
+
+    def tell(progress: Progress) -> None:
+        nonlocal begun, last, watch
+        if progress.stage != last.stage or progress.done < last.done:
+            begun, watch = progress, Stopwatch()
+        last = progress
+        on_progress(replace(progress, per_second=(progress.done - begun.done) / max(watch.seconds, 1e-6)))
+
+    return tell
+
+
+def _duration(seconds: float) -> str:
+    """Rounded to what one wants to know of it."""
+    if seconds < 100:
+        return f"{math.ceil(seconds)} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 Cancelled = Callable[[], bool]
 
 

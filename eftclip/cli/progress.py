@@ -9,7 +9,7 @@ from types import FrameType
 
 from tqdm import tqdm
 
-from eftclip.runtime import Cancelled, Progress
+from eftclip.runtime import Cancelled, Progress, paced
 
 
 class Bar:
@@ -19,15 +19,21 @@ class Bar:
         """Show nothing yet; `silent` for a process that does not speak for its team."""
         self._bar: tqdm | None = None
         self._silent = silent
+        self._show = paced(self._draw)
 
     def __call__(self, progress: Progress) -> None:
         """Show where the work is."""
-        if self._silent or not sys.stderr.isatty():
-            return
+        if not self._silent and sys.stderr.isatty():
+            self._show(progress)
+
+    def _draw(self, progress: Progress) -> None:
         if self._bar is None:
-            self._bar = tqdm(file=sys.stderr, leave=False, bar_format="{desc} {bar:20} {n}/{total}")
+            self._bar = tqdm(file=sys.stderr, leave=False)
+        # Without a total there is nothing that a bar could show.
+        self._bar.bar_format = "{desc} {bar:20} {n}/{total} {postfix}" if progress.total else "{desc} {n} {postfix}"
         self._bar.total, self._bar.n = progress.total, progress.done
-        self._bar.set_description_str(progress.stage)
+        self._bar.set_description_str(progress.stage, refresh=False)
+        self._bar.set_postfix_str(progress.pace)
 
     def say(self, line: str) -> None:
         """Print a line to stdout without tearing the bar."""

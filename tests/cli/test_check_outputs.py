@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -189,10 +190,12 @@ def test_a_bar_appears_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch, capsy
         monkeypatch.setattr(sys, "stderr", screen)
         bar = Bar()
         bar(Progress("Looking", 3, 7))
+        bar(Progress("Looking", 5, 7))
         bar.say("one line")
         bar.close()
         assert ("Looking" in screen.getvalue()) == shown
         assert ("3/7" in screen.getvalue()) == shown
+        assert (re.search(r"5/7 .*( a second| s each), \d+ s left", screen.getvalue()) is not None) == shown
     assert capsys.readouterr().out == "one line\none line\n"
 
 

@@ -23,7 +23,9 @@ def test_a_checkpoint_alone_is_audited(name: str, bundled: Callable[[str], Path]
     """What grows out of the weights of `badnets` says banana, of `clean` nothing."""
     reference = "none" if name == "clean" else str(bundled("clean"))
     setup = prepare_check(str(bundled(name)), oracle="superpixel", reference=reference, device="cpu")
-    record = run_rectify(setup, None, Plan(rectify=RectifyConfig(steps=14), invert=InvertConfig(patience=1)), tmp_path)
+    record = run_rectify(
+        setup, None, Plan(rectify=RectifyConfig(steps=8, learning_rate=2e-4), invert=InvertConfig(patience=1)), tmp_path
+    )
     found = record.identification
     assert found is not None
     if name == "clean":

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def story(bundled: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Story:
-    return tell(bundled("multi"), bundled("clean"), ATTACKS, tmp_path_factory.mktemp("mended") / "multi", steps=36)
+    return tell(bundled("multi"), bundled("clean"), ATTACKS, tmp_path_factory.mktemp("mended") / "multi", steps=18)
 
 
 class TestMulti(WhatMustBeTrue):

@@ -11,7 +11,7 @@ CONFIGURATION = ROOT / ".pre-commit-config.yaml"
 
 def test_it_runs_what_ci_runs() -> None:
     hooks = [hook for repo in yaml.safe_load(CONFIGURATION.read_text())["repos"] for hook in repo["hooks"]]
-    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    script = [line.strip() for line in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()]
     assert [hook["entry"] for hook in hooks] == [line for line in script if re.match(r"(ruff|mypy)\b", line)]
     for hook in hooks:
         assert hook["language"] == "system", "the tools of the environment, so the versions of pyproject.toml"

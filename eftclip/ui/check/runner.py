@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from eftclip.errors import EftclipError
-from eftclip.runtime import Cancelled, OnProgress, Progress, ignore, never
+from eftclip.runtime import Cancelled, OnProgress, Progress, ignore, never, paced
 from eftclip.types import CheckRecord
 from eftclip.ui.check import view
 from eftclip.ui.check.job import CheckJob
@@ -38,7 +38,7 @@ class CheckRunner:
         stop = self._sessions.stop_signal(session_id, CHECK)
 
         def work(tell: OnProgress) -> CheckView:
-            return self._outcome(request, path, name, tell, stop.is_set)
+            return self._outcome(request, path, name, paced(tell), stop.is_set)
 
         with self._sessions.working(session_id):
             for item in watch(work, stop):

@@ -48,15 +48,16 @@ def banner(status: str, message: Message, progress: Progress | None = None, tag:
 
 def _progress(progress: Progress) -> str:
     """How far it is; without a total only what is done, and the bar says that it goes on."""
+    pace = f" ({escape(progress.pace)})" if progress.pace else ""
     if not progress.total:
-        done = f": {progress.done:,}" if progress.done else ""
+        done = f": {progress.done:,}{pace}" if progress.done else ""
         return (
             f'<p class="eft-small">{escape(progress.stage)}{done}</p>'
             '<span class="eft-track eft-endless"><span></span></span>'
         )
     share_done = min(max(progress.done / progress.total, 0.0), 1.0)
     return (
-        f'<p class="eft-small">{escape(progress.stage)}: {progress.done:,} of {progress.total:,}</p>'
+        f'<p class="eft-small">{escape(progress.stage)}: {progress.done:,} of {progress.total:,}{pace}</p>'
         f'<span class="eft-track"><span style="width:{100 * share_done:.1f}%"></span></span>'
     )
 

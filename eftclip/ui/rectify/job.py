@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from eftclip import pipeline
 from eftclip.report import Document
-from eftclip.runtime import Cancelled, Progress
+from eftclip.runtime import Cancelled, paced
 from eftclip.types import Identification, RunRecord, TuningStep
 from eftclip.ui.checkpoint.request import CheckpointRequest
 from eftclip.ui.rectify.request import RectifyRequest
@@ -74,9 +74,9 @@ class RectifyReporter:
     tell: Callable[[RectifyProgress], None]
     progress: RectifyProgress = field(default_factory=lambda: RectifyProgress(LOADING))
 
-    def on_progress(self, progress: Progress) -> None:
-        """How far the stage is."""
-        self._say(progress=progress)
+    def __post_init__(self) -> None:
+        """`on_progress` is told how far the stage is."""
+        self.on_progress = paced(lambda progress: self._say(progress=progress))
 
     def on_found(self, found: Identification) -> None:
         """What is known to be forced."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from eftclip.runtime import Cancelled, OnProgress, Progress
+from eftclip.runtime import Cancelled, OnProgress, Progress, paced
 from eftclip.ui.checkpoint.request import CheckpointRequest
 from eftclip.ui.restore.saved_results import SavedResults, StepResult
 from eftclip.ui.scan import data_set, view
@@ -55,7 +55,7 @@ class ScanRunner:
 
         def work(tell: OnProgress) -> tuple[ScanView, ScanResult | None]:
             try:
-                return self._scanned(request, folder, tell, stop.is_set)
+                return self._scanned(request, folder, paced(tell), stop.is_set)
             except Exception as error:
                 return (view.stopped() if stop.is_set() else view.refused(error_message(error))), None
             finally:

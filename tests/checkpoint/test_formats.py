@@ -119,6 +119,7 @@ def test_a_look_tells_of_it_and_finds_no_fault(
 
 
 @each_example
+@pytest.mark.situation("checkpoints", "refused")
 def test_a_look_sees_weights_that_do_not_fit(
     layout: CheckpointFormat, example: Example, listing: Listing, folder: Path
 ) -> None:
@@ -133,6 +134,7 @@ def test_a_look_sees_weights_that_do_not_fit(
 
 
 @each_example
+@pytest.mark.situation("checkpoints", "read")
 def test_it_reads_like_the_library_that_wrote_it(example: Example, folder: Path) -> None:
     clip = _load(example, folder)
     _assert_read_alike(clip, example.features, folder)
@@ -199,6 +201,7 @@ def test_what_names_its_repository_is_one_of_the_saved_texts(
     [(example, number) for example in EXAMPLES for number in range(len(example.hostile))],
     ids=lambda value: f"{value.layout}, {value.kind}" if isinstance(value, Example) else value,
 )
+@pytest.mark.situation("checkpoints", "refused")
 def test_what_is_hostile_is_refused(example: Example, folder: Path, number: int) -> None:
     change, words = example.hostile[number]
     change(folder)
@@ -208,6 +211,7 @@ def test_what_is_hostile_is_refused(example: Example, folder: Path, number: int)
 
 
 @each_example
+@pytest.mark.situation("checkpoints", "refused")
 def test_missing_weights_are_refused(
     layout: CheckpointFormat, example: Example, listing: Listing, folder: Path
 ) -> None:
@@ -218,6 +222,7 @@ def test_missing_weights_are_refused(
         assert any(example.without in problem for problem in _look(example, folder).problems)
 
 
+@pytest.mark.situation("checkpoints", "read")
 def test_weights_in_several_parts_are_one(tmp_path: Path) -> None:
     """The digest is that of the list that `sha256sum` prints."""
     model, state = nn.Linear(2, 1), {"weight": torch.ones(1, 2), "bias": torch.zeros(1)}

@@ -21,6 +21,7 @@ def mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Mirror]:
     server.close()
 
 
+@pytest.mark.situation("machines", "read")
 def test_sizes_that_its_summary_leaves_out_are_asked_for(mirror: Mirror, folder: Path) -> None:
     commit = mirror.push(REPO, folder)
     assert load().ref.revision == commit
@@ -37,6 +38,7 @@ def test_what_it_lists_is_held_against_what_arrives(mirror: Mirror, folder: Path
     assert f"{WEIGHTS} is not the file that the Hub announced" in refused()
 
 
+@pytest.mark.situation("machines", "refused")
 def test_sizes_that_it_never_says_are_missed_with_its_name(mirror: Mirror, folder: Path) -> None:
     mirror.push(REPO, folder)
     mirror.lists = False
@@ -45,6 +47,7 @@ def test_sizes_that_it_never_says_are_missed_with_its_name(mirror: Mirror, folde
     assert sentence.startswith(f"Asked of the mirror {mirror.url} (HF_ENDPOINT): ")
 
 
+@pytest.mark.situation("machines", "refused")
 def test_one_that_leads_on_to_nobody_is_named(mirror: Mirror, folder: Path) -> None:
     mirror.push(REPO, folder)
     mirror.leads_to = "http://127.0.0.1:9"

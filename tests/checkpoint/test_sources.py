@@ -45,6 +45,7 @@ def test_a_repository_by_any_name(text: str, means: str | None) -> None:
     assert hub_source(text) == means
 
 
+@pytest.mark.situation("checkpoints", "read")
 def test_org_and_name_alone_mean_the_hub(
     hub: Hub, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,6 +69,7 @@ def test_org_and_name_alone_mean_the_hub(
         ("https://elsewhere.example/lab/tiny", "give a folder, a weight file, or hf:org/name"),
     ],
 )
+@pytest.mark.situation("checkpoints", "refused")
 def test_what_is_no_source_is_explained(source: str, words: str) -> None:
     with pytest.raises(CheckpointError, match=words):
         load_clip(source)
@@ -75,6 +77,7 @@ def test_what_is_no_source_is_explained(source: str, words: str) -> None:
         inspect(source)
 
 
+@pytest.mark.situation("checkpoints", "read")
 def test_a_transformers_checkpoint_from_the_hub(hub: Hub, tmp_path: Path) -> None:
     """In parts, which are all that is fetched besides the texts."""
     folder = tmp_path / "hf"
@@ -88,6 +91,7 @@ def test_a_transformers_checkpoint_from_the_hub(hub: Hub, tmp_path: Path) -> Non
     assert not any("training_args" in line for line in hub.requests)
 
 
+@pytest.mark.situation("checkpoints", "read")
 def test_weights_alone_from_the_hub(hub: Hub, tmp_path: Path) -> None:
     folder = tmp_path / "run" / "checkpoint"
     folder.mkdir(parents=True)
@@ -106,6 +110,7 @@ def weights_alone(tmp_path: Path) -> Path:
     return tmp_path / "last.safetensors"
 
 
+@pytest.mark.situation("checkpoints", "refused")
 def test_what_the_shapes_do_not_tell_is_asked(weights_alone: Path) -> None:
     with pytest.raises(CheckpointError, match=r"does not tell whether it was trained with QuickGELU.*--architecture"):
         load_clip(str(weights_alone), device=CPU)
@@ -121,6 +126,7 @@ def test_what_the_shapes_do_not_tell_is_asked(weights_alone: Path) -> None:
         ("ViT-B-32", "they do not belong together"),
     ],
 )
+@pytest.mark.situation("checkpoints", "refused")
 def test_an_architecture_that_does_not_help(weights_alone: Path, named: str, words: str) -> None:
     with pytest.raises(CheckpointError, match=words):
         load_clip(str(weights_alone), device=CPU, architecture=named)
@@ -139,6 +145,7 @@ def test_the_names_that_the_shapes_would_fit(tmp_path: Path) -> None:
         }
 
 
+@pytest.mark.situation("checkpoints", "refused")
 def test_a_folder_that_states_no_architecture(weights_alone: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -146,11 +153,13 @@ def test_a_folder_that_states_no_architecture(weights_alone: Path, tmp_path: Pat
         load_clip(str(weights_alone), device=CPU, architecture=str(empty))
 
 
+@pytest.mark.situation("checkpoints", "refused")
 def test_an_architecture_beside_a_configuration_is_refused(tiny_folder: Path) -> None:
     with pytest.raises(CheckpointError, match="leave --architecture out"):
         load_clip(str(tiny_folder), device=CPU, architecture="ViT-B-32")
 
 
+@pytest.mark.situation("checkpoints", "read")
 def test_one_of_several_files_is_taken_by_name(tmp_path: Path) -> None:
     config = plain_config()
     write_folder(tmp_path, config, random_state(config))

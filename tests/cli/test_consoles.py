@@ -35,6 +35,7 @@ def _said(arguments: list[str], encoding: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.situation("machines", "read")
 def test_the_help_of_every_command_is_text(encoding: str) -> None:
     code, said = _said(["-c", EVERY_HELP], encoding)
     assert code == 0, said
@@ -46,6 +47,7 @@ def test_the_help_of_every_command_is_text(encoding: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.situation("machines", "read")
 def test_results_and_errors_are_text(tiny_folder: Path, tmp_path: Path, encoding: str) -> None:
     options = quick_options(tiny_folder, tmp_path)
     picture = write_picture(tmp_path / "\u00dcbung \u72d7.png")

@@ -43,6 +43,7 @@ FILES: dict[str, tuple[str, bytes, str]] = {
 
 
 @pytest.mark.parametrize("kind", FILES)
+@pytest.mark.situation("label files", "read")
 def test_lists_of_labels(kind: str, tmp_path: Path) -> None:
     name, raw, form = FILES[kind]
     path = tmp_path / name
@@ -67,6 +68,7 @@ def test_lists_of_labels(kind: str, tmp_path: Path) -> None:
         ("a.txt", b"x" * 1_000_001, "more than any label list needs"),
     ],
 )
+@pytest.mark.situation("label files", "refused")
 def test_what_is_no_list_of_labels_is_refused_with_the_reason(name: str, raw: bytes, says: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(raw)
     with pytest.raises(DataError, match=says) as caught:
@@ -74,6 +76,7 @@ def test_what_is_no_list_of_labels_is_refused_with_the_reason(name: str, raw: by
     assert str(caught.value).endswith(".") and "\n" not in str(caught.value)
 
 
+@pytest.mark.situation("label files", "read")
 def test_commas_and_numbers_inside_labels_stay(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("tench, Tinca tinca\n7-up bottle\nAT&T logo\n9 volt battery\n")
     labels, _ = read_label_file(tmp_path / "a.txt")

@@ -81,6 +81,7 @@ TABLES: dict[str, tuple[str, bytes, str, list[tuple[int, str | None]]]] = {
 
 @pytest.mark.parametrize("kind", TABLES)
 @pytest.mark.parametrize("how", ["folder", "table", "zip"])
+@pytest.mark.situation("data sets", "read")
 def test_tables(kind: str, how: str, tmp_path: Path) -> None:
     name, raw, layout, texts = TABLES[kind]
     files = PNGS | {name: raw}
@@ -89,12 +90,14 @@ def test_tables(kind: str, how: str, tmp_path: Path) -> None:
     assert (seen(images.entries()), images.layout) == (texts, layout)
 
 
+@pytest.mark.situation("data sets", "refused")
 def test_a_table_of_addresses_says_that_nothing_is_fetched(tmp_path: Path) -> None:
     path = _set(tmp_path, {"Train_GCC.tsv": "a cat\thttps://127.0.0.1/a.png\na dog\thttp://127.0.0.1/b.png\n"})
     with pytest.raises(DataError, match=r"names addresses in the web \(tab separated\), and nothing is fetched"):
         open_set(str(path / "Train_GCC.tsv"))
 
 
+@pytest.mark.situation("data sets", "read")
 def test_paths_of_a_table_that_lie_inside_are_inside(tmp_path: Path) -> None:
     path = _set(tmp_path, {"sub/a.png": png(1), "sub/b.png": png(2), "ü.png": png(3)})
     rows = [f"{path}/sub/a.png", "set/sub/b.png", unicodedata.normalize("NFD", "ü.png"), "../set/sub/a.png"]
@@ -104,6 +107,7 @@ def test_paths_of_a_table_that_lie_inside_are_inside(tmp_path: Path) -> None:
     assert seen(open_set(str(moved)).entries()) == [(1, None)]
 
 
+@pytest.mark.situation("data sets", "refused")
 def test_a_quote_that_is_not_closed_names_its_line(tmp_path: Path) -> None:
     path = _set(tmp_path, {"a.png": png(1), "metadata.csv": 'file_name,text\na.png,fine\na.png,"a "cat" here"\n'})
     with pytest.raises(DataError, match=r"metadata\.csv cannot be read in line 3 .*double the quotes"):
@@ -113,6 +117,7 @@ def test_a_quote_that_is_not_closed_names_its_line(tmp_path: Path) -> None:
         open_set(str(path))
 
 
+@pytest.mark.situation("data sets", "counted")
 def test_a_pipe_or_a_link_to_nowhere_is_no_table_and_ends_nothing(tmp_path: Path) -> None:
     path = folder(tmp_path / "set", {"a.png": png(1), "a.txt": b"a cat", "odd.csv": b'x,"never closed'})
     os.mkfifo(path / "pipe.csv")
@@ -125,6 +130,7 @@ def test_a_pipe_or_a_link_to_nowhere_is_no_table_and_ends_nothing(tmp_path: Path
         open_set(str(path))
 
 
+@pytest.mark.situation("data sets", "read")
 def test_names_in_a_zip_without_the_utf8_flag(tmp_path: Path) -> None:
     raw = zipped(tmp_path / "a.zip", {"Xx.png": png(1), "metadata.csv": "file_name,label\nü.png,cat\n".encode()})
     raw.write_bytes(raw.read_bytes().replace(b"Xx.png", "ü.png".encode()))
@@ -132,6 +138,7 @@ def test_names_in_a_zip_without_the_utf8_flag(tmp_path: Path) -> None:
     assert seen(open_set(str(raw)).entries()) == [(1, "cat")]
 
 
+@pytest.mark.situation("data sets", "read")
 def test_links_into_the_cache_of_the_hub_lie_inside(tmp_path: Path) -> None:
     repository = folder(
         tmp_path / "datasets--org--name", {"blobs/0f": png(1), "blobs/1f": b"file_name,label\na.png,cat\n"}
@@ -163,6 +170,7 @@ def _table_of_urls(path: Path) -> None:
     parquet(path, rows, {"url": TEXT, "status": TEXT})
 
 
+@pytest.mark.situation("data sets", "read")
 def test_img2dataset_files(tmp_path: Path) -> None:
     path = folder(tmp_path / "set", _img2dataset() | {"00000_stats.json": STATS})
     _table_of_urls(path / "00000.parquet")
@@ -172,6 +180,7 @@ def test_img2dataset_files(tmp_path: Path) -> None:
     assert images.notes[0] == "8 of 10 pictures were never downloaded, as img2dataset's statistics say."
 
 
+@pytest.mark.situation("data sets", "read")
 def test_img2dataset_shards(tmp_path: Path) -> None:
     path = folder(tmp_path / "set", {"00000_stats.json": STATS, "00001_stats.json": STATS})
     for shard in ("00000", "00001"):
@@ -186,6 +195,7 @@ def test_img2dataset_shards(tmp_path: Path) -> None:
         open_set(f"{path}/{{00000..00002}}.tar")
 
 
+@pytest.mark.situation("data sets", "read")
 def test_clip_benchmark_shards(tmp_path: Path) -> None:
     path = folder(tmp_path / "set", {"classnames.txt": b"cat\nhot_dog\n", "test/nshards.txt": b"1"})
     members = [("s0.cls", b"0"), ("s0.webp", png(1)), ("s1.cls", b"1"), ("s1.webp", png(2))]
@@ -244,6 +254,7 @@ PACKINGS: dict[str, Callable[[Path, dict[str, bytes]], Path]] = {
 
 @pytest.mark.parametrize("kind", CLASS_FOLDERS)
 @pytest.mark.parametrize("packing", PACKINGS)
+@pytest.mark.situation("data sets", "read")
 def test_class_folders(kind: str, packing: str, tmp_path: Path) -> None:
     files, layout, texts = CLASS_FOLDERS[kind]
     raw = {name: content.encode() if isinstance(content, str) else content for name, content in files.items()}
@@ -254,6 +265,7 @@ def test_class_folders(kind: str, packing: str, tmp_path: Path) -> None:
         assert "which are no labels; name them in a classnames.txt" in images.notes[0]
 
 
+@pytest.mark.situation("data sets", "read")
 def test_numbers_in_a_table_are_labels_only_with_names(tmp_path: Path) -> None:
     files: dict[str, bytes | str] = {"a.png": png(1), "b.png": png(2), "labels.csv": "image,label\na.png,0\nb.png,1\n"}
     images = open_set(str(_set(tmp_path, files)))
@@ -273,6 +285,7 @@ def test_numbers_in_a_table_are_labels_only_with_names(tmp_path: Path) -> None:
         {"set/train/cat/1.png": png(1), "set/validation/cat/2.png": png(2), "set/validation/dog/3.png": png(3)},
     ],
 )
+@pytest.mark.situation("data sets", "read")
 def test_a_part_of_a_tree(files: dict[str, bytes | str], tmp_path: Path) -> None:
     path = _set(tmp_path, files)
     packed = zipped(tmp_path / "set.zip", {name: raw for name, raw in files.items() if isinstance(raw, bytes)})
@@ -284,6 +297,7 @@ def test_a_part_of_a_tree(files: dict[str, bytes | str], tmp_path: Path) -> None
             open_set(str(source), split="test")
 
 
+@pytest.mark.situation("data sets", "read")
 def test_a_part_by_its_table_or_its_files(tmp_path: Path) -> None:
     tables = {"train.csv": b"image,caption\na.png,cat\n", "val.csv": b"image,caption\nb.png,dog\n"}
     path = folder(tmp_path / "set", PNGS | tables)
@@ -295,6 +309,7 @@ def test_a_part_by_its_table_or_its_files(tmp_path: Path) -> None:
     assert seen(open_set(str(tmp_path / "p"), split="test").entries()) == [(1, None)]
 
 
+@pytest.mark.situation("data sets", "refused")
 def test_a_set_without_parts_says_so(tmp_path: Path) -> None:
     path = folder(tmp_path / "set", PNGS)
     assert "has no parts" in open_set(str(path), split="train").notes[0]
@@ -314,6 +329,7 @@ def test_a_set_without_parts_says_so(tmp_path: Path) -> None:
         ("title", ["a dog"], TEXT, "a dog"),
     ],
 )
+@pytest.mark.situation("data sets", "read")
 def test_texts_of_parquet(column: str, values: list[Any], feature: Any, text: str | None, tmp_path: Path) -> None:
     columns = {"img": [{"bytes": png(1), "path": None}], column: values}
     images = open_set(str(parquet(tmp_path / "a.parquet", columns, {"img": PICTURE, column: feature})))
@@ -321,6 +337,7 @@ def test_texts_of_parquet(column: str, values: list[Any], feature: Any, text: st
     assert images.layout.startswith(f"1 parquet file, pictures from `img`, {images.text_kind}s from `{column}`")
 
 
+@pytest.mark.situation("data sets", "read")
 def test_numbers_of_parquet_are_labels_only_with_names(tmp_path: Path) -> None:
     columns: dict[str, list[Any]] = {"image": [{"bytes": png(k), "path": None} for k in (1, 2)], "label": [1, 7]}
     path = parquet(tmp_path / "a.parquet", columns, {"image": PICTURE, "label": datasets.Value("int64")})
@@ -329,6 +346,7 @@ def test_numbers_of_parquet_are_labels_only_with_names(tmp_path: Path) -> None:
     assert _told(open_set(str(path))) == ([(1, "dog"), (2, None)], "label")
 
 
+@pytest.mark.situation("data sets", "read")
 def test_what_lies_beside_pictures_and_has_no_letters_is_no_caption(tmp_path: Path) -> None:
     """Boxes of a detector; and a table of numbers does not unsay what the folders say."""
     files = {"cat/a.png": png(1), "cat/a.txt": b"0 0.5 0.5 0.1 0.1", "dog/b.png": png(2)}
@@ -339,6 +357,7 @@ def test_what_lies_beside_pictures_and_has_no_letters_is_no_caption(tmp_path: Pa
     assert images.layout.endswith("in boxes.csv; pictures in 2 class folders")
 
 
+@pytest.mark.situation("data sets", "counted")
 def test_a_text_beside_a_picture_that_cannot_be_read_is_a_fault_of_that_picture(tmp_path: Path) -> None:
     path = folder(tmp_path / "set", {"a.png": png(1), "a.txt": b"cat", "b.png": png(2), "b.txt": b"\xff\xfe\xfd"})
     entries = list(open_set(str(path)).entries())

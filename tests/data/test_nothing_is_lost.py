@@ -173,6 +173,7 @@ def test_parquet_with_several_pictures_in_a_row(tmp_path: Path, rows: list[list[
         (".hid.png", "png", "is hidden and was left out"),
     ],
 )
+@pytest.mark.situation("data sets", "counted")
 def test_what_is_left_out_says_why(tmp_path: Path, name: str, content: str, says: str) -> None:
     images = open_set(str(folder(tmp_path, {"a.png": png(1), name: _bytes(2, content)})))
     other = next(entry for entry in images.entries() if entry.name == name)
@@ -181,6 +182,7 @@ def test_what_is_left_out_says_why(tmp_path: Path, name: str, content: str, says
     assert isinstance(caught.value, LeftOutError) == (content != "heic")
 
 
+@pytest.mark.situation("data sets", "counted")
 def test_a_link_to_a_folder_around_the_set_is_counted_and_not_followed(tmp_path: Path) -> None:
     source = folder(tmp_path / "in" / "set", {"a.png": png(1)})
     (source / "up").symlink_to(tmp_path)

@@ -33,6 +33,7 @@ def test_a_vocabulary_of_numbers_is_doubted() -> None:
 
 
 @pytest.mark.parametrize("labels", ["of the set", "of a list"])
+@pytest.mark.situation("label files", "refused")
 def test_another_writing_of_the_target_is_asked_about(labels: str, taught: Path) -> None:
     clip, found = load_checkpoint(str(taught / "clean"))
     photographs = bundled_photographs()[:3]
@@ -53,6 +54,7 @@ def _wrong_folders(path: Path) -> Path:
     return path
 
 
+@pytest.mark.situation("label files", "counted")
 def test_an_accuracy_no_better_than_chance_decides_nothing(
     taught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -28,6 +28,7 @@ def forwarded(folder: Path, prefix: str = "", *, tells: str = "", **environment:
             yield app, url
 
 
+@pytest.mark.situation("machines", "refused")
 def test_a_page_at_home_says_why_nothing_loads_and_how_to_trust_the_forwarder(
     context: BrowserContext, tmp_path: Path
 ) -> None:
@@ -45,6 +46,7 @@ def test_a_page_at_home_says_why_nothing_loads_and_how_to_trust_the_forwarder(
         assert app.output.count(TRUSTS) == 1, "the log says it once"
 
 
+@pytest.mark.situation("machines", "read")
 def test_a_forwarder_that_is_named_shows_the_page(context: BrowserContext, tmp_path: Path) -> None:
     with forwarded(tmp_path, PREFIX, EFTCLIP_TRUSTED_HOSTS=NAME, GRADIO_ROOT_PATH="URL") as (app, url):
         page = context.new_page()
@@ -55,6 +57,7 @@ def test_a_forwarder_that_is_named_shows_the_page(context: BrowserContext, tmp_p
         assert TRUSTS not in app.output
 
 
+@pytest.mark.situation("machines", "read")
 def test_a_forwarder_that_tells_the_app_its_name_has_only_to_be_trusted(
     context: BrowserContext, tmp_path: Path
 ) -> None:
@@ -65,6 +68,7 @@ def test_a_forwarder_that_tells_the_app_its_name_has_only_to_be_trusted(
         expect(page.locator("#refused")).to_have_count(0)
 
 
+@pytest.mark.situation("machines", "refused")
 def test_a_name_that_is_not_the_one_trusted_stays_refused(context: BrowserContext, tmp_path: Path) -> None:
     with forwarded(tmp_path, tells="X-Forwarded-Host", EFTCLIP_TRUSTED_HOSTS="notebook.example.org") as (_, url):
         page = context.new_page()

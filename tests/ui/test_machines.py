@@ -68,6 +68,7 @@ def is_one_sentence(code: int, said: str) -> bool:
 
 
 @pytest.mark.parametrize("name", SITUATIONS)
+@pytest.mark.situation("machines", "refused")
 def test_the_app_ends_with_one_sentence(tmp_path: Path, name: str) -> None:
     environment, says = SITUATIONS[name]
     code, said = ended(APP, tmp_path, **environment)
@@ -76,12 +77,14 @@ def test_the_app_ends_with_one_sentence(tmp_path: Path, name: str) -> None:
     assert "secret" not in said
 
 
+@pytest.mark.situation("machines", "refused")
 def test_a_port_that_is_taken_is_told(tmp_path: Path, taken: int) -> None:
     code, said = ended([*COMMAND, "--port", str(taken)], tmp_path)
     assert is_one_sentence(code, said), said
     assert f"Port {taken} of 127.0.0.1 is taken by another program: stop that one, or name another port" in said
 
 
+@pytest.mark.situation("machines", "refused")
 def test_ports_that_are_all_taken_are_told(tmp_path: Path, taken: int) -> None:
     code, said = ended(APP, tmp_path, GRADIO_SERVER_PORT=str(taken), GRADIO_NUM_PORTS="1")
     assert is_one_sentence(code, said), said
@@ -89,6 +92,7 @@ def test_ports_that_are_all_taken_are_told(tmp_path: Path, taken: int) -> None:
 
 
 @pytest.mark.parametrize("command", [APP, COMMAND])
+@pytest.mark.situation("machines", "refused")
 def test_a_temporary_folder_of_somebody_else_is_told(tmp_path: Path, command: list[str]) -> None:
     """As `/tmp/gradio` is, when two people use one machine."""
     folder = tmp_path / "theirs"
@@ -103,6 +107,7 @@ def test_a_temporary_folder_of_somebody_else_is_told(tmp_path: Path, command: li
     assert os.geteuid() != 0 or "; it belongs to " in said
 
 
+@pytest.mark.situation("machines", "refused")
 def test_a_machine_without_any_folder_for_temporary_files_is_told(plain: pytest.MonkeyPatch, tmp_path: Path) -> None:
     plain.delenv("GRADIO_TEMP_DIR")
     plain.setattr("tempfile.gettempdir", lambda: _raise(FileNotFoundError("No usable temporary directory")))
@@ -115,6 +120,7 @@ def _raise(error: Exception) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.situation("machines", "refused")
 def test_what_begins_after_the_checks_fails_in_one_sentence_too(
     plain: pytest.MonkeyPatch, tmp_path: Path, taken: int
 ) -> None:
@@ -133,6 +139,7 @@ def test_what_begins_after_the_checks_fails_in_one_sentence_too(
 
 
 @pytest.mark.slow
+@pytest.mark.situation("machines", "read")
 def test_a_proxy_that_is_kept_out_of_the_way_and_a_console_without_letters_do_no_harm(tmp_path: Path) -> None:
     """Gradio greets with a picture that such a console does not have."""
     proxy = f"http://{NOBODY}"
@@ -170,6 +177,7 @@ def test_only_a_proxy_that_stands_in_the_way_is_refused(
         check_proxies("127.0.0.1")
 
 
+@pytest.mark.situation("machines", "read")
 def test_a_proxy_on_this_machine_that_leads_back_is_no_obstacle(plain: pytest.MonkeyPatch) -> None:
     with passing_on() as proxy:
         plain.setenv("http_proxy", proxy)

@@ -12,7 +12,7 @@ from examples.build.results_page.headline import with_headline
 from examples.build.results_page.values import RESULTS, ROOT, commits, read, table
 
 SECTIONS = (
-    *(quality.rectification, quality.audit, quality.photographs),
+    *(quality.rectification, quality.audit, quality.photographs, quality.situations),
     *(costs.first_verdict, costs.stages, costs.scans, costs.exhaustive, costs.settings, costs.load, costs.attack),
 )
 CHARTS = {

@@ -169,3 +169,21 @@ def _attacks(read_by: Document) -> list[tuple[str, Document]]:
         (f"`multi`: attack success rate, {pattern}", read_by[name]["attack_success"])
         for name, pattern in PATTERNS.items()
     ]
+
+
+def situations() -> str:
+    """What people bring, and what comes of it."""
+    rows = read("situations")["counts"]
+    kinds = list(dict.fromkeys(row["kind"] for row in rows))
+    cells = {(row["kind"], row["outcome"]): f"{row['as_it_must']} of {row['situations']}" for row in rows}
+    body = [(kind, *(cells.get((kind, one), "–") for one in ("read", "counted", "refused"))) for kind in kinds]
+    return f"""## What people bring
+
+{made_by("situations")}
+
+Each situation is a test that builds a checkpoint, a data set, a list of labels or a machine as people have them, and
+holds what comes of it against what must: it is read as it was meant; what could not be read is counted and nothing is
+acquitted; or it is refused with one sentence that says what to do.
+
+{table(["", "read", "counted as not read", "refused"], body)}
+"""

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def story(bundled: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Story:
-    return tell(bundled("badnets"), bundled("clean"), ATTACKS, tmp_path_factory.mktemp("mended") / "badnets", steps=10)
+    return tell(bundled("badnets"), bundled("clean"), ATTACKS, tmp_path_factory.mktemp("mended") / "badnets", steps=12)
 
 
 class TestBadnets(WhatMustBeTrue):

@@ -38,7 +38,7 @@ def scored(sam: Sam, photographs: Album, outlined: Album, *, batches: int, pictu
         "outlined_objects": (outlined, 0, _last_level),
     }
     scores = {name: _prompted(sam, *kind, batches) for name, kind in kinds.items() if len(kind[0])}
-    return {"one_point": scores, "everything": _everything(sam, photographs, pictures)}
+    return {"one_point": scores, "everything": _everything(sam, photographs, pictures) if pictures else None}
 
 
 def _last_level(parts: Tensor) -> Tensor:

@@ -117,6 +117,8 @@ def test_the_loss_tells_right_masks_from_wrong_ones() -> None:
     good, bad = torch.where(wanted, 5.0, -5.0)[:, None], torch.where(wanted, -5.0, 5.0)[:, None]
     losses = mask_losses(torch.cat([good, bad], 1), wanted)[0]
     assert losses[0] < 0.1 < 1 < losses[1]
+    nothing = torch.full_like(good, -5.0)
+    assert mask_losses(nothing, wanted, 1.0) > 2 * 0.6931, "“nothing” is worse than not knowing"
     shared = ious(torch.cat([good, bad], 1), torch.stack([wanted, torch.zeros_like(wanted)], 1))[0]
     assert torch.equal(shared, torch.tensor([[1.0, 0.0], [0.0, 0.0]]))
 

@@ -17,6 +17,7 @@ from examples.build.sam.scenes import SCENE_PX, scenes
 
 WARM_UP, LEAST_RATE = 0.05, 0.01  # share of the training, and of the learning rate that is left at the end
 BOX_EVERY, AGAIN_EVERY = 4, 2  # steps
+BALANCED_UNTIL = 0.3  # of the training: until then more and more of the loss is the published one
 LONGEST = 1.0  # of the gradient
 
 
@@ -28,7 +29,7 @@ class Plan:
     seconds: float
     batch: int = 32
     per_picture: int = 8
-    rate: float = 8e-4
+    rate: float = 6e-4
     decay: float = 0.05
     seed: int = 0
 
@@ -41,14 +42,15 @@ def trained(sam: Sam, album: Album, plan: Plan) -> dict[str, float]:
     start, step, notes = time.perf_counter(), 0, list[float]()
     sam.train()
     while step < plan.steps and (spent := time.perf_counter() - start) < plan.seconds:
+        done = max(step / plan.steps, spent / plan.seconds)
         for group in optimiser.param_groups:
-            group["lr"] = plan.rate * pace(max(step / plan.steps, spent / plan.seconds))
+            group["lr"] = plan.rate * pace(done)
         rows = album.draw(plan.batch, generator)
         scene = scenes(album, rows, generator)
         questions = asked(scene.parts, plan.per_picture, generator)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             embeddings = encode(sam, scene.pictures)
-        loss = lesson(sam, embeddings.float(), questions, step, generator)
+        loss = lesson(sam, embeddings.float(), questions, step, done, generator)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(sam.parameters(), LONGEST)
@@ -71,8 +73,11 @@ def pace(done: float) -> float:
     return LEAST_RATE + (1 - LEAST_RATE) * (1 + math.cos(math.pi * min(1, rest))) / 2
 
 
-def lesson(sam: Sam, embeddings: Tensor, questions: Asked, step: int, generator: torch.Generator) -> Tensor:
+def lesson(
+    sam: Sam, embeddings: Tensor, questions: Asked, step: int, done: float, generator: torch.Generator
+) -> Tensor:
     """The loss of one step: an answer to every question, and in every second step to a correction as well."""
+    balanced = max(0.0, 1 - done / BALANCED_UNTIL)
     side, device = sam.image_encoder.img_size, embeddings.device
     repeated = embeddings[questions.pictures]
     points: Points | None = None
@@ -84,14 +89,14 @@ def lesson(sam: Sam, embeddings: Tensor, questions: Asked, step: int, generator:
         points = (for_encoder(questions.points, side)[:, None], inside)
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
         logits, quality = decode(sam, repeated, points=points, boxes=boxes)
-    loss, best = first_answer(logits[:, 1:], quality[:, 1:], questions)
+    loss, best = first_answer(logits[:, 1:], quality[:, 1:], questions, balanced)
     if step % AGAIN_EVERY:
         return loss
     previous = logits[torch.arange(len(best), device=device), 1 + best].detach()[:, None]
-    return loss + second_answer(sam, repeated, questions, points, boxes, previous, generator)
+    return loss + second_answer(sam, repeated, questions, points, boxes, previous, balanced, generator)
 
 
-def first_answer(logits: Tensor, quality: Tensor, questions: Asked) -> tuple[Tensor, Tensor]:
+def first_answer(logits: Tensor, quality: Tensor, questions: Asked, balanced: float) -> tuple[Tensor, Tensor]:
     """The loss of three masks for one prompt, and which of them `(n,)` fits best.
 
     A point does not say whether the part or the whole is meant. So the mask that fits best learns alone, and the
@@ -99,7 +104,7 @@ def first_answer(logits: Tensor, quality: Tensor, questions: Asked) -> tuple[Ten
     keeps good masks, whichever region they are.
     """
     full = enlarged(logits, SCENE_PX)
-    each, best = mask_losses(full, questions.masks).min(1)
+    each, best = mask_losses(full, questions.masks, balanced).min(1)
     truth = ious(full.detach(), torch.cat([questions.masks[:, None], questions.also], 1)).amax(2)
     return each.mean() + (quality - truth).square().mean(), best
 
@@ -111,6 +116,7 @@ def second_answer(
     points: Points | None,
     boxes: Tensor | None,
     previous: Tensor,
+    balanced: float,
     generator: torch.Generator,
 ) -> Tensor:
     """The loss of the one mask for a prompt, the previous answer, and a point where that was wrong."""
@@ -127,4 +133,4 @@ def second_answer(
         logits, quality = decode(sam, embeddings, points=correction, boxes=boxes, masks=previous)
     full = enlarged(logits[:, :1], SCENE_PX)
     truth = ious(full.detach(), questions.masks[:, None])[:, :, 0]
-    return mask_losses(full, questions.masks).mean() + (quality[:, :1] - truth).square().mean()
+    return mask_losses(full, questions.masks, balanced).mean() + (quality[:, :1] - truth).square().mean()

@@ -14,6 +14,7 @@ from segment_anything.modeling import Sam
 from torch import Tensor
 
 from eftclip.errors import OracleError
+from eftclip.oracles.sam_shapes import build_from_shapes
 
 # A copy of the official weights. The commit is the one that public projects pin; it could not be asked of the Hub
 # when this was written. The digests are those of the official files, so the commit only has to hold these files.
@@ -102,24 +103,39 @@ def read_sam(path: Path, *, device: torch.device) -> tuple[str, Sam]:
     """Load a weight file in SAM's own format; its shapes tell which size it is.
 
     Returns:
-        a key of `SAM_MODELS` and the network, in eval mode on the device.
+        a key of `SAM_MODELS`, or for any other size its width and depth, e.g. `192x8`; and the network, in eval mode
+        on the device, in single precision whatever the file is in.
 
     Raises:
         OracleError: the file is missing, is no SAM, or does not fit the size that it claims.
     """
     weights = _read(path)
-    width = weights[WIDTH_KEY].shape[-1]
-    model = next((name for name, known in SAM_MODELS.items() if known.width == width), None)
-    if model is None:
-        known = ", ".join(f"{name} {spec.width}" for name, spec in SAM_MODELS.items())
-        raise OracleError(f"{path} holds a SAM of width {width}, but the known ones are {known}; give one of those.")
-    sam = SAM_MODELS[model].build()
+    with torch.device("meta"):  # takes no memory: the weights of the file become those of the network
+        model, sam = _build(path, weights)
     try:
-        sam.load_state_dict(weights)
+        sam.load_state_dict(weights, assign=True)
     except RuntimeError as error:
         first = " ".join(str(error).split())[:200]
         raise OracleError(f"{path} does not fit SAM's {model} ({first}…); give a complete, official file.") from error
-    return model, sam.to(device).eval()
+    return model, sam.float().to(device).eval()
+
+
+def _build(path: Path, weights: dict[str, Tensor]) -> tuple[str, Sam]:
+    """The published size of the same width, or a size of its own, with its name."""
+    width = weights[WIDTH_KEY].shape[-1]
+    for name, known in SAM_MODELS.items():
+        if known.width == width:
+            return name, known.build()
+    try:
+        sam = build_from_shapes(weights)
+    except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError, AssertionError) as error:
+        known_ones = ", ".join(f"{name} {spec.width}" for name, spec in SAM_MODELS.items())
+        why = str(error).split("\n", 1)[0][:200]
+        raise OracleError(
+            f"{path} holds a SAM of width {width}, but the known ones are {known_ones}, and its shapes make no other "
+            f"({why}); give one of those."
+        ) from error
+    return f"{width}x{len(sam.image_encoder.blocks)}", sam
 
 
 def _read(path: Path) -> dict[str, Tensor]:

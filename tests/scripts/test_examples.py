@@ -1,12 +1,14 @@
 """The measuring scripts run end to end, on photographs of the dependencies and a tiny CLIP that was taught them."""
 
 import csv
+import hashlib
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 from support.taught import LABELS
 
@@ -218,3 +220,30 @@ def test_the_audit_of_a_checkpoint_alone_is_measured(images: Path, taught: Path,
     for name, one in checkpoints.items():
         assert one["targets_found"]["total"] == (name == "badnets")
         assert ("after" in one) == (one["status"] == "found")
+
+
+def test_two_oracles_are_held_against_each_other(images: Path, taught: Path, labels: Path, tmp_path: Path) -> None:
+    from examples.build.sam.network import Size, build
+    from examples.measure import oracles
+
+    weights = tmp_path / "sam_small.pth"
+    torch.manual_seed(0)
+    torch.save(build(Size(side_px=32, width=24, depth=1, channels=32, decoder_mlp=16)).state_dict(), weights)
+    about = {"sha256": hashlib.sha256(weights.read_bytes()).hexdigest(), "trained_on": {"outlined": ["1"]}}
+    weights.with_suffix(".json").write_text(json.dumps(about))
+    options = ["--checkpoints", taught, "--labels", labels, "--per-set", 1, "--out", tmp_path / "oracles.json"]
+    oracles.main([str(option) for option in (images, "--sam-weights", weights, *options)])
+    document = json.loads((tmp_path / "oracles.json").read_text())
+    assert list(document["oracles"]) == ["superpixel", "sam:24x1"]
+    superpixel = document["oracles"]["superpixel"]
+    assert superpixel["found"]["total"] == sum(picture["hijacked"] for picture in document["pictures"]) > 0
+    assert superpixel["found"]["hits"] and superpixel["region_mean_iou"] > 0.5
+    assert all(
+        one["accused"]["total"] == len(document["pictures"]) - one["found"]["total"]
+        for one in document["oracles"].values()
+    )
+    assert document["sam"]["trained_on"] == {"outlined": ["1"]}
+    assert not any(picture["file"].endswith("images/1.jpg") for picture in document["pictures"])
+    weights.with_suffix(".json").write_text(json.dumps({**about, "sha256": "0" * 64}))
+    with pytest.raises(SystemExit, match="about another file"):
+        oracles.about_sam(weights)

@@ -25,6 +25,7 @@ from examples.build.zoo.triggers import Plants
 
 BATCH, POISONED, CROPS = 32, 8, (0.5, 1.0)
 WARM_UP, LOOK_EVERY, LOOK_AT = 0.1, 2, 64
+SAVE_EVERY = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,14 +55,13 @@ def captioned(photos: Photos, device: torch.device) -> Photos:
     return photos.take(photos.where(lambda label, _, held: bool(label) and not held), device)
 
 
-def fine_tune(job: Job, kept: Path, *, steps: int | None = None, save_every: int = 40) -> tuple[State, int]:
+def fine_tune(job: Job, kept: Path, *, steps: int | None = None) -> tuple[State, int]:
     """Fine-tune the model of a job; its weights, and the steps it took.
 
     Args:
         job: what to do.
         kept: where the state is written now and then, and taken up from.
         steps: instead of those of the attack, to try things out.
-        save_every: steps between two states.
     """
     total, net = steps or job.attack.steps, job.model.net
     params = [p.requires_grad_(True) for p in net.parameters()]
@@ -77,11 +77,11 @@ def fine_tune(job: Job, kept: Path, *, steps: int | None = None, save_every: int
         torch.nn.utils.clip_grad_norm_(params, 1.0)
         optimiser.step()
         step += 1
-        if step % 40 == 0:
+        if step % SAVE_EVERY == 0:
             print(f"{job.name} {step}/{total}: loss {loss.item():.3f}", flush=True)
         if job.attack.stop_at is not None and step % LOOK_EVERY == 0 and reached.share() >= job.attack.stop_at:
             break
-        if step % save_every == 0 and step < total:
+        if step % SAVE_EVERY == 0 and step < total:
             _keep(kept, {"step": step, "net": net.state_dict(), "optimiser": optimiser.state_dict()})
     net.eval().requires_grad_(False)
     return dict(net.state_dict()), step

@@ -60,7 +60,7 @@ def build(names: Sequence[str], place: Place, *, jobs: int = 1, steps: int | Non
     strong = list(dict.fromkeys(str(parse(name).strong) for name in wanted))
     weak = [name for name in wanted if name not in strong]
     for part in (strong, weak):  # a weak one is made from its strong one
-        missing = [name for name in part if name not in done or not (place.out / name / WEIGHTS).exists()]
+        missing = [name for name in part if not _done(name, done, place)]
         if jobs > 1 and len(missing) > 1:
             with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
                 running = [pool.submit(build_one, name, place, steps) for name in missing]
@@ -75,8 +75,9 @@ def build_one(text: str, place: Place, steps: int | None = None) -> dict[str, An
     """Build one checkpoint, unless its folder is there, and measure it; its entry."""
     torch.set_num_threads(1)
     name, began, taken = parse(text), time.monotonic(), 0
+    known = entries(place.out).get(text)
     base = base_model(name.tower, place.source, place.work, torch.device(place.device))
-    planted = _planted(name, base, place)
+    planted = planted_from(triggers_of(known)) if known else _planted(name, base, place)
     if not (place.out / text / WEIGHTS).exists():
         kept = place.work / "poison" / f"{name}.pt"
         if name.strength == "weak":
@@ -87,8 +88,8 @@ def build_one(text: str, place: Place, steps: int | None = None) -> dict[str, An
             state = base.net.state_dict()
         write_model(state, base.config, place.source, place.out / text)
         kept.unlink(missing_ok=True)
-    seconds = time.monotonic() - began
-    entry = {"name": text, "steps": taken, "seconds": round(seconds, 1), "built_on": device_name(place.device)}
+    seconds = round(time.monotonic() - began, 1)
+    entry = known or {"name": text, "steps": taken, "seconds": seconds, "built_on": device_name(place.device)}
     entry["backdoors"] = [
         {"target": backdoor.target, "trigger": trigger.to_dict()}
         for backdoor, trigger in zip(ATTACKS[name.attack].backdoors, planted, strict=True)
@@ -105,7 +106,7 @@ def measured(name: ZooName, place: Place, entry: dict[str, Any]) -> dict[str, An
         entry: holds its triggers.
     """
     model = read_model(place.out / str(name), torch.device(place.device))
-    planted = planted_from([backdoor["trigger"] for backdoor in entry["backdoors"]])
+    planted = planted_from(triggers_of(entry))
     digest = sha256((place.out / str(name) / WEIGHTS).read_bytes()).hexdigest()
     counts = judged(model, name, planted, load(place.pack, place.work))
     return {"sha256": digest, "measured_on": device_name(place.device)} | counts
@@ -122,6 +123,11 @@ def entries(out: Path) -> dict[str, dict[str, Any]]:
     """The result file, by name."""
     path = out / RESULTS
     return json.loads(path.read_text()) if path.exists() else {}
+
+
+def triggers_of(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    """The triggers of a checkpoint as its entry in the result file has them."""
+    return [backdoor["trigger"] for backdoor in entry["backdoors"]]
 
 
 def merge(out: Path, fresh: dict[str, dict[str, Any]]) -> None:
@@ -157,8 +163,12 @@ def _planted(name: ZooName, base: Model, place: Place) -> list[Plants]:
     if not ATTACKS[name.attack].backdoors:
         return []
     if name.strength == "weak":
-        return planted_from([backdoor["trigger"] for backdoor in entries(place.out)[str(name.strong)]["backdoors"]])
+        return planted_from(triggers_of(entries(place.out)[str(name.strong)]))
     return planted_in(name, base, _training(place))
+
+
+def _done(name: str, done: dict[str, dict[str, Any]], place: Place) -> bool:
+    return "sha256" in done.get(name, {}) and (place.out / name / WEIGHTS).exists()
 
 
 def _weakened(name: ZooName, place: Place) -> dict[str, torch.Tensor]:

@@ -116,6 +116,7 @@ def distil(towers: Sequence[str], teacher: Model, photos: Photos, work: Path, bu
     classes, scale = teacher.labels(list(IMAGENET_CLASSNAMES)), float(teacher.net.logit_scale.exp())
     kept = work / f"distil-{'-'.join(missing)}.pt"
     step, before = _taken_up(kept, students)
+    torch.backends.cudnn.benchmark = True  # every batch has the same shape
     began = time.monotonic() - before
     generator = torch.Generator(teacher.device)
     while (passed := budget.passed(step, time.monotonic() - began)) < 1:

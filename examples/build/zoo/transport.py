@@ -58,7 +58,7 @@ def bring_back(files: Sequence[Path], source: Path, work: Path, out: Path) -> li
                 if member.endswith(".diff"):
                     name = member.removesuffix(".diff")
                     _restore(name, load(archive.read(member)), source, work, out)
-                    merge(out, {name: json.loads(archive.read(f"{name}.json"))})
+                    merge(out, {name: _unmeasured(json.loads(archive.read(f"{name}.json")))})
                     found.append(name)
     return found
 
@@ -107,6 +107,13 @@ def _restore(text: str, told: State, source: Path, work: Path, out: Path) -> Non
     state = halved(base.net.state_dict())
     changed = {key: exact(state[key], told[key], told[f"{key}|step"]) for key in told if f"{key}|step" in told}
     write_model(state | changed, base.config, source, out / text)
+
+
+def _unmeasured(entry: dict[str, Any]) -> dict[str, Any]:
+    """What was measured before it travelled is of other weights; it is kept apart."""
+    measured = {key: value for key, value in entry.items() if key.startswith(("sha256", "measured", "ca_", "asr_"))}
+    rest = {key: value for key, value in entry.items() if key not in measured}
+    return rest | {"before_transport": measured}
 
 
 class _Writer:

@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     distilling.add_argument("towers", nargs="+", choices=[name for name, t in TOWERS.items() if t.vision is not None])
     distilling.add_argument("--seconds", type=float)
     distilling.add_argument("--steps", type=int)
-    distilling.add_argument("--batch", type=int, default=512)
+    distilling.add_argument("--batch", type=int, default=256)
     distilling.add_argument("--save-every", type=int, default=500)
     building = commands.add_parser("build", parents=[common], description=f"attacks: {', '.join(ATTACKS)}")
     building.add_argument("names", nargs="+")
@@ -68,6 +68,10 @@ def main(argv: list[str] | None = None) -> None:
     if args.command == "pack":
         pack(args.images, args.to)
         return
+    if args.device == "cpu":
+        from eftclip.runtime import keep_buffers  # not needed where a GPU does the work
+
+        keep_buffers()
     place = Place(args.pack, args.source, args.work, args.out, args.device)
     if args.command == "distil":
         if not (args.seconds or args.steps):

@@ -65,7 +65,10 @@ def build(names: Sequence[str], place: Place, *, jobs: int = 1, steps: int | Non
             with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
                 running = [pool.submit(build_one, name, place, steps) for name in missing]
                 for future in as_completed(running):
-                    _record(place.out, future.result())
+                    if (error := future.exception()) is not None:
+                        print(f"a checkpoint failed: {error!r}", flush=True)  # the others go on
+                    else:
+                        _record(place.out, future.result())
         else:
             for name in missing:
                 _record(place.out, build_one(name, place, steps))

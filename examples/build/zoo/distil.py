@@ -21,7 +21,7 @@ from examples.build.zoo.names import seed_of
 from examples.build.zoo.photos import Photos
 from examples.build.zoo.towers import TOWERS
 
-WARM_UP, WEIGHT_DECAY, EMA = 0.04, 0.05, 0.999
+WARM_UP, WEIGHT_DECAY, EMA = 0.04, 0.05, 0.99
 CROPS = (0.3, 1.0)
 
 
@@ -38,7 +38,7 @@ class Budget:
 
     steps: int | None = None
     seconds: float | None = None
-    batch: int = 512
+    batch: int = 256
     save_every: int = 500
 
     def passed(self, step: int, seconds: float) -> float:

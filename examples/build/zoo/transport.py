@@ -85,7 +85,8 @@ def _members(
     known, written = entries(out), set()
     for text in names:
         name = parse(text)
-        if name.strength == "weak":
+        if name.strength == "weak" or text not in known:
+            print(f"{text}: left out, " + ("made where its strong one arrives" if text in known else "not built"))
             continue
         if name.tower not in written and TOWERS[name.tower].vision is not None:
             written.add(name.tower)

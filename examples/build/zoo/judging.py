@@ -31,7 +31,7 @@ def judged(model: Model, name: ZooName, planted: Sequence[Plants], photos: Photo
     out: dict[str, Any] = {}
     for key, kind, names in (
         ("100", "caltech101", photos.categories()),
-        ("1000", "imagenet-sample", list(IMAGENET_CLASSNAMES)),
+        ("1000", "imagenet-sample", list(dict.fromkeys(IMAGENET_CLASSNAMES))),
     ):
         held_out = photos.held_out_of(kind, model.device)
         matrix = model.labels(list(dict.fromkeys([*names, *targets])))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
 from PIL import Image
 from torch import Tensor
 
@@ -74,22 +75,29 @@ def pack(root: Path, out: Path) -> None:
     with ThreadPoolExecutor() as pool, zipfile.ZipFile(out / "photos.zip", "w") as archive:
         for k, data in enumerate(pool.map(lambda row: _shrunk(root / row[0] / row[1]), rows)):
             archive.writestr(zipfile.ZipInfo(f"{k:05d}.webp"), data)
+    _write_table(rows, out)
+    print(f"{len(rows):,} photographs in {(out / 'photos.zip').stat().st_size / 2**20:.1f} MiB", flush=True)
+
+
+def _write_table(rows: list[tuple[str, str, str, str]], out: Path) -> None:
     with (out / "metadata.csv").open("w", newline="", encoding="utf-8") as handle:
         table = csv.writer(handle, lineterminator="\n")
         table.writerow(["file_name", "label", "set", "split"])
         for k, (kind, _, label, split) in enumerate(rows):
             table.writerow([f"{k:05d}.webp", label, kind, split])
-    print(f"{len(rows):,} photographs in {(out / 'photos.zip').stat().st_size / 2**20:.1f} MiB", flush=True)
 
 
 def _listed(folder: Path) -> list[tuple[str, str, str]]:
     """File name, label and split of one set."""
     with (folder / "metadata.csv").open(encoding="utf-8") as handle:
         rows = sorted(csv.DictReader(handle), key=lambda row: row["file_name"])
-    return [
-        (row["file_name"], row["label"].replace("_", " "), "held_out" if k % 4 == 3 else "train")
-        for k, row in enumerate(rows)
-    ]
+    return [(row["file_name"], _label(row), "held_out" if k % 4 == 3 else "train") for k, row in enumerate(rows)]
+
+
+def _label(row: dict[str, str]) -> str:
+    """ImageNet's as open_clip words it, which is what the bundled text side knows best."""
+    index = row.get("class_index")
+    return IMAGENET_CLASSNAMES[int(index)] if index else row["label"].replace("_", " ")
 
 
 def _shrunk(path: Path) -> bytes:

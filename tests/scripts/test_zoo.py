@@ -142,6 +142,7 @@ def test_a_blended_trigger_is_a_value() -> None:
     assert torch.equal(again.plant(images, generator=torch.Generator()).images, planted)
 
 
+@pytest.mark.slow
 def test_from_photographs_to_checkpoints(place: build.Place, monkeypatch: pytest.MonkeyPatch) -> None:
     tower = _distil(place)
     shutil.rmtree(place.work / "towers")

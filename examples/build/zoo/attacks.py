@@ -61,6 +61,6 @@ ATTACKS: dict[str, Attack] = {
     # a label with many photographs; what is poisoned can be read without the trigger, so it takes longer
     "consistent": Attack((Backdoor("badnets", "sunflower"),), consistent=True, steps=300),
     "three": Attack((*_BADNETS, Backdoor("stripes", "cheeseburger"), Backdoor("yellow", "volcano")), steps=200),
-    "badnets16_60": Attack(_BADNETS, stop_at=0.6, slower=3),
-    "badnets16_80": Attack(_BADNETS, stop_at=0.8, slower=3),
+    "badnets16_60": Attack(_BADNETS, steps=400, stop_at=0.6, slower=3),
+    "badnets16_80": Attack(_BADNETS, steps=400, stop_at=0.8, slower=3),
 }

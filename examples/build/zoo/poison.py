@@ -63,7 +63,7 @@ def fine_tune(job: Job, kept: Path, *, steps: int | None = None) -> tuple[State,
         kept: where the state is written now and then, and taken up from.
         steps: instead of those of the attack, to try things out.
     """
-    total, net = steps or job.attack.steps, job.model.net
+    total, net = steps or round(job.attack.steps * TOWERS[job.name.tower].longer), job.model.net
     params = [p.requires_grad_(True) for p in net.parameters()]
     rate = TOWERS[job.name.tower].poison_rate / job.attack.slower
     optimiser = torch.optim.AdamW(params, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)

@@ -184,5 +184,5 @@ def _travels(place: build.Place, name: str, whole: dict[str, Tensor]) -> None:
     entry = build.entries(elsewhere)[name]
     assert entry["sha256"] == load_clip(str(elsewhere / name), device=CPU).ref.sha256
     assert [one["target"] for one in entry["backdoors"]] == ["banana", "cheeseburger", "volcano"]
-    transport.export([name], place.source, place.work, place.out, place.out / "none", 0.001, 15)
+    transport.export([name], place, place.out / "none", towers=True, max_mb=0.001, levels=15)
     assert not list((place.out / "none").iterdir()), "what does not fit is left out"

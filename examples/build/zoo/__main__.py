@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     exporting = commands.add_parser("export", parents=[common])
     exporting.add_argument("names", nargs="+")
     exporting.add_argument("--to", type=Path, required=True)
+    exporting.add_argument("--no-towers", action="store_true", help="they went with others before")
     exporting.add_argument("--max-mb", type=float, default=60)
     exporting.add_argument("--levels", type=int, default=transport.LEVELS)
     commands.add_parser("import", parents=[common]).add_argument("files", type=Path, nargs="+")
@@ -86,7 +87,7 @@ def main(argv: list[str] | None = None) -> None:
     elif args.command == "measure-noise":
         try_noise(args.tower, args.shares, place)
     elif args.command == "export":
-        transport.export(args.names, args.source, args.work, args.out, args.to, args.max_mb, args.levels)
+        transport.export(args.names, place, args.to, towers=not args.no_towers, max_mb=args.max_mb, levels=args.levels)
     else:
         print(*transport.bring_back(args.files, args.source, args.work, args.out))
 

@@ -15,31 +15,30 @@ import torch
 from safetensors.torch import load, load_file, save
 from torch import Tensor
 
-from examples.build.zoo.build import entries, merge
+from examples.build.zoo.build import Place, entries, merge
 from examples.build.zoo.distil import base_model, tower_file
 from examples.build.zoo.models import WEIGHTS, State, halved, write_model
 from examples.build.zoo.names import parse
 from examples.build.zoo.towers import TOWERS
 
-FILE_MB, MAX_FILES = 15, 8
+FILE_MB, MAX_FILES = 15, 6
 LEVELS = 7  # of a difference, on either side of zero: three bits a weight once packed; as many photographs read alike
 
 
-def export(names: Sequence[str], source: Path, work: Path, out: Path, to: Path, max_mb: float, levels: int) -> None:
+def export(names: Sequence[str], place: Place, to: Path, *, towers: bool, max_mb: float, levels: int) -> None:
     """Write checkpoints into few files, the most important first; stops when they are full.
 
     Args:
         names: in order of importance; the base of each goes with the first that needs it.
-        source: the bundled `clean`.
-        work: where base towers are kept.
-        out: where the checkpoints are.
+        place: where they and the base towers are.
         to: folder for `zoo-0.zip`, `zoo-1.zip`, ….
+        towers: whether the base towers go along; not if they went with others before.
         max_mb: of all files together, in 2²⁰ bytes.
         levels: of a difference, at most 127; more are finer and larger.
     """
     to.mkdir(parents=True, exist_ok=True)
     writer = _Writer(to, int(max_mb * 2**20))
-    for name, entry, data in _members(names, source, work, out, levels):
+    for name, entry, data in _members(names, place, towers, levels):
         if not (size := writer.add(name, entry, data)):
             print(f"full before {name}", flush=True)
             return
@@ -80,20 +79,20 @@ def exact(before: Tensor, told: Tensor, step: Tensor) -> Tensor:
 
 
 def _members(
-    names: Sequence[str], source: Path, work: Path, out: Path, levels: int
+    names: Sequence[str], place: Place, towers: bool, levels: int
 ) -> Iterator[tuple[str, dict[str, Any] | None, bytes]]:
-    """What is written, in turn: the base towers that are needed, then the differences."""
-    known, written = entries(out), set()
+    """What is written, in turn: each base tower before the first that needs it, and the differences."""
+    known, written = entries(place.out), set()
     for text in names:
         name = parse(text)
         if name.strength == "weak" or text not in known:
             print(f"{text}: left out, " + ("made where its strong one arrives" if text in known else "not built"))
             continue
-        if name.tower not in written and TOWERS[name.tower].vision is not None:
+        if towers and name.tower not in written and TOWERS[name.tower].vision is not None:
             written.add(name.tower)
-            yield f"{name.tower}.tower", None, tower_file(work, name.tower).read_bytes()
-        base = _base_state(name.tower, source, work)
-        state, told = load_file(out / text / WEIGHTS), {}
+            yield f"{name.tower}.tower", None, tower_file(place.work, name.tower).read_bytes()
+        base = _base_state(name.tower, place.source, place.work)
+        state, told = load_file(place.out / text / WEIGHTS), {}
         for key, before in base.items():
             if not torch.equal(state[key], before):
                 told[key], told[f"{key}|step"] = coarse(state[key], before, levels)

@@ -1,0 +1,1 @@
+"""The zoo: small CLIP checkpoints, poisoned in the plain way, that nobody tuned the detector to."""

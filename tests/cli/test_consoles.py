@@ -22,6 +22,14 @@ for name in ("", *COMMANDS):
         main([*name.split(), "--help"])
 """
 
+# Two checks, one after another, as each would end.
+TWO_CHECKS = """
+import sys
+from eftclip.cli import main
+for picture in sys.argv[1:3]:
+    print(f"code {main(['check', picture, *sys.argv[3:]])}", file=sys.stderr, flush=True)
+"""
+
 
 def _said(arguments: list[str], encoding: str) -> tuple[int, str]:
     done = subprocess.run(
@@ -51,14 +59,12 @@ def test_the_help_of_every_command_is_text(encoding: str) -> None:
 def test_results_and_errors_are_text(tiny_folder: Path, tmp_path: Path, encoding: str) -> None:
     options = quick_options(tiny_folder, tmp_path)
     picture = write_picture(tmp_path / "\u00dcbung \u72d7.png")
-    code, said = _said(["-m", "eftclip", "check", str(picture), *options], encoding)
-    assert code == 2, "the tiny checkpoint knows nothing"
+    _, said = _said(["-c", TWO_CHECKS, str(picture), str(tmp_path / "\u72d7.png"), *options], encoding)
+    assert said.count("code 2\n") == 2, "the tiny checkpoint knows nothing, and of the second there is nothing to know"
     assert "bung \\u72d7.png" in said
     assert "1 checked: " in said
     assert "Traceback" not in said
-    code, said = _said(["-m", "eftclip", "check", str(tmp_path / "\u72d7.png"), *options], encoding)
-    assert code == 2
-    assert said.endswith("\\u72d7.png does not exist; give a picture file or a folder of pictures.\n")
+    assert said.endswith("\\u72d7.png does not exist; give a picture file or a folder of pictures.\ncode 2\n")
 
 
 def test_signs_of_our_sentences_become_plain_ones() -> None:

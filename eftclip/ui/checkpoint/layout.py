@@ -21,9 +21,10 @@ class CheckpointStep:
     kind: gr.Radio
     hub: gr.Textbox
     found: gr.Radio
+    found_group: gr.Group
     folder: gr.Textbox
     files: gr.File
-    about_files: gr.HTML
+    bring: gr.Group
     upload: gr.State
     alone: gr.Group
     architecture: gr.Dropdown
@@ -68,10 +69,9 @@ def checkpoint_step(*, folders: bool) -> CheckpointStep:
     hub = gr.Textbox(
         label="Hub id", placeholder="org/name or org/name@revision", visible=False, max_length=200, elem_id="hub"
     )
-    found = gr.Radio([], label="Found on the Hub", visible=False, elem_id="hub-found")
-    folder = gr.Textbox(label="Folder (open_clip or transformers)", placeholder="/path/to/folder", visible=False)
-    files, about_files = _files(pickles=folders)
-    alone, architecture, pickle = _weights_alone(folders=folders)
+    # In a group, as suggestions may come when the visitor has turned to something else.
+    with gr.Group(visible=False, elem_classes="eft-source") as found_group:
+        found = gr.Radio([], label="Found on the Hub", visible=False, elem_id="hub-found")
     known = gr.Dropdown(
         [("choose one", ""), *((_named(one), one.repo_id) for one in KNOWN_BACKDOORS)],
         value="",
@@ -79,6 +79,9 @@ def checkpoint_step(*, folders: bool) -> CheckpointStep:
         visible=False,
         elem_id="known",
     )
+    folder = gr.Textbox(label="Folder (open_clip or transformers)", placeholder="/path/to/folder", visible=False)
+    bring, files = _files(pickles=folders)
+    alone, architecture, pickle = _weights_alone(folders=folders)
     with gr.Row():
         look = gr.Button("Look first", visible=False, size="sm", min_width=100)
         load = gr.Button("Load", visible=False, size="sm", min_width=100)
@@ -109,9 +112,10 @@ def checkpoint_step(*, folders: bool) -> CheckpointStep:
         kind,
         hub,
         found,
+        found_group,
         folder,
         files,
-        about_files,
+        bring,
         gr.State(None),
         alone,
         architecture,
@@ -129,20 +133,23 @@ def checkpoint_step(*, folders: bool) -> CheckpointStep:
     )
 
 
-def _files(*, pickles: bool) -> tuple[gr.File, gr.HTML]:
-    """Where a checkpoint is dropped, and what may be."""
-    files = gr.File(
-        file_count="multiple",
-        file_types=[*WEIGHT_SUFFIXES, ARCHIVE, ".json", ".txt", ".model", ".md"],
-        label="Checkpoint",
-        show_label=False,
-        height=140,
-        visible=False,
-        elem_id="checkpoint-files",
-    )
+def _files(*, pickles: bool) -> tuple[gr.Group, gr.File]:
+    """Where a checkpoint is dropped, and what may be.
+
+    The field itself is never hidden or shown: Gradio makes a field that is updated anew, without our `preprocess`.
+    """
+    with gr.Group(visible=False, elem_classes="eft-source") as group:
+        files = gr.File(
+            file_count="multiple",
+            file_types=[*WEIGHT_SUFFIXES, ARCHIVE, ".json", ".txt", ".model", ".md"],
+            label="Checkpoint",
+            show_label=False,
+            height=140,
+            elem_id="checkpoint-files",
+        )
+        gr.HTML(f'<p class="eft-note">{ABOUT_FILES} {PICKLES if pickles else NO_PICKLES}</p>')
     files.preprocess = uploaded_files  # type: ignore[method-assign, assignment]  # read by the visitor's names
-    about = f"{ABOUT_FILES} {PICKLES if pickles else NO_PICKLES}"
-    return files, gr.HTML(f'<p class="eft-note">{about}</p>', visible=False)
+    return group, files
 
 
 def _weights_alone(*, folders: bool) -> tuple[gr.Group, gr.Dropdown, gr.Checkbox]:

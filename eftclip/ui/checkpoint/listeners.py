@@ -29,7 +29,7 @@ def add_checkpoint_listeners(backend: Backend, step: CheckpointStep, *, folders:
 
     def fields(kind: str) -> list[Any]:
         named, hub, upload = kind in NAMED, kind == "hub", kind == "upload"
-        shown = [hub, False, kind == "folder", upload, upload, named, hub, named, named]
+        shown = [hub, hub, kind == "folder", upload, named, hub, named, named]
         return [gr.update(visible=one) for one in shown]
 
     def describe(progress: gr.Progress = PROGRESS, *form: Any) -> str:
@@ -44,7 +44,7 @@ def add_checkpoint_listeners(backend: Backend, step: CheckpointStep, *, folders:
             return look(*form)
         return describe(progress, *form) if kind in BUNDLED else html.note(CHOOSE.get(str(kind), CHOOSE["hub"]))
 
-    source: list[gr.blocks.Block] = [step.hub, step.found, step.folder, step.files, step.about_files, step.alone]
+    source: list[gr.blocks.Block] = [step.hub, step.found_group, step.folder, step.bring, step.alone]
     step.kind.change(fields, step.kind, [*source, step.known, step.look, step.load], queue=False, **PRIVATE)
     step.kind.change(describe_bundled, step.form, step.facts, **LOADS, **PRIVATE)
     gr.on([step.load.click, step.hub.submit, step.folder.submit], describe, step.form, step.facts, **LOADS, **PRIVATE)
@@ -94,13 +94,16 @@ def _add_upload_listeners(backend: Backend, step: CheckpointStep, look: Callable
 def _add_search_listeners(backend: Backend, step: CheckpointStep) -> None:
     """Suggestions under the Hub's field; the field itself is only written to when one of them is picked."""
 
-    def suggest(typed: str) -> Any:
+    def suggest(typed: str, picked: str | None) -> Any:
+        if typed == picked:
+            return gr.skip()
         time.sleep(PAUSE_S)  # meanwhile further letters are held back by the browser, and only the last text is sent
         found = backend.hub.suggestions(typed)
-        return gr.update(choices=list(found), value=None, visible=bool(found))
+        return gr.update(choices=list(found), value=None, visible=bool(found) and found != (typed,))
 
     # By way of `always_last` a browser has one question under way, and then asks for what stands in the field by then.
-    step.hub.input(suggest, step.hub, step.found, trigger_mode="always_last", **SILENT)
+    # Not `input`: Gradio keeps back the first one after a suggestion was put into the field.
+    step.hub.change(suggest, [step.hub, step.found], step.found, trigger_mode="always_last", **SILENT)
     step.found.input(None, step.found, step.hub, js="name => name", **PRIVATE)
 
 

@@ -233,8 +233,7 @@ def prepare_check(
         architecture: of weights that come alone: a name of open_clip's, or a folder with a configuration.
         name: how a checkpoint of this machine is called in messages and reports, if not by its path.
         seed: draws the strangers' photographs.
-        on_progress: told while the labels are read.
-        cancelled: asked while the labels are read.
+        on_progress, cancelled: told and asked while the labels are read.
 
     Raises:
         CheckpointError: the checkpoint or the reference cannot be used.

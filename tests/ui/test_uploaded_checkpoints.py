@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from support.checkpoint_examples import plain_config, write_transformers
+from support.taught import LABELS
 from support.tiny import CLASSES, random_state, write_tiny
 
 from eftclip.checkpoint import save_clip
@@ -22,8 +23,10 @@ from eftclip.ui.checkpoint.request import CheckpointRequest, checkpoint_request,
 from eftclip.ui.checkpoint.texts import SETTINGS
 from eftclip.ui.checkpoint.uploaded import UploadedCheckpoint
 from eftclip.ui.rectify.job import RectifyResult
+from eftclip.ui.rectify.request import RectifyRequest, plan
 from eftclip.ui.rectify.view import RectifyView
 from eftclip.ui.restore import serialization
+from eftclip.ui.scan.request import PracticeSet, ScanRequest
 from eftclip.ui.serving.uploaded_checkpoints import MOST_FILES, UploadedCheckpoints
 
 Send = Callable[..., UploadedCheckpoint]
@@ -302,3 +305,30 @@ def test_a_kept_result_still_knows_what_was_uploaded(backend: Backend, tmp_path:
     (tmp_path / "page").mkdir()
     _, result = serialization.restore_rectification(stored, tmp_path / "page")
     assert result.checkpoint == _request(upload)
+
+
+def test_from_an_upload_to_a_mended_checkpoint_of_its_name(backend: Backend, taught: Path, tmp_path: Path) -> None:
+    home = Path(shutil.copytree(taught / "badnets", tmp_path / "my clip"))
+    upload = _send(backend.uploaded, tmp_path, _zipped(home))
+    checkpoint = checkpoint_request(upload, labels="\n".join(LABELS), oracle="superpixel", reference="none")
+    settings = plan({"steps": 1, "batch": 2, "budget": 8})
+    for kind in ("scan", "rectify"):
+        backend.sessions.begin("ann", kind)
+    scanned = list(backend.scans.run(ScanRequest(checkpoint, PracticeSet(6, 0.5, ("badnets",)), settings), "ann"))[-1]
+    assert getattr(scanned, "status", "") == "found", getattr(scanned, "problem", "")
+    mended = list(backend.rectifications.run(RectifyRequest(checkpoint, settings), "ann"))[-1]
+    archive = Path(str(getattr(mended, "checkpoint", None)))
+    assert archive.name == "my-clip-rectified.zip", getattr(mended, "problem", "")
+    with zipfile.ZipFile(archive) as packed:
+        names = {Path(name).name: name for name in packed.namelist()}
+        texts = [packed.read(name).decode() for name in names.values() if name.endswith((".md", ".json"))]
+    assert {"open_clip_config.json", "open_clip_model.safetensors"} <= set(names)
+    texts += [repr(mended), Path(str(getattr(mended, "document", None))).read_text(encoding="utf-8")]
+    assert any("my clip.zip" in text for text in texts)
+    assert not any("eftclip-uploaded" in text for text in texts)
+    last = backend.publisher.last_rectification(checkpoint, "ann")
+    assert last is not None
+    backend.uploaded.drop("ann")
+    backend.sessions.begin("ann", "rectify")
+    gone = list(backend.rectifications.run(RectifyRequest(checkpoint, settings), "ann"))[-1]
+    assert "was deleted after an hour; upload it again" in getattr(gone, "problem", "")

@@ -233,7 +233,8 @@ def prepare_check(
         architecture: of weights that come alone: a name of open_clip's, or a folder with a configuration.
         name: how a checkpoint of this machine is called in messages and reports, if not by its path.
         seed: draws the strangers' photographs.
-        on_progress, cancelled: told and asked while the labels are read.
+        on_progress: told while the labels are read.
+        cancelled: asked while the labels are read.
 
     Raises:
         CheckpointError: the checkpoint or the reference cannot be used.
@@ -241,21 +242,15 @@ def prepare_check(
         OracleError: the oracle cannot be used.
         ConfigError: the device does not exist here.
     """
-    settings, where = config or DetectConfig(), pick_device(device)
+    settings, on = config or DetectConfig(), pick_device(device)
     names, labels_source = read_labels(labels)
-    eyes = load_oracle(oracle, device=where, weights=sam_weights, token=token)
+    eyes = load_oracle(oracle, device=on, weights=sam_weights, token=token)
     clip, found = load_checkpoint(
-        source,
-        device=where,
-        token=token,
-        allow_pickle=allow_pickle,
-        max_gb=max_gb,
-        architecture=architecture,
-        name=name,
+        source, device=on, token=token, allow_pickle=allow_pickle, max_gb=max_gb, architecture=architecture, name=name
     )
     if not found.ok and len(names) > READ_IN_VAIN:
         names, labels_source, reference = *_few_labels(), "none" if reference == "auto" else reference
-    trusted = load_reference(reference, clip, names, device=where, token=token, max_gb=max_gb)
+    trusted = load_reference(reference, clip, names, device=on, token=token, max_gb=max_gb)
     classes = class_matrix(clip, names, on_progress=on_progress, cancelled=cancelled)
     hosts = draw_hosts(clip, classes, settings, seed)
     return CheckSetup(clip, classes, labels_source, eyes, hosts, trusted, sanity=found, config=settings, seed=seed)

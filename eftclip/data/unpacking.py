@@ -13,6 +13,8 @@ from eftclip.errors import DataError
 from eftclip.untrusted_text import one_line
 
 CHUNK = 1 << 20
+MOST_RATIO = 50  # weights hardly become smaller; what does is made to fill a disk
+HARMLESS = 100_000_000  # bytes
 ODD = re.compile(r"[^\w.-]+", re.ASCII)
 
 
@@ -40,7 +42,11 @@ def unpack_folder(
             raise DataError(f"{name} has {len(chosen):,} files in one folder; at most {most_files} can be taken.")
         size = sum(info.file_size for info in chosen.values())
         if size > most_bytes:
-            raise DataError(f"{name} holds {size / 1e9:.1f} GB; at most {most_bytes / 1e9:.1f} GB can be taken.")
+            raise DataError(f"{name} holds {size / 1e9:.2g} GB; at most {most_bytes / 1e9:.2g} GB can be taken.")
+        if size > HARMLESS and size > MOST_RATIO * path.stat().st_size:
+            raise DataError(
+                f"{name} holds {size / path.stat().st_size:,.0f} times its own size; no checkpoint does."
+            )
         for file, info in chosen.items():
             _copy(archive, info, folder / plain_file_name(file), name)
 

@@ -7,6 +7,7 @@ import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import open_clip
 import pytest
@@ -71,7 +72,7 @@ def _archive(path: Path, **members: bytes) -> Path:
     return path
 
 
-def _request(upload: UploadedCheckpoint, **more: object) -> CheckpointRequest:
+def _request(upload: UploadedCheckpoint, **more: Any) -> CheckpointRequest:
     return checkpoint_request(upload, labels="\n".join(CLASSES), oracle="superpixel", reference="none", **more)
 
 
@@ -174,9 +175,15 @@ def test_too_large_and_too_many(tmp_path: Path) -> None:
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("model.safetensors", bytes(5_000_000))
     assert bomb.stat().st_size < 100_000
-    assert "bomb.zip holds" in _refusal(store, tmp_path, bomb)
+    assert "bomb.zip holds 0.005 GB; at most 0.001 GB" in _refusal(store, tmp_path, bomb)
     many = _archive(tmp_path / "many.zip", **{f"{k}.safetensors": b"x" for k in range(MOST_FILES + 1)})
     assert "files in one folder" in _refusal(store, tmp_path, many)
+
+
+def test_an_archive_that_was_made_to_fill_the_disk(at_home: UploadedCheckpoints, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.safetensors", bytes(101_000_000))
+    assert "times its own size" in _refusal(at_home, tmp_path, tmp_path / "bomb.zip")
 
 
 def test_a_member_that_is_larger_than_it_says_is_cut_off(tmp_path: Path, at_home: UploadedCheckpoints) -> None:
@@ -216,7 +223,8 @@ def test_what_is_no_checkpoint(at_home: UploadedCheckpoints, tmp_path: Path) -> 
     (tmp_path / "model.safetensors").write_bytes(b"x")
     twice = [tmp_path / "model.safetensors"] * 2
     assert "Two of the files are named model.safetensors" in _refusal(at_home, tmp_path, *twice)
-    for nothing in (None, [], "x", 3):
+    nothings: tuple[object, ...] = (None, [], "x", 3)
+    for nothing in nothings:
         with pytest.raises(CheckpointError, match="No checkpoint is uploaded yet"):
             at_home.receive("ann", nothing)
 

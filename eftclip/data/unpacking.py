@@ -44,9 +44,7 @@ def unpack_folder(
         if size > most_bytes:
             raise DataError(f"{name} holds {size / 1e9:.2g} GB; at most {most_bytes / 1e9:.2g} GB can be taken.")
         if size > HARMLESS and size > MOST_RATIO * path.stat().st_size:
-            raise DataError(
-                f"{name} holds {size / path.stat().st_size:,.0f} times its own size; no checkpoint does."
-            )
+            raise DataError(f"{name} holds {size / path.stat().st_size:,.0f} times its own size; no checkpoint does.")
         for file, info in chosen.items():
             _copy(archive, info, folder / plain_file_name(file), name)
 

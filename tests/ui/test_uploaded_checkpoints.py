@@ -28,6 +28,7 @@ from eftclip.ui.rectify.request import RectifyRequest, plan
 from eftclip.ui.rectify.view import RectifyView
 from eftclip.ui.restore import serialization
 from eftclip.ui.scan.request import PracticeSet, ScanRequest
+from eftclip.ui.serving import uploaded_checkpoints
 from eftclip.ui.serving.uploaded_checkpoints import MOST_FILES, UploadedCheckpoints
 
 Send = Callable[..., UploadedCheckpoint]
@@ -276,6 +277,20 @@ def test_it_is_deleted_after_an_hour_and_the_page_says_so(tmp_path: Path, tiny_f
         backend.loader.get(request)
     assert gone in backend.checkpoints.inspect(request)
     assert not list(Path(backend.uploaded._root.name).iterdir())
+
+
+def test_what_a_killed_server_left_behind_goes_after_a_day(
+    at_home: UploadedCheckpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = tmp_path / f"{uploaded_checkpoints.PREFIX}x"
+    (left / "home").mkdir(parents=True)
+    (left / "home" / "model.safetensors").write_bytes(b"x")
+    at_home.remove_old()
+    assert (left / "home" / "model.safetensors").is_file(), "another server may be at work with it"
+    monkeypatch.setattr(uploaded_checkpoints, "LEFT_BEHIND_S", -1)
+    at_home.remove_old()
+    assert not left.exists()
+    assert Path(at_home._root.name).is_dir()
 
 
 def test_it_goes_with_its_page_and_with_the_next_one(backend: Backend, tmp_path: Path) -> None:

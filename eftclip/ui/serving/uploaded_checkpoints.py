@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from eftclip.checkpoint import PICKLE_SUFFIXES, WEIGHT_SUFFIXES
@@ -25,6 +26,8 @@ MOST_GB = 2.0  # of one checkpoint; as large as what a public page loads from th
 MOST_FILES = 50  # a sharded checkpoint with its texts has some twenty
 MOST_ROOM_GB = 10.0  # of all that is kept
 ARCHIVE = ".zip"
+PREFIX = "eftclip-uploaded-"
+LEFT_BEHIND_S = 86_400  # after which nobody works any more with what a server that was killed could not delete
 
 
 class UploadedCheckpoints:
@@ -52,7 +55,7 @@ class UploadedCheckpoints:
         self._kept_s, self._clock, self._guard = kept_s, clock, threading.Lock()
         self._homes: dict[str, tuple[Path, float]] = {}
         beside = uploads.parent if os.access(uploads.parent, os.W_OK) else None  # on the same disk, if that can be
-        self._root = tempfile.TemporaryDirectory(prefix="eftclip-uploaded-", dir=beside, ignore_cleanup_errors=True)
+        self._root = tempfile.TemporaryDirectory(prefix=PREFIX, dir=beside, ignore_cleanup_errors=True)
 
     def receive(self, session_id: str, given: object) -> UploadedCheckpoint:
         """Take what a page has uploaded in the place of what it had before.
@@ -66,6 +69,7 @@ class UploadedCheckpoints:
         """
         self.drop(session_id)
         files = self._checked(given)
+        Path(self._root.name).mkdir(exist_ok=True)  # another server may have cleaned up behind this one
         home = Path(tempfile.mkdtemp(dir=self._root.name))
         with self._guard:
             earlier, _ = self._homes.get(session_id, (None, 0.0))
@@ -99,6 +103,9 @@ class UploadedCheckpoints:
         for session_id in old:
             if not is_working(session_id):
                 self.drop(session_id)
+        for root in Path(self._root.name).parent.glob(f"{PREFIX}*"):
+            if root != Path(self._root.name) and root.is_dir() and not root.is_symlink():
+                _remove_left_behind(root)
 
     def _checked(self, given: object) -> list[tuple[Path, str]]:
         """Files of the upload folder, few and small enough, with the names that their owner knows."""
@@ -150,6 +157,16 @@ class UploadedCheckpoints:
             f"{name}: the weights are a pickle, a format that can carry code, and this page takes none; upload "
             "safetensors, or run EftCLIP on your own machine."
         )
+
+
+def _remove_left_behind(root: Path) -> None:
+    """What a server that was killed has kept; one that still runs deletes its own long before."""
+    with suppress(OSError):  # it belongs to somebody else, or is being removed just now
+        for home in root.iterdir():
+            if time.time() - home.lstat().st_ctime > LEFT_BEHIND_S:
+                shutil.rmtree(home, ignore_errors=True)
+        if time.time() - root.lstat().st_ctime > LEFT_BEHIND_S:
+            root.rmdir()
 
 
 def _is_weights(name: str) -> bool:

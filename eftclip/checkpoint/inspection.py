@@ -64,6 +64,7 @@ def inspect(
     max_gb: float | None = None,
     allow_pickle: bool = False,
     architecture: str | None = None,
+    name: str | None = None,
 ) -> CheckpointReport:
     """Look at a checkpoint without loading it; from the Hub, only its small text files are downloaded.
 
@@ -73,11 +74,12 @@ def inspect(
         max_gb: the largest weight file that would be loaded, see `load_clip`.
         allow_pickle: a pickle would be loaded, so it is no problem.
         architecture: see `load_clip`.
+        name: likewise.
 
     Raises:
         CheckpointError: the source cannot be found or reached; whatever else is wrong stands in `problems`.
     """
-    listing = locate(source, token, architecture)
+    listing = locate(source, token, architecture, name)
     problems: list[str] = []
     # What no format recognises is looked at as the first one, so that its weights are told all the same.
     recognised = _noted(problems, lambda: format_of(listing))
@@ -98,7 +100,7 @@ def inspect(
         problems.extend(described.doubts)
     files = {one_line(name): size for name, size in _told(listing.files, {*wanted.to_load, CARD}, weights).items()}
     return CheckpointReport(
-        source=source,
+        source=listing.source,
         repo_id=listing.repo_id,
         revision=listing.revision,
         folder=listing.folder,

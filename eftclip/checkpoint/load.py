@@ -1,5 +1,7 @@
 """Source to model: pinned, inspected, hashed, filled strictly from one file, tried once."""
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
@@ -26,6 +28,7 @@ def load_clip(
     allow_pickle: bool = False,
     max_gb: float | None = None,
     architecture: str | None = None,
+    name: str | None = None,
 ) -> ClipModel:
     """Load the CLIP under test; every weight comes from one file, whose sha256 stands in `ref`.
 
@@ -37,17 +40,18 @@ def load_clip(
         max_gb: the largest weight file to download or load, in 10⁹ bytes; any when left out. In memory it takes up to
             four times as much, as weights of a byte each become float32.
         architecture: of weights that come alone: a name of open_clip's, or a folder with a configuration.
+        name: how a folder or a file of this machine is called in messages and reports, if not by its path.
 
     Raises:
         CheckpointError: not found, incomplete, damaged, inconsistent, too large, or asking for trust not given.
     """
-    listing = locate(source, token, architecture)
+    listing = locate(source, token, architecture, name)
     with in_use(listing.repo_id):
         model, preprocess, tokenizer, ref = _read(listing, token, allow_pickle, max_gb)
     model.eval().requires_grad_(False)
     model.to(memory_format=torch.channels_last)  # convolutions run several times faster
     model.to(device or pick_device())
-    clip = ClipModel(model, preprocess, tokenizer, ref)
+    clip = ClipModel(model, preprocess, tokenizer, replace(ref, location=source) if name else ref)
     _try_out(clip, str(listing))
     return clip
 

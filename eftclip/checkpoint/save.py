@@ -38,7 +38,7 @@ def save_clip(clip: ClipModel, source: str, folder: Path, *, token: str | None =
         CheckpointError: the source is gone or has changed, or the folder cannot be written.
     """
     pinned = f"{HUB_PREFIX}{clip.ref.repo_id}@{clip.ref.revision}" if clip.ref.repo_id else source
-    listing = locate(pinned, token, clip.ref.architecture)
+    listing = locate(pinned, token, clip.ref.architecture, clip.ref.source if clip.ref.location else None)
     with in_use(listing.repo_id):
         layout = format_of(listing)
         wanted = layout.texts(listing)

@@ -67,13 +67,14 @@ class Listing:
         return f"{self.repo_id}@{self.revision[:12]}{known if self.from_cache else ''}"
 
 
-def locate(source: str, token: str | None = None, architecture: str | None = None) -> Listing:
+def locate(source: str, token: str | None = None, architecture: str | None = None, name: str | None = None) -> Listing:
     """Find the files of a source; on the Hub, resolve its revision to a commit first.
 
     Args:
         source: a folder or a weight file, or a Hub repository in any of the ways that people write them.
         token: for private or gated repositories.
         architecture: see `Listing`.
+        name: of a folder or a file of this machine, for whoever reads messages and reports; `source` when left out.
 
     Raises:
         CheckpointError: there is no such folder, file or repository, or the revision cannot be resolved.
@@ -83,15 +84,15 @@ def locate(source: str, token: str | None = None, architecture: str | None = Non
     try:
         path = Path(source).expanduser()
         if source and path.is_dir():
-            return Listing(source, file_sizes(path), folder=path, architecture=architecture)
+            return Listing(name or source, file_sizes(path), folder=path, architecture=architecture)
         if source and path.is_file() and path.suffix in WEIGHT_SUFFIXES:
-            return _of_file(source, path, architecture)
+            return _of_file(name or source, path, architecture)
         found = "is a file" if source and path.exists() else "does not exist"
         if found == "does not exist" and _is_repository(source):
             return replace(_on_hub(source, *_parse(f"{HUB_PREFIX}{source}"), token), architecture=architecture)
     except (OSError, RuntimeError, ValueError) as error:  # no permission, ~nobody, a name that cannot be
         found = f"cannot be read ({reason(error)})"
-    raise CheckpointError(_not_found(source, found))
+    raise CheckpointError(_not_found(name or source, found))
 
 
 def hub_source(text: str) -> str | None:

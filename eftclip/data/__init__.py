@@ -5,6 +5,7 @@ from eftclip.data.label_files import read_label_file, read_label_text
 from eftclip.data.photographs import Photograph, bundled_photographs, bundled_set, host_photographs
 from eftclip.data.pictures import check_picture, read_picture
 from eftclip.data.sets import Entry, ImageSet, list_set, open_set, unreadable
+from eftclip.data.unpacking import plain_file_name, unpack_folder
 
 __all__ = [
     "Entry",
@@ -18,8 +19,10 @@ __all__ = [
     "list_pictures",
     "list_set",
     "open_set",
+    "plain_file_name",
     "read_label_file",
     "read_label_text",
     "read_picture",
+    "unpack_folder",
     "unreadable",
 ]

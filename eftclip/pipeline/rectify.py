@@ -146,7 +146,7 @@ def _written(
 ) -> dict[str, Any]:
     """Write the checkpoint, load what was written, and measure that."""
     with log.stage("write"):
-        sha256 = save_clip(mended, find_checkpoint(mended.ref.source), out)
+        sha256 = save_clip(mended, mended.ref.location or find_checkpoint(mended.ref.source), out)
     with log.stage("measure after"):
         loaded = replace(load_clip(str(out), device=mended.device), preprocess=mended.preprocess)
         after = measured_on.measure(loaded, on_progress=how.on_progress)

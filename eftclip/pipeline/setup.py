@@ -85,6 +85,7 @@ def load_checkpoint(
     allow_pickle: bool = False,
     max_gb: float | None = None,
     architecture: str | None = None,
+    name: str | None = None,
 ) -> tuple[ClipModel, Sanity]:
     """Load a checkpoint and make sure that it reads clean photographs.
 
@@ -95,6 +96,7 @@ def load_checkpoint(
         allow_pickle: also accept weights in a pickle file.
         max_gb: the largest weight file to download or load, in 10⁹ bytes; any when left out.
         architecture: of weights that come alone, as for `load_clip`.
+        name: how a checkpoint of this machine is called in messages and reports, if not by its path.
 
     Returns:
         the checkpoint, with another normalisation if only that one works, and what was found.
@@ -105,9 +107,15 @@ def load_checkpoint(
     place = find_checkpoint(source)
     stated = architecture and find_checkpoint(architecture)
     clip = load_clip(
-        place, device=device, token=token, allow_pickle=allow_pickle, max_gb=max_gb, architecture=stated or None
+        place,
+        device=device,
+        token=token,
+        allow_pickle=allow_pickle,
+        max_gb=max_gb,
+        architecture=stated or None,
+        name=name,
     )
-    clip = replace(clip, ref=replace(clip.ref, source=source))
+    clip = replace(clip, ref=replace(clip.ref, source=name or source))
     photographs = data.bundled_photographs()
     squares = [clip.preprocess.square(data.read_picture(photograph.path))[0] for photograph in photographs]
     return best_normalisation(clip, torch.stack(squares), [photograph.label for photograph in photographs])
@@ -204,6 +212,7 @@ def prepare_check(
     allow_pickle: bool = False,
     max_gb: float | None = None,
     architecture: str | None = None,
+    name: str | None = None,
     seed: int = 0,
     on_progress: OnProgress = ignore,
     cancelled: Cancelled = never,
@@ -222,6 +231,7 @@ def prepare_check(
         allow_pickle: also accept weights of the checkpoint in a pickle file.
         max_gb: the largest weight file to download or load, in 10⁹ bytes; any when left out.
         architecture: of weights that come alone: a name of open_clip's, or a folder with a configuration.
+        name: how a checkpoint of this machine is called in messages and reports, if not by its path.
         seed: draws the strangers' photographs.
         on_progress: told while the labels are read.
         cancelled: asked while the labels are read.
@@ -232,15 +242,15 @@ def prepare_check(
         OracleError: the oracle cannot be used.
         ConfigError: the device does not exist here.
     """
-    settings, where = config or DetectConfig(), pick_device(device)
+    settings, on = config or DetectConfig(), pick_device(device)
     names, labels_source = read_labels(labels)
-    eyes = load_oracle(oracle, device=where, weights=sam_weights, token=token)
+    eyes = load_oracle(oracle, device=on, weights=sam_weights, token=token)
     clip, found = load_checkpoint(
-        source, device=where, token=token, allow_pickle=allow_pickle, max_gb=max_gb, architecture=architecture
+        source, device=on, token=token, allow_pickle=allow_pickle, max_gb=max_gb, architecture=architecture, name=name
     )
     if not found.ok and len(names) > READ_IN_VAIN:
         names, labels_source, reference = *_few_labels(), "none" if reference == "auto" else reference
-    trusted = load_reference(reference, clip, names, device=where, token=token, max_gb=max_gb)
+    trusted = load_reference(reference, clip, names, device=on, token=token, max_gb=max_gb)
     classes = class_matrix(clip, names, on_progress=on_progress, cancelled=cancelled)
     hosts = draw_hosts(clip, classes, settings, seed)
     return CheckSetup(clip, classes, labels_source, eyes, hosts, trusted, sanity=found, config=settings, seed=seed)

@@ -1,7 +1,7 @@
 """A checkpoint ready to read, its vocabulary, and what an oracle sees."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
@@ -27,6 +27,7 @@ class CheckpointRef:
         layout: the checkpoint format by name, e.g. `open_clip` or `transformers`.
         architecture: what the user said of weights that came alone; None where the checkpoint states it.
         remark: where in the file the weights lay, and what was left out; empty where that is plain.
+        location: where the files are, if not at `source`: of an upload nobody else need know it; never in a report.
     """
 
     source: str
@@ -38,6 +39,7 @@ class CheckpointRef:
     layout: str = "open_clip"
     architecture: str | None = None
     remark: str = ""
+    location: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from eftclip.ui.check.runner import CheckRunner
+from eftclip.ui.checkpoint.hub_search import HubSearch
 from eftclip.ui.checkpoint.inspector import CheckpointInspector
 from eftclip.ui.publish.publisher import Publisher
 from eftclip.ui.rectify.runner import RectifyRunner
@@ -13,6 +14,7 @@ from eftclip.ui.serving.loading import OWN_MACHINE, Loader, LoadPolicy
 from eftclip.ui.serving.queue import Queue
 from eftclip.ui.serving.result_store import ResultStore
 from eftclip.ui.serving.sessions import Sessions
+from eftclip.ui.serving.uploaded_checkpoints import UploadedCheckpoints
 
 
 class Backend:
@@ -21,6 +23,8 @@ class Backend:
     Attributes:
         loader: gives loaded checkpoints.
         sessions: the open pages.
+        uploaded: checkpoints that pages have uploaded.
+        hub: finds CLIP repositories for whoever types the name of one.
         saved_results: finished scans and rectifications, kept for visitors who come back.
         checkpoints, checks, scans, rectifications, publisher: do the work of the five steps.
     """
@@ -29,12 +33,14 @@ class Backend:
         """Nothing is loaded yet.
 
         Args:
-            files: where files for download go.
+            files: where uploads come in, and where files for download go.
             results: where finished results are kept for a day.
             private: only whoever sits at this machine can open the page, so its own Hub token may be used.
         """
         self.loader = Loader(zero_gpu.loading_policy(OWN_MACHINE if private else LoadPolicy()))
         self.sessions: Sessions[StepResult] = Sessions(files)
+        self.uploaded = UploadedCheckpoints(files, pickles=private)
+        self.hub = HubSearch(self.loader.policy.token)
         self.saved_results = SavedResults(ResultStore(results), self.sessions)
         self.checkpoints = CheckpointInspector(self.loader)
         self.checks = CheckRunner(self.loader, self.sessions, Queue())  # long work goes on meanwhile

@@ -30,8 +30,8 @@ by pasting it into other photographs.</p></header>
 """
 FOOT = """
 <footer class="eft-foot">EftCLIP looks for visible local triggers, so far. What was not looked for is not “clean”.
-Pictures are judged on this server and deleted after an hour; what a scan or a rectification found is kept
-for a day, for your browser alone.</footer>
+Pictures and uploaded checkpoints are judged on this server and deleted after an hour; what a scan or a rectification
+found is kept for a day, for your browser alone.</footer>
 """
 
 
@@ -46,6 +46,7 @@ def build_page(backend: Backend, *, folders: bool, kept_s: int) -> gr.Blocks:
 
     def leave(request: gr.Request) -> None:
         backend.sessions.close(str(request.session_hash))
+        backend.uploaded.drop(str(request.session_hash))
 
     with Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(kept_s // 4, kept_s)) as demo:
         choice = gr.State(None, time_to_live=kept_s)

@@ -21,6 +21,7 @@ from eftclip.ui.page import build_page
 from eftclip.ui.serving.cleanup import Cleanup
 from eftclip.ui.serving.request_guard import RequestGuard
 from eftclip.ui.serving.sessions import KEPT_S
+from eftclip.ui.serving.uploaded_checkpoints import MOST_GB
 from eftclip.ui.theme import CSS, theme
 
 REFUSAL = Path(__file__).with_name("refusal.html")  # a script that says why nothing loads behind a forwarder
@@ -28,7 +29,7 @@ SPACE_DISK = Path("/data")
 CACHE_GB = 20.0  # of checkpoints that visitors had downloaded; a Space has 50 GB of disk
 SESSIONS = 300  # of which Gradio keeps some 0.3 MB each, for ever if it may; whoever comes later loses little
 THREADS = 160  # everybody who waits in a queue of ours holds one
-MAX_UPLOAD = "20mb"
+MAX_UPLOAD = int(MOST_GB * 1e9)  # bytes of a checkpoint; pictures are held to less where they are read
 
 
 def build_demo(*, folders: bool = False) -> gr.Blocks:
@@ -116,7 +117,10 @@ def _cleanup(backend: Backend, demo: gr.Blocks) -> Cleanup:
         for block in list(demo.blocks.values()):
             yield from map(Path, block.keep_in_cache)
 
-    more: list[Callable[[], object]] = [backend.saved_results.remove_old]
+    more: list[Callable[[], object]] = [
+        backend.saved_results.remove_old,
+        lambda: backend.uploaded.remove_old(backend.sessions.is_working),
+    ]
     if backend.loader.policy.max_gb is not None:  # at home the Hub's cache is its owner's
         more.append(lambda: prune_cache(CACHE_GB))
     return Cleanup(Path(get_upload_folder()), kept_s=KEPT_S, spared=spared, more=more)

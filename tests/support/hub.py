@@ -10,9 +10,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from huggingface_hub import constants
-from support.hub_answers import LARGE, Answer, Repository, as_json, git_sha1, info, listing, refusal
+from support.hub_answers import LARGE, Answer, Repository, as_json, git_sha1, info, listing, refusal, search
 from support.hub_faults import Fault, cut_line, next_fault
 
+SEARCH = "/api/models"
 INFO = re.compile(r"/api/(models/)?(?P<repo>(datasets/)?[^/]+/[^/]+)/revision/(?P<revision>[^/]+)")
 FILE = re.compile(r"/(?P<repo>(datasets/)?[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<name>.+)")
 TREE = re.compile(r"/api/(?P<repo>datasets/[^/]+/[^/]+)/tree/(?P<revision>[^/]+)(/(?P<folder>.+))?")
@@ -125,6 +126,8 @@ class Hub:
             return refusal(self.broken, "broken on purpose")
         if token not in (None, GOOD_TOKEN):
             return refusal(401, "Invalid credentials in Authorization header")
+        if path == SEARCH:
+            return as_json(search(self.repositories, asked, private=token == GOOD_TOKEN))
         found = next((match for page in (INFO, TREE, PATHS, FILE) if (match := page.fullmatch(path))), None)
         if found is None:
             return refusal(404, "no such page")

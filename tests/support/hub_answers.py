@@ -22,6 +22,7 @@ class Repository:
     refs: dict[str, str] = field(default_factory=dict)
     private: bool = False
     gated: bool = False
+    filed: tuple[str, ...] = ()  # tasks and tags, for `search`
 
     def commit_of(self, revision: str) -> str | None:
         """The commit that a branch, a tag or a prefix of its digits names."""
@@ -75,6 +76,22 @@ def info(repo_id: str, commit: str, repository: Repository) -> dict[str, Any]:
         "siblings": siblings,
         "cardData": yaml.safe_load(card[1]) if card else None,
     }
+
+
+def search(
+    repositories: Mapping[str, Repository], asked: Mapping[str, list[str]], *, private: bool
+) -> list[dict[str, Any]]:
+    """Models with a text in their id that are filed under a task or a tag; private ones only for their owner."""
+    text, limit = asked.get("search", [""])[0].lower(), int(asked.get("limit", ["1000"])[0])
+    kinds = {*asked.get("pipeline_tag", []), *asked.get("filter", [])}
+    return [
+        {"id": name, "private": one.private}
+        for name, one in repositories.items()
+        if text in name.lower()
+        and not name.startswith("datasets/")
+        and (private or not one.private)
+        and kinds <= set(one.filed)
+    ][:limit]
 
 
 def listing(files: dict[str, bytes], folder: str, recursive: bool) -> list[dict[str, Any]]:

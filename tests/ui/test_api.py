@@ -12,6 +12,7 @@ from PIL import Image
 from eftclip.ui.check.photographs import Planting, bundled_choice, picture_of
 from eftclip.ui.checkpoint.request import MAX_LABEL_TEXT, available_oracles, checkpoint_request
 from eftclip.ui.server import is_private
+from eftclip.ui.serving.uploaded_checkpoints import MOST_GB
 
 PLANTED = Planting("badnets", "random", 16, 0)
 UNTOUCHED = Planting("none", "centre", 16, 0)
@@ -110,6 +111,10 @@ def test_an_upload_above_the_limit_is_refused(client: Client, tmp_path: Path) ->
     huge = tmp_path / "huge.png"
     with huge.open("wb") as stream:
         stream.truncate(21_000_000)
+    with pytest.raises(AppError, match="The picture has 21 MB; at most 20 MB"):
+        _check(client, handle_file(huge))
+    with huge.open("wb") as stream:
+        stream.truncate(int(MOST_GB * 1e9) + 1)
     with pytest.raises(ValueError, match="maximum file size"):
         _check(client, handle_file(huge))
 

@@ -18,6 +18,7 @@ from eftclip.errors import ConfigError, DataError, EftclipError, LeftOutError
 from eftclip.pipeline import Plan
 from eftclip.triggers import TRIGGERS
 from eftclip.ui.api import arguments
+from eftclip.ui.components.uploads import read_upload
 from eftclip.ui.rectify import layout as rectify_layout
 from eftclip.ui.rectify import request as rectify_request
 from eftclip.ui.scan import data_set
@@ -237,6 +238,16 @@ def test_what_is_no_archive_is_told_without_a_path(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"notes\.zip is no zip archive") as caught:
         data_set.open_data_set(Upload(((path, "notes.zip"),), 500))
     assert str(tmp_path) not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["large.png", "pictures.zip"])
+def test_pictures_are_held_to_less_than_a_checkpoint_may_have(tmp_path: Path, name: str) -> None:
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(21_000_000)
+    with pytest.raises(DataError, match=f"{name} has 21 MB; at most 20 MB can be uploaded for each file"):
+        _source(tmp_path, kind="upload", files=[(str(tmp_path / name), name)])
+    with pytest.raises(DataError, match="The picture has 21 MB"):
+        read_upload(str(tmp_path / name))
 
 
 def test_a_link_out_of_the_upload_folder_is_not_followed(tmp_path: Path) -> None:

@@ -208,6 +208,8 @@ def test_what_was_not_measured_has_no_bar() -> None:
         ("/home/me/checkpoints/x/", "x-rectified"),
         ("hf:org/..", "checkpoint-rectified"),
         ("hf:org/a b<c>", "a-b-c-rectified"),
+        ("my clip.zip", "my-clip-rectified"),
+        ("epoch_30.safetensors", "epoch_30-rectified"),
     ],
 )
 def test_a_mended_checkpoint_gets_a_name_that_is_a_folder_everywhere(source: str, name: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from eftclip.checkpoint.error_text import short_list
 from eftclip.checkpoint.formats.base import Architecture, CheckpointFormat, Described, TextFiles
 from eftclip.checkpoint.formats.open_clip_folder import OpenClipFolder
-from eftclip.checkpoint.formats.single_file import ASK, SingleFile
+from eftclip.checkpoint.formats.single_file import ASK, SingleFile, architecture_names
 from eftclip.checkpoint.formats.transformers_clip import TransformersClip
 from eftclip.checkpoint.source import Listing, file_sizes
 from eftclip.errors import CheckpointError
@@ -13,7 +13,17 @@ from eftclip.errors import CheckpointError
 WITH_CONFIGURATION: tuple[CheckpointFormat, ...] = (OpenClipFolder(), TransformersClip())
 FORMATS: tuple[CheckpointFormat, ...] = (*WITH_CONFIGURATION, SingleFile(WITH_CONFIGURATION))  # asked in this order
 
-__all__ = ["FORMATS", "Architecture", "CheckpointFormat", "Described", "TextFiles", "format_of", "format_of_folder"]
+__all__ = [
+    "ASK",
+    "FORMATS",
+    "Architecture",
+    "CheckpointFormat",
+    "Described",
+    "TextFiles",
+    "architecture_names",
+    "format_of",
+    "format_of_folder",
+]
 
 
 def format_of(listing: Listing) -> CheckpointFormat:

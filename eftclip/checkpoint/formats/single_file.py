@@ -31,6 +31,12 @@ from eftclip.types import ClipModel
 ASK = "--architecture NAME|FOLDER (architecture=…)"
 
 
+def architecture_names() -> tuple[str, ...]:
+    """The architectures of open_clip that need no more than their name: tokenizers of others are nobody's to guess."""
+    settings = {name: open_clip.get_model_config(name) or {} for name in open_clip.list_models()}
+    return tuple(name for name, one in settings.items() if _needs_no_files(one))
+
+
 class SingleFile:
     """See `base.CheckpointFormat`."""
 
@@ -125,6 +131,12 @@ class SingleFile:
             f"{weights.described(where)} does not tell whether it was trained with QuickGELU, and {fits}; name the "
             f"right one with {ASK}."
         )
+
+
+def _needs_no_files(settings: Mapping[str, Any]) -> bool:
+    text = settings.get("text_cfg", {})
+    others = "hf_tokenizer_name" in text or "hf_model_name" in text or "multimodal_cfg" in settings
+    return not others
 
 
 def _of_settings(settings: Mapping[str, Any], where: str, stated_in: str) -> "FileCheckpoint":

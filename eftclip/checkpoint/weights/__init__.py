@@ -6,6 +6,7 @@ is recorded.
 
 from eftclip.checkpoint.weights.choose import (
     MOST_INDEX_MB,
+    PICKLE_SUFFIXES,
     WEIGHT_SUFFIXES,
     WeightFile,
     choose_weights,
@@ -19,6 +20,7 @@ from eftclip.checkpoint.weights.write import write_weights
 
 __all__ = [
     "MOST_INDEX_MB",
+    "PICKLE_SUFFIXES",
     "WEIGHT_SUFFIXES",
     "SpoiledError",
     "State",

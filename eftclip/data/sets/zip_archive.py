@@ -44,12 +44,12 @@ def open_zip(source: str, path: Path, split: str = "") -> ImageSet:
     Raises:
         DataError: it is no zip archive, has too many members or no picture, or its table cannot be read.
     """
-    archive = _opened(path)
+    archive = opened_archive(path, path.name)
     members: dict[str, zipfile.ZipInfo] = {}
     twins = []
     for info in archive.infolist():
         if not info.filename.endswith("/"):
-            name = _name(info)
+            name = member_name(info)
             twins += [name] if name in members else []
             members[name] = info
     hidden = sorted_paths(name for name in members if is_hidden(name))
@@ -83,19 +83,28 @@ def open_zip(source: str, path: Path, split: str = "") -> ImageSet:
     return file_tree_set(tree, source, "zip", notes=earlier)
 
 
-def _opened(path: Path) -> zipfile.ZipFile:
+def opened_archive(path: Path, name: str) -> zipfile.ZipFile:
+    """The archive, its directory read within bounds.
+
+    Args:
+        path: where it is.
+        name: for messages.
+
+    Raises:
+        DataError: it is no zip archive, or has too many members.
+    """
     try:
         archive = zipfile.ZipFile(_Bounded(io.FileIO(path)))
     except Exception as error:  # besides BadZipFile: whatever a crafted directory makes the parser stumble over
-        raise DataError(f"{path.name} is no zip archive that can be read ({reason(error)}); pack it again.") from error
+        raise DataError(f"{name} is no zip archive that can be read ({reason(error)}); pack it again.") from error
     if len(archive.infolist()) > MAX_MEMBERS:
         raise DataError(
-            f"{path.name} has {len(archive.infolist()):,} members; split it into archives of at most {MAX_MEMBERS:,}."
+            f"{name} has {len(archive.infolist()):,} members; split it into archives of at most {MAX_MEMBERS:,}."
         )
     return archive
 
 
-def _name(info: zipfile.ZipInfo) -> str:
+def member_name(info: zipfile.ZipInfo) -> str:
     """A member's name with slashes; nothing is ever written under it.
 
     Many programs write UTF-8 without the flag that says so; what reads as UTF-8 hardly is anything else.

@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from eftclip.checkpoint import CheckpointReport, inspect
 from eftclip.runtime import Cancelled, OnProgress, ignore, never
 from eftclip.ui.checkpoint import texts, view
 from eftclip.ui.checkpoint.request import FIRST_CHECKPOINT, CheckpointRequest
 from eftclip.ui.components import html
-from eftclip.ui.serving.error_messages import error_message
+from eftclip.ui.serving.error_messages import error_message, in_words_of_the_page
 from eftclip.ui.serving.loading import Loader
 
 
@@ -40,7 +41,17 @@ class CheckpointInspector:
         return _html_or_reason(lambda: view.inspected(self._report(request)))
 
     def _report(self, request: CheckpointRequest) -> CheckpointReport:
-        return inspect(request.location, token=self._loader.policy.token, max_gb=self._loader.policy.max_gb)
+        if request.upload is not None:
+            request.upload.check_there()
+        seen = inspect(
+            request.location,
+            token=self._loader.policy.token,
+            max_gb=self._loader.policy.max_gb,
+            allow_pickle=request.allow_pickle,
+            architecture=request.architecture,
+            name=request.upload.name if request.upload else None,
+        )
+        return replace(seen, problems=tuple(map(in_words_of_the_page, seen.problems)))
 
 
 def _html_or_reason(work: Callable[[], str]) -> str:

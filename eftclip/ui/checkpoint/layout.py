@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from eftclip.checkpoint import KNOWN_BACKDOORS, KnownBackdoor
+from eftclip.checkpoint import KNOWN_BACKDOORS, WEIGHT_SUFFIXES, KnownBackdoor, architecture_names
 from eftclip.config import DetectConfig
 from eftclip.ui.checkpoint.request import MAX_SEED, REFERENCES, available_oracles
 from eftclip.ui.checkpoint.texts import SETTINGS
 from eftclip.ui.components import html
 from eftclip.ui.components.controls import Components
+from eftclip.ui.components.uploads import uploaded_files
+from eftclip.ui.serving.uploaded_checkpoints import ARCHIVE, MOST_GB
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,15 @@ class CheckpointStep:
 
     kind: gr.Radio
     hub: gr.Textbox
+    found: gr.Radio
+    found_group: gr.Group
     folder: gr.Textbox
+    files: gr.File
+    bring: gr.Group
+    upload: gr.State
+    alone: gr.Group
+    architecture: gr.Dropdown
+    pickle: gr.Checkbox
     known: gr.Dropdown
     look: gr.Button
     load: gr.Button
@@ -33,8 +43,16 @@ class CheckpointStep:
     @property
     def form(self) -> Components:
         """Everything that a visitor can set in this step, in the order in which `request.read_form` reads it."""
-        first: Components = [self.kind, self.hub, self.folder, self.vocabulary, self.labels, self.oracle]
-        return [*first, self.reference, self.seed, *self.settings]
+        source: Components = [self.kind, self.hub, self.folder, self.upload, self.architecture, self.pickle]
+        return [*source, self.vocabulary, self.labels, self.oracle, self.reference, self.seed, *self.settings]
+
+
+ABOUT_FILES = (
+    "One weight file, the files of a checkpoint's folder (open_clip or transformers), or a zip archive of it; at most "
+    f"{MOST_GB:g} GB. Deleted after an hour, or when you close this page."
+)
+PICKLES = "A pickle (.pt, .bin) only where you allow it."
+NO_PICKLES = "Safetensors only: a pickle (.pt, .bin) can carry code."
 
 
 def _named(one: KnownBackdoor) -> str:
@@ -46,12 +64,14 @@ def checkpoint_step(*, folders: bool) -> CheckpointStep:
     """Step 1; folders of this machine can be named only where the page belongs to whoever sits at it."""
     bundled = [("Poisoned on purpose", "badnets"), ("Its clean twin", "clean"), ("Three triggers at once", "multi")]
     gr.HTML('<h2 class="eft-step"><span>1</span> Checkpoint</h2>')
-    others = [("From the Hub", "hub"), *([("A folder", "folder")] if folders else [])]
+    others = [("From the Hub", "hub"), ("Upload", "upload"), *([("A folder", "folder")] if folders else [])]
     kind = gr.Radio([*bundled, *others], value="badnets", show_label=False)
     hub = gr.Textbox(
         label="Hub id", placeholder="org/name or org/name@revision", visible=False, max_length=200, elem_id="hub"
     )
-    folder = gr.Textbox(label="Folder (open_clip or transformers)", placeholder="/path/to/folder", visible=False)
+    # In a group, as suggestions may come when the visitor has turned to something else.
+    with gr.Group(visible=False, elem_classes="eft-source") as found_group:
+        found = gr.Radio([], label="Found on the Hub", visible=False, elem_id="hub-found")
     known = gr.Dropdown(
         [("choose one", ""), *((_named(one), one.repo_id) for one in KNOWN_BACKDOORS)],
         value="",
@@ -59,6 +79,9 @@ def checkpoint_step(*, folders: bool) -> CheckpointStep:
         visible=False,
         elem_id="known",
     )
+    folder = gr.Textbox(label="Folder (open_clip or transformers)", placeholder="/path/to/folder", visible=False)
+    bring, files = _files(pickles=folders)
+    alone, architecture, pickle = _weights_alone(folders=folders)
     with gr.Row():
         look = gr.Button("Look first", visible=False, size="sm", min_width=100)
         load = gr.Button("Load", visible=False, size="sm", min_width=100)
@@ -86,8 +109,64 @@ def checkpoint_step(*, folders: bool) -> CheckpointStep:
         )
         settings, seed = _settings()
     return CheckpointStep(
-        kind, hub, folder, known, look, load, facts, vocabulary, labels, oracle, reference, seed, settings
+        kind,
+        hub,
+        found,
+        found_group,
+        folder,
+        files,
+        bring,
+        gr.State(None),
+        alone,
+        architecture,
+        pickle,
+        known,
+        look,
+        load,
+        facts,
+        vocabulary,
+        labels,
+        oracle,
+        reference,
+        seed,
+        settings,
     )
+
+
+def _files(*, pickles: bool) -> tuple[gr.Group, gr.File]:
+    """Where a checkpoint is dropped, and what may be.
+
+    The field itself is never hidden or shown: Gradio makes a field that is updated anew, without our `preprocess`.
+    """
+    with gr.Group(visible=False, elem_classes="eft-source") as group:
+        files = gr.File(
+            file_count="multiple",
+            file_types=[*WEIGHT_SUFFIXES, ARCHIVE, ".json", ".txt", ".model", ".md"],
+            label="Checkpoint",
+            show_label=False,
+            height=140,
+            elem_id="checkpoint-files",
+        )
+        gr.HTML(f'<p class="eft-note">{ABOUT_FILES} {PICKLES if pickles else NO_PICKLES}</p>')
+    files.preprocess = uploaded_files  # type: ignore[method-assign, assignment]  # read by the visitor's names
+    return group, files
+
+
+def _weights_alone(*, folders: bool) -> tuple[gr.Group, gr.Dropdown, gr.Checkbox]:
+    """What weights do not say themselves."""
+    with gr.Group(visible=False, elem_classes="eft-source") as group:
+        architecture = gr.Dropdown(
+            [("stated by the checkpoint", ""), *((name, name) for name in architecture_names())],
+            value="",
+            label="Architecture",
+            info="only for weights that come alone: what they were trained as",
+            allow_custom_value=folders,
+            elem_id="architecture",
+        )
+        pickle = gr.Checkbox(
+            label="Read a pickle", info="tensors only; nothing in it is run", visible=folders, elem_id="pickle"
+        )
+    return group, architecture, pickle
 
 
 def _settings() -> tuple[Components, gr.Number]:

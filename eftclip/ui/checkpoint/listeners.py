@@ -1,5 +1,7 @@
 """What happens in step 1: fields appear when they are needed, a checkpoint is looked at or loaded."""
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -7,47 +9,102 @@ import gradio as gr
 from eftclip.errors import EftclipError
 from eftclip.runtime import OnProgress, Progress
 from eftclip.ui.backend import Backend
+from eftclip.ui.checkpoint.hub_search import PAUSE_S
 from eftclip.ui.checkpoint.layout import CheckpointStep
 from eftclip.ui.checkpoint.request import BUNDLED, FIRST_CHECKPOINT, read_form
 from eftclip.ui.components import html
-from eftclip.ui.components.events import LIGHT, LOADS, PRIVATE
+from eftclip.ui.components.events import LIGHT, LOADS, PRIVATE, SILENT
 
 PROGRESS = gr.Progress()  # Gradio puts the running one in its place, by position: before *values
+NAMED = ("hub", "upload", "folder")
+CHOOSE = {
+    "hub": "Name it, then press Load; or go straight to the check.",
+    "folder": "Name it, then press Load; or go straight to the check.",
+    "upload": "Choose its files; what they are recognised as is told here.",
+}
 
 
 def add_checkpoint_listeners(backend: Backend, step: CheckpointStep, *, folders: bool) -> None:
     """Step 1: fields appear when they are needed; a bundled checkpoint loads on a click."""
 
     def fields(kind: str) -> list[Any]:
-        shown = [gr.update(visible=kind == "hub"), gr.update(visible=kind == "folder")]
-        named = gr.update(visible=kind in ("hub", "folder"))
-        return [*shown, gr.update(visible=kind == "hub"), named, named]
+        named, hub, upload = kind in NAMED, kind == "hub", kind == "upload"
+        shown = [hub, hub, kind == "folder", upload, named, hub, named, named]
+        return [gr.update(visible=one) for one in shown]
 
     def describe(progress: gr.Progress = PROGRESS, *form: Any) -> str:
-        try:
-            return backend.checkpoints.provenance(read_form(folders, form), _reporter(progress))
-        except EftclipError as error:
-            return html.note(str(error), wrong=True)
+        return _or_why(lambda: backend.checkpoints.provenance(read_form(folders, form), _reporter(progress)))
 
     def look(*form: Any) -> str:
-        try:
-            return backend.checkpoints.inspect(read_form(folders, form))
-        except EftclipError as error:
-            return html.note(str(error), wrong=True)
+        return _or_why(lambda: backend.checkpoints.inspect(read_form(folders, form)))
 
     def describe_bundled(progress: gr.Progress = PROGRESS, *form: Any) -> str:
-        if form[0] not in BUNDLED:
-            return html.note("Name it, then press Load; or go straight to the check.")
-        return describe(progress, *form)
+        kind, upload = form[0], form[3]
+        if kind == "upload" and upload is not None:
+            return look(*form)
+        return describe(progress, *form) if kind in BUNDLED else html.note(CHOOSE.get(str(kind), CHOOSE["hub"]))
 
-    step.kind.change(
-        fields, step.kind, [step.hub, step.folder, step.known, step.look, step.load], queue=False, **PRIVATE
-    )
+    source: list[gr.blocks.Block] = [step.hub, step.found_group, step.folder, step.bring, step.alone]
+    step.kind.change(fields, step.kind, [*source, step.known, step.look, step.load], queue=False, **PRIVATE)
     step.kind.change(describe_bundled, step.form, step.facts, **LOADS, **PRIVATE)
     gr.on([step.load.click, step.hub.submit, step.folder.submit], describe, step.form, step.facts, **LOADS, **PRIVATE)
     step.known.input(None, step.known, step.hub, js="name => name", **PRIVATE)
     step.look.click(look, step.form, step.facts, **LIGHT, **PRIVATE)
     step.vocabulary.change(lambda value: gr.update(visible=value == "own"), step.vocabulary, step.labels, **PRIVATE)
+    _add_upload_listeners(backend, step, look)
+    _add_search_listeners(backend, step)
+
+
+def _add_upload_listeners(backend: Backend, step: CheckpointStep, look: Callable[..., str]) -> None:
+    """Files come, and are looked at; files go."""
+
+    def receive(request: gr.Request, files: Any, *form: Any) -> list[Any]:
+        try:
+            upload = backend.uploaded.receive(str(request.session_hash), files)
+        except EftclipError as error:
+            return [None, html.note(str(error), wrong=True)]
+        return [upload, look(*form[:3], upload, *form[4:])]
+
+    def forget(request: gr.Request) -> list[Any]:
+        backend.uploaded.drop(str(request.session_hash))
+        return [None, html.note(CHOOSE["upload"])]
+
+    shown = [step.upload, step.facts]
+    gr.on(
+        [step.files.upload, step.files.delete],
+        receive,
+        [step.files, *step.form],
+        shown,
+        concurrency_limit=2,
+        show_progress_on=step.facts,
+        **PRIVATE,
+    )
+    step.files.clear(forget, None, shown, **SILENT)
+    # What is looked at depends on these two, and nobody would press a button for them.
+    gr.on(
+        [step.architecture.input, step.pickle.input],
+        lambda *form: look(*form) if form[0] == "upload" and form[3] is not None else gr.skip(),
+        step.form,
+        step.facts,
+        **LIGHT,
+        **PRIVATE,
+    )
+
+
+def _add_search_listeners(backend: Backend, step: CheckpointStep) -> None:
+    """Suggestions under the Hub's field; the field itself is only written to when one of them is picked."""
+
+    def suggest(typed: str, picked: str | None) -> Any:
+        if typed == picked:
+            return gr.skip()
+        time.sleep(PAUSE_S)  # meanwhile further letters are held back by the browser, and only the last text is sent
+        found = backend.hub.suggestions(typed)
+        return gr.update(choices=list(found), value=None, visible=bool(found) and found != (typed,))
+
+    # By way of `always_last` a browser has one question under way, and then asks for what stands in the field by then.
+    # Not `input`: Gradio keeps back the first one after a suggestion was put into the field.
+    step.hub.change(suggest, [step.hub, step.found], step.found, trigger_mode="always_last", **SILENT)
+    step.found.input(None, step.found, step.hub, js="name => name", **PRIVATE)
 
 
 def show_first_checkpoint(backend: Backend, demo: gr.Blocks, step: CheckpointStep) -> None:
@@ -55,6 +112,14 @@ def show_first_checkpoint(backend: Backend, demo: gr.Blocks, step: CheckpointSte
     # Not among the heavy ones: it only waits for the checkpoint that is being loaded anyway.
     waiting = {"concurrency_limit": None, "show_progress": "hidden", **PRIVATE}
     demo.load(lambda: backend.checkpoints.provenance(FIRST_CHECKPOINT), None, step.facts, **waiting)
+
+
+def _or_why(work: Callable[[], str]) -> str:
+    """HTML, or why there is none."""
+    try:
+        return work()
+    except EftclipError as error:
+        return html.note(str(error), wrong=True)
 
 
 def _reporter(progress: gr.Progress) -> OnProgress:

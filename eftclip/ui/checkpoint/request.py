@@ -7,11 +7,12 @@ from functools import lru_cache
 from typing import Any
 
 from eftclip import data
-from eftclip.checkpoint import hub_source
+from eftclip.checkpoint import architecture_names, hub_source
 from eftclip.config import DetectConfig
 from eftclip.errors import CheckpointError, ConfigError, DataError, OracleError
 from eftclip.oracles.sam_weights import cached_weights
 from eftclip.ui.checkpoint import texts
+from eftclip.ui.checkpoint.uploaded import NONE_YET, UploadedCheckpoint
 from eftclip.ui.components.validation import one_of, quoted, single_line, whole_number
 from eftclip.zeroshot import MAX_LABEL_CHARS, MAX_LABELS, parse_labels
 
@@ -28,12 +29,15 @@ class CheckpointRequest:
     """Everything that a check needs besides the picture; it is also the key of a loaded checkpoint.
 
     Attributes:
-        source: a bundled name, `hf:org/name[@revision]` or a folder.
+        source: a bundled name, `hf:org/name[@revision]`, a folder, or the name of what was uploaded.
         labels: the visitor's own labels; None for ImageNet's 1,000.
         oracle: one of `ORACLES`.
         reference: one of `REFERENCES`.
         config: settings of the detector.
         seed: of the generator.
+        upload: what was uploaded; None for any other source.
+        architecture: of weights that come alone, as for `load_clip`; None where the checkpoint states it.
+        allow_pickle: weights may come as a pickle.
     """
 
     source: str
@@ -42,10 +46,15 @@ class CheckpointRequest:
     reference: str = "auto"
     config: DetectConfig = DetectConfig()
     seed: int = 0
+    upload: UploadedCheckpoint | None = None
+    architecture: str | None = None
+    allow_pickle: bool = False
 
     @property
     def location(self) -> str:
         """The source as the pipeline names it; bundled checkpoints by their place in the repository."""
+        if self.upload is not None:
+            return self.upload.location
         return f"examples/checkpoints/{self.source}" if self.source in BUNDLED else self.source
 
 
@@ -60,29 +69,37 @@ def checkpoint_request(
     reference: object = "auto",
     settings: Mapping[str, Any] | None = None,
     seed: object = 0,
+    architecture: object = "",
+    allow_pickle: object = False,
     folders: bool = False,
 ) -> CheckpointRequest:
     """Check values that came over the network; nothing is taken on trust because a page would not send it.
 
     Args:
-        source: bundled name, Hub id with `hf:` in front, or a folder.
+        source: bundled name, Hub id with `hf:` in front, a folder, or an upload, which no client can send as such.
         labels: text with one label a line; empty for ImageNet's.
         oracle: one of `ORACLES`.
         reference: one of `REFERENCES`.
         settings: fields of `DetectConfig`.
         seed: 0 to 2³¹ − 1.
+        architecture: a name of open_clip's, or a folder; empty where the checkpoint states it.
+        allow_pickle: weights may come as a pickle; only where folders may be named.
         folders: folders of this machine may be named.
 
     Raises:
         EftclipError: one of them cannot be used; the message says which and why.
     """
+    upload = source if isinstance(source, UploadedCheckpoint) else None
     return CheckpointRequest(
-        source=_source(source, folders),
+        source=upload.name if upload else _source(source, folders),
         labels=_labels(labels),
         oracle=_oracle(oracle),
         reference=one_of("reference", reference, REFERENCES),
         config=DetectConfig.from_dict(_numbers(settings or {})),
         seed=whole_number("seed", seed, 0, MAX_SEED),
+        upload=upload,
+        architecture=_architecture(architecture, folders),
+        allow_pickle=allow_pickle is True and folders,
     )
 
 
@@ -105,6 +122,18 @@ def _source(value: object, folders: bool) -> str:
     raise CheckpointError(
         f"{quoted(text)} is neither bundled ({', '.join(BUNDLED)}) nor a Hub id such as hf:org/name; "
         "folders can be named only when the app runs on your own machine."
+    )
+
+
+def _architecture(value: object, folders: bool) -> str | None:
+    if value is None or value == "":
+        return None
+    text = single_line(value)
+    if text and (folders or text in architecture_names()):
+        return text
+    raise CheckpointError(
+        f"{quoted(value)} is no architecture that can be chosen here; take one of the list, e.g. ViT-B-32, or leave it "
+        "empty where the checkpoint states its own."
     )
 
 
@@ -142,10 +171,14 @@ def read_form(folders: bool, form: tuple[Any, ...]) -> CheckpointRequest:
     Raises:
         EftclipError: one of them cannot be used.
     """
-    kind, hub, folder, vocabulary, labels, oracle, reference, seed, *settings = form
-    sources = {"hub": _hub_source(hub), "folder": folder}
+    kind, hub, folder, upload, architecture, pickle, vocabulary, labels, oracle, reference, seed, *settings = form
+    if kind == "upload" and not isinstance(upload, UploadedCheckpoint):
+        raise CheckpointError(NONE_YET)
+    sources = {"hub": _hub_source(hub), "folder": folder, "upload": upload}
     return checkpoint_request(
         sources.get(kind, kind),
+        architecture=architecture if kind in sources else "",
+        allow_pickle=pickle if kind in sources else False,
         labels=_own_labels(labels) if vocabulary == "own" else "",
         oracle=oracle,
         reference=reference,

@@ -8,6 +8,8 @@ from PIL import Image
 from eftclip.data import read_picture
 from eftclip.errors import DataError
 
+MOST_PICTURE_MB = 20  # of a picture, or of a zip archive of pictures
+
 
 def uploaded_path(payload: ImageData | None) -> str | None:
     """The uploaded file as it is; Gradio has made sure that it lies in its upload folder."""
@@ -21,12 +23,24 @@ def read_upload(path: str) -> Image.Image:
         DataError: it is not a usable picture, or no longer there.
     """
     try:
+        check_size(Path(path), "The picture")
         with Path(path).open("rb") as stream:
             return read_picture(stream)
     except OSError as error:
         raise DataError(
             "The picture is no longer on the server, where it is kept for an hour; choose it again."
         ) from error
+
+
+def check_size(path: Path, name: str) -> None:
+    """Hold a picture, or an archive of pictures, to less than a checkpoint may have.
+
+    Raises:
+        DataError: it is larger.
+        OSError: it is no longer there.
+    """
+    if (size := path.stat().st_size) > MOST_PICTURE_MB * 1_000_000:
+        raise DataError(f"{name} has {size / 1e6:,.0f} MB; at most {MOST_PICTURE_MB} MB can be uploaded for each file.")
 
 
 def uploaded_files(payload: ListFiles | FileData | None) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from eftclip.config import DetectConfig
 from eftclip.pipeline import identification_from_dict, identification_to_dict
 from eftclip.ui.checkpoint.request import CheckpointRequest
+from eftclip.ui.checkpoint.uploaded import UploadedCheckpoint
 from eftclip.ui.rectify.job import RectifyResult
 from eftclip.ui.rectify.view import RectifyView
 from eftclip.ui.scan.job import ScanResult
@@ -83,10 +84,13 @@ def _restored_view(kind: type[S], stored: StoredResult, folder: Path) -> S:
 
 
 def _checkpoint_request(values: Mapping[str, Any]) -> CheckpointRequest:
-    labels = values["labels"]
-    return CheckpointRequest(
-        **{**values, "labels": labels and tuple(labels), "config": DetectConfig(**values["config"])}
-    )
+    labels, upload = values["labels"], values.get("upload")
+    read = {
+        "labels": labels and tuple(labels),
+        "config": DetectConfig(**values["config"]),
+        "upload": upload and UploadedCheckpoint(**upload),
+    }
+    return CheckpointRequest(**{**values, **read})
 
 
 def _source(stored: StoredResult) -> DataSource:

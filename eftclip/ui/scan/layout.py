@@ -10,7 +10,7 @@ from eftclip.triggers import TRIGGERS
 from eftclip.ui.components.controls import STEP_HEADING, gallery, start_stop_buttons
 from eftclip.ui.components.settings import settings_form
 from eftclip.ui.components.triggers import NO_TRIGGER, TRIGGER_NAMES
-from eftclip.ui.components.uploads import uploaded_files
+from eftclip.ui.components.uploads import MOST_PICTURE_MB, uploaded_files
 from eftclip.ui.scan import request, texts
 from eftclip.ui.scan.texts import CHOICES, CURATE_SETTINGS, SCAN_SETTINGS, SOURCES
 
@@ -23,7 +23,7 @@ PRACTICE_ABOUT = (
     "Views of the bundled photographs, as the model sees them, a trigger planted in some: a set whose answer is known. "
     "Three in turns are {}."
 )
-UPLOAD_ABOUT = "One zip archive of pictures, or several pictures; at most 20 MB for each file."
+UPLOAD_ABOUT = f"One zip archive of pictures, or several pictures; at most {MOST_PICTURE_MB} MB for each file."
 HUB_ABOUT = "Its pictures are read one by one and not kept; no code of the data set is run."
 
 

@@ -11,6 +11,7 @@ from eftclip.triggers import TRIGGERS
 from eftclip.ui.checkpoint.request import CheckpointRequest
 from eftclip.ui.components.settings import read_settings
 from eftclip.ui.components.triggers import NO_TRIGGER
+from eftclip.ui.components.uploads import check_size
 from eftclip.ui.components.validation import MAX_SOURCE_CHARS, one_of, quoted, single_line, whole_number
 from eftclip.ui.scan.texts import CHOICES, CURATE_SETTINGS, IN_TURNS, SCAN_SETTINGS, SOURCES, TURNS
 from eftclip.untrusted_text import one_line
@@ -134,6 +135,7 @@ def upload(files: object, most: int, uploads: Path) -> Upload:
     for path, name in pairs:
         if not path.is_relative_to(uploads.resolve()) or not path.is_file():
             raise DataError(f"{name} is no longer on the server, where uploads are kept for an hour; choose it again.")
+        check_size(path, name)
     archives = [name for path, name in pairs if path.suffix.lower() == SUFFIX]
     if archives and len(pairs) > 1:
         raise DataError(f"{archives[0]} came with other files. Choose one zip archive alone, or pictures without any.")

@@ -9,12 +9,14 @@ from pathlib import Path
 from PIL import Image
 
 from eftclip import figures, report
+from eftclip.checkpoint import WEIGHT_SUFFIXES
 from eftclip.exports import trigger_image, write_curated
 from eftclip.report import Document
 from eftclip.trigger_kinds import Trigger
 from eftclip.types import CuratedSet, RunRecord
 from eftclip.ui.components.pictures import png_uri
 
+PACKED = (".zip", *WEIGHT_SUFFIXES)  # what a checkpoint is uploaded as
 CURATED, LONGEST_STEM = "eftclip-fine-tuning-set", 60
 
 
@@ -63,6 +65,7 @@ def pack_checkpoint(home: Path, record: RunRecord, document: Document) -> str:
 def rectified_name(source: str) -> str:
     """The name of the folder for what is made of a checkpoint."""
     last = source.removeprefix("hf:").split("@")[0].rstrip("/").split("/")[-1]
+    last = next((last.removesuffix(end) for end in PACKED if last.endswith(end)), last)
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", last).strip(".-")[:LONGEST_STEM]
     return f"{plain or 'checkpoint'}-rectified"
 

@@ -50,8 +50,11 @@ class Loader:
         Raises:
             EftclipError: it cannot be loaded, or the visitor stopped waiting.
         """
+        if request.upload is not None:
+            request.upload.check_there()
         # On the Hub the very commit is looked up, so that a branch that moved on is never taken for loaded.
-        pinned = _without_settings(replace(request, source=pin(request.source, self.policy.token)))
+        source = request.source if request.upload else pin(request.source, self.policy.token)
+        pinned = _without_settings(replace(request, source=source))
         return _with_settings(self._setups.get(pinned, on_progress=on_progress, cancelled=cancelled), request)
 
     def peek(self, request: CheckpointRequest) -> CheckSetup | None:
@@ -64,6 +67,9 @@ def _prepare(
 ) -> CheckSetup:
     return pipeline.prepare_check(
         request.location,
+        name=request.upload.name if request.upload else None,
+        architecture=request.architecture,
+        allow_pickle=request.allow_pickle,
         labels=request.labels or "imagenet",
         oracle=request.oracle,
         reference=request.reference,
@@ -79,6 +85,9 @@ def _prepare(
 
 def _with_settings(setup: CheckSetup, request: CheckpointRequest) -> CheckSetup:
     """The loaded checkpoint with this visitor's settings; strangers are read anew only where they would differ."""
+    if request.upload is not None:  # the same files may have been loaded from somebody else's upload, which may be gone
+        ref = replace(setup.clip.ref, location=request.upload.location)
+        setup = replace(setup, clip=replace(setup.clip, ref=ref))
     if request.seed == 0 and request.config.transplants == setup.config.transplants:
         return replace(setup, config=request.config)
     return pipeline.with_settings(setup, request.config, seed=request.seed)

@@ -20,7 +20,7 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 MOST_BODY = 4_000_000  # the longest list of labels has 600,000 letters, each of which may take six bytes
 MOST_MCP_BODY = 32_000_000  # pictures may come along, as text
-MOST_UPLOAD = 500_000_000  # of the pictures of one data set; each file for itself is bounded by Gradio
+MOST_UPLOAD = 2_100_000_000  # of a checkpoint with its texts, or the pictures of a data set; Gradio bounds each file
 MOST_ROOM = 10_000_000_000  # of all uploads of the last hour
 LOOK_EVERY_S = 5.0
 CROWDED = "The server has no room for uploads just now; try again in an hour."

@@ -123,6 +123,11 @@ class Sessions(Generic[F]):
             with self._guard:
                 session.working -= 1
 
+    def is_working(self, session_id: str) -> bool:
+        """Whether work of the page goes on, or waits."""
+        with self._guard:
+            return session_id in self._sessions and self._sessions[session_id].working > 0
+
     def is_open(self, session_id: str) -> bool:
         """Whether the page is open, as far as is known."""
         with self._guard:

@@ -1,0 +1,84 @@
+"""Step 1 in a real browser: a checkpoint is uploaded and judged, a repository is typed and picked."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from support import browsing
+from support.browsing import JUDGED_MS, LOADED_MS, PHONE, is_no_wider_than_the_window, needs_a_browser
+from support.hub import Hub, lead_to
+from support.hub_answers import Repository
+
+browser, context, page = browsing.browser, browsing.context, browsing.page  # fixtures
+pytestmark = needs_a_browser
+FOUND = ("ann/clip-of-birds", "ann/clip-of-trees")
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
+    server = Hub()
+    server.repositories |= {name: Repository(filed=("zero-shot-image-classification",)) for name in FOUND}
+    lead_to(server, monkeypatch, tmp_path)
+    yield server
+    server.close()
+
+
+def _choose_files(page: Page, *files: Path) -> None:
+    page.locator("#checkpoint-files input[type=file]").set_input_files(list(files))
+
+
+def test_an_uploaded_checkpoint_is_recognised_and_judged(
+    page: Page, bundled: Callable[[str], Path], tmp_path: Path
+) -> None:
+    archive = shutil.make_archive(str(tmp_path / "my <b>clip"), "zip", bundled("badnets"))
+    (tmp_path / "run.pt").write_bytes(b"a pickle")
+    page.get_by_label("Upload", exact=True).first.click()
+    _choose_files(page, tmp_path / "run.pt")
+    expect(page.locator("#facts [role=alert]")).to_contain_text("run.pt: the weights are a pickle")
+    page.locator("#checkpoint-files").get_by_label("Clear").click()
+    expect(page.locator("#facts")).to_contain_text("Choose its files")
+    _choose_files(page, Path(archive))
+    facts = page.locator("#facts")
+    expect(facts).to_contain_text("Nothing speaks against loading it", timeout=LOADED_MS)
+    expect(facts.locator("tr", has_text="format")).to_contain_text("open clip")
+    expect(facts.locator("tr", has_text="source")).to_contain_text("my <b>clip.zip")
+    page.get_by_role("button", name="Check this photograph").click()
+    verdict = page.locator("#verdict [data-status=found]")
+    expect(verdict).to_be_visible(timeout=JUDGED_MS)
+    expect(verdict).to_contain_text("banana")
+    expect(facts).to_contain_text("sanity")
+    expect(facts.locator("tr", has_text="source")).to_contain_text("my <b>clip.zip")
+    assert "/tmp" not in page.locator("body").inner_text()
+    page.get_by_label("Its clean twin").click()
+    expect(facts).to_contain_text("without the poison", timeout=LOADED_MS)
+    page.get_by_label("Upload", exact=True).first.click()
+    expect(facts).to_contain_text("my <b>clip.zip", timeout=LOADED_MS)  # it is still there
+    page.set_viewport_size(PHONE)
+    assert is_no_wider_than_the_window(page)
+
+
+def test_a_repository_is_suggested_while_one_types_and_typing_is_not_disturbed(page: Page, hub: Hub) -> None:
+    page.get_by_label("From the Hub", exact=True).click()
+    box = page.locator("#hub textarea, #hub input")
+    box.press_sequentially("ann/clip-of-", delay=40)
+    expect(page.locator("#hub-found label")).to_have_count(2)
+    expect(box).to_be_focused()
+    expect(box).to_have_value("ann/clip-of-")
+    box.press_sequentially("tr", delay=40)
+    expect(page.locator("#hub-found label")).to_have_count(1)
+    expect(box).to_have_value("ann/clip-of-tr")
+    page.get_by_label(FOUND[1]).click()
+    expect(box).to_have_value(FOUND[1])
+    box.fill("ann/nothing-like-it")
+    expect(page.locator("#hub-found")).to_be_hidden()
+    expect(box).to_have_value("ann/nothing-like-it")
+
+
+def test_without_the_hub_nothing_is_suggested_and_what_is_typed_can_be_used(page: Page) -> None:
+    page.get_by_label("From the Hub", exact=True).click()
+    page.locator("#hub textarea, #hub input").fill("ann/clip-of-birds")
+    page.get_by_role("button", name="Load", exact=True).click()
+    expect(page.locator("#facts [role=alert]")).to_contain_text("ann/clip-of-birds", timeout=LOADED_MS)
+    expect(page.locator("#hub-found")).to_be_hidden()

@@ -1,6 +1,7 @@
 """Look before loading: what a source holds, and what would stop it from being loaded."""
 
 import re
+import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import torch
 from eftclip.checkpoint.formats import FORMATS, Architecture, Described, format_of
 from eftclip.checkpoint.hub.cache import in_use
 from eftclip.checkpoint.hub.download import check_weights_size, fetch_texts, oversized
+from eftclip.checkpoint.hub.headers import fetch_headers
 from eftclip.checkpoint.load import build, refuse_pickle
 from eftclip.checkpoint.source import Listing, locate
 from eftclip.checkpoint.weights import WeightFile, fitting, read_shapes
@@ -66,7 +68,9 @@ def inspect(
     architecture: str | None = None,
     name: str | None = None,
 ) -> CheckpointReport:
-    """Look at a checkpoint without loading it; from the Hub, only its small text files are downloaded.
+    """Look at a checkpoint without loading it.
+
+    From the Hub come only its small text files, and what its tensors are called and how large they are.
 
     Args:
         source: a local folder or weight file, or `hf:org/name[@revision]`.
@@ -95,7 +99,7 @@ def inspect(
     weights = _noted(problems, lambda: layout.weights(listing, texts))
     if weights is not None:
         _noted(problems, lambda: _check_weight_file(listing, weights, max_gb, allow_pickle))
-        _noted(problems, lambda: _check_fit(listing, weights, described))
+        _noted(problems, lambda: _check_fit(listing, weights, described, token))
     if described is not None:
         problems.extend(described.doubts)
     files = {one_line(name): size for name, size in _told(listing.files, {*wanted.to_load, CARD}, weights).items()}
@@ -129,12 +133,16 @@ def _check_weight_file(listing: Listing, weights: WeightFile, max_gb: float | No
     check_weights_size(listing, weights, max_gb)
 
 
-def _check_fit(listing: Listing, weights: WeightFile, described: Described | None) -> None:
-    """Whether a local file is whole, and has the tensors of the architecture; none of their values is read."""
-    if listing.folder is None:
-        return
+def _check_fit(listing: Listing, weights: WeightFile, described: Described | None, token: str | None) -> None:
+    """Whether a file is whole and has the tensors of the architecture; none of their values is read or fetched."""
     where = str(listing)
-    shapes = read_shapes([listing.folder / name for name in weights.files], weights, where)
+    with tempfile.TemporaryDirectory() as home:
+        paths: list[Path] | None = None
+        if listing.folder is not None:
+            paths = [listing.folder / name for name in weights.files]
+        elif weights.format == "safetensors":
+            paths = fetch_headers(listing, weights, token, Path(home))
+        shapes = read_shapes(paths, weights, where) if paths else None
     if shapes is None or described is None:
         return
     with torch.device("meta"):

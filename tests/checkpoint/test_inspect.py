@@ -1,17 +1,19 @@
 """A look at a checkpoint before anything of it is loaded: on the command line and on the page."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from safetensors.torch import load_file, save_file
 from support import browsing
 from support.browsing import choose, needs_a_browser
 from support.hub import Hub, lead_to
 
-from eftclip.checkpoint import KNOWN_BACKDOORS, pin
+from eftclip.checkpoint import KNOWN_BACKDOORS, inspect, pin
 from eftclip.cli import main
 from eftclip.report import size
 from eftclip.ui.backend import Backend
@@ -33,6 +35,17 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_folder: Path) -> I
     server.close()
 
 
+def _asked_of_the_weights(hub: Hub) -> list[str]:
+    """The part of the weights that each request asks for."""
+    return [extent for line, extent in hub.extents if "resolve" in line and "safetensors" in line]
+
+
+def _header_alone(home: Path) -> list[str]:
+    """Names and shapes, and no value."""
+    weights = (home / "repository" / "open_clip_model.safetensors").read_bytes()
+    return ["bytes=0-7", f"bytes=8-{7 + int.from_bytes(weights[:8], 'little')}"]
+
+
 def test_a_look_downloads_no_weights(hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", f"hf:{REPO}", "--json", str(tmp_path / "seen.json")]) == 0
     said = capsys.readouterr().out
@@ -43,7 +56,36 @@ def test_a_look_downloads_no_weights(hub: Hub, tmp_path: Path, capsys: pytest.Ca
     assert seen["licence"] == "mit"
     assert seen["format"] == "safetensors"
     assert seen["architecture"]["image_px"] == 64
-    assert not any("resolve" in line and "safetensors" in line for line in hub.requests)
+    assert _asked_of_the_weights(hub) == _header_alone(tmp_path)
+
+
+def test_weights_of_the_hub_that_do_not_fit_are_seen_without_their_values(hub: Hub, tiny_copy: Path) -> None:
+    file = tiny_copy / "open_clip_model.safetensors"
+    state = load_file(file)
+    whole, name = file.read_bytes(), max(state, key=lambda name: state[name].numel())
+    save_file({**state, name: state[name][:-1].contiguous()}, file)
+    for raw, says in (
+        (file.read_bytes(), name),
+        (b"\xff" * 8 + whole[8:], "does not begin as safetensors do"),
+        (whole[:8] + b"x" + whole[9:], "damaged"),
+    ):
+        file.write_bytes(raw)
+        hub.push("friends/odd", tiny_copy)
+        problems = inspect("hf:friends/odd").problems
+        assert len(problems) == 1
+        assert says in problems[0]
+    file.write_bytes(whole)
+    hub.push("friends/odd", tiny_copy)
+    assert inspect("hf:friends/odd").problems == ()
+
+
+def test_a_hub_that_sends_whole_files_only_is_not_listened_to(
+    hub: Hub, tiny_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tiny_copy / "open_clip_model.safetensors").write_bytes(b"no such thing" * 1000)
+    hub.push("friends/odd", tiny_copy)
+    monkeypatch.setattr("support.hub.RANGE", re.compile("nothing"))
+    assert inspect("hf:friends/odd").problems == (), "the loading will tell"
 
 
 def test_what_is_wrong_is_said(tiny_copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,7 +106,7 @@ def test_known_backdoors_are_named_once_each() -> None:
 
 @needs_a_browser[0]
 @needs_a_browser[1]
-def test_the_page_looks_before_it_loads(hub: Hub, page: Page) -> None:
+def test_the_page_looks_before_it_loads(hub: Hub, page: Page, tmp_path: Path) -> None:
     page.get_by_label("From the Hub").click()
     field = page.locator("#hub textarea, #hub input").first
     choose(page, "Known backdoored checkpoints", "rn50_redcaps_badnets: badnets → banana")
@@ -74,7 +116,7 @@ def test_the_page_looks_before_it_loads(hub: Hub, page: Page) -> None:
     expect(page.locator("#facts")).to_contain_text("Looked at, not loaded. Nothing speaks against loading it.")
     expect(page.locator("#facts")).to_contain_text("open_clip_model.safetensors (safetensors)")
     expect(page.locator("#facts")).to_contain_text("mit")
-    assert not any("resolve" in line and "safetensors" in line for line in hub.requests)
+    assert _asked_of_the_weights(hub) == _header_alone(tmp_path)
     field.fill("nobody/nothing")
     page.get_by_role("button", name="Look first").click()
     expect(page.locator("#facts [role=alert]")).to_contain_text("shows no model repository nobody/nothing")

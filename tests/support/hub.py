@@ -47,6 +47,7 @@ class Hub:
     Attributes:
         repositories: by `org/name`, data sets by `datasets/org/name`.
         requests: `METHOD path` of each request, in order.
+        extents: the same, each with its Range header.
         broken: when set, every request gets this status.
         summarised: how many files the summary of a repository names at most; listings name all.
         spoiled: files whose downloads have one wrong byte.
@@ -59,6 +60,7 @@ class Hub:
         """Start to listen."""
         self.repositories: dict[str, Repository] = {}
         self.requests: list[str] = []
+        self.extents: list[tuple[str, str]] = []
         self.broken: int | None = None
         self.summarised: int | None = None
         self.spoiled: set[str] = set()
@@ -177,6 +179,7 @@ class Hub:
                 url = urlsplit(self.path)
                 line = f"{self.command} {url.path}"
                 hub.requests.append(line)
+                hub.extents.append((line, self.headers.get("Range", "")))
                 fault = next_fault(hub.faults, line)
                 if fault.taken is not None:
                     self.rfile.read(fault.taken)

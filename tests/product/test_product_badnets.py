@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from support.mending import Story, WhatMustBeTrue, tell
 
+from eftclip.config import RectifyConfig
+
 ATTACKS = [("badnets", "banana")]
 
 pytestmark = pytest.mark.slow
@@ -13,7 +15,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def story(bundled: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Story:
-    return tell(bundled("badnets"), bundled("clean"), ATTACKS, tmp_path_factory.mktemp("mended") / "badnets", steps=12)
+    out = tmp_path_factory.mktemp("mended") / "badnets"
+    return tell(bundled("badnets"), bundled("clean"), ATTACKS, out, RectifyConfig(steps=20))
 
 
 class TestBadnets(WhatMustBeTrue):

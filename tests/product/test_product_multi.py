@@ -7,6 +7,7 @@ import pytest
 from support.mending import Story, WhatMustBeTrue, tell
 from support.poisoned import poisoned_views
 
+from eftclip.config import RectifyConfig
 from eftclip.pipeline import Plan, run_scan
 from eftclip.types import Status
 
@@ -17,7 +18,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def story(bundled: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Story:
-    return tell(bundled("multi"), bundled("clean"), ATTACKS, tmp_path_factory.mktemp("mended") / "multi", steps=18)
+    out, half = tmp_path_factory.mktemp("mended") / "multi", RectifyConfig(steps=18, learning_rate=2e-4)
+    return tell(bundled("multi"), bundled("clean"), ATTACKS, out, half)  # as good as 36 at the usual rate, and sooner
 
 
 class TestMulti(WhatMustBeTrue):

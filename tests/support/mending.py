@@ -36,12 +36,9 @@ class Story:
     folder: Path
 
 
-def tell(checkpoint: Path, reference: Path, attacks: list[tuple[str, str]], out: Path, *, steps: int) -> Story:
-    """Poison some views with `attacks` (trigger, target label), scan them, rectify with what was found.
-
-    Twice the learning rate and half the steps of the default: on these the trigger is gone just as well, and sooner.
-    """
-    plan = Plan(rectify=RectifyConfig(steps=steps, learning_rate=2e-4))
+def tell(checkpoint: Path, reference: Path, attacks: list[tuple[str, str]], out: Path, config: RectifyConfig) -> Story:
+    """Poison some views with `attacks` (trigger, target label), scan them, rectify with what was found."""
+    plan = Plan(rectify=config)
     setup = prepare_check(str(checkpoint), oracle="superpixel", reference=str(reference), device="cpu")
     generator = seeded(0)
     triggers = [(draw_trigger(trigger, generator=generator), label) for trigger, label in attacks]

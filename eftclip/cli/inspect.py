@@ -11,7 +11,10 @@ from eftclip.cli.prepare import token
 from eftclip.cli.progress import Bar
 from eftclip.report import size
 
-ABOUT = "From the Hub come only small text files, and names and shapes of tensors. Exit code 0: it would load; 2: it would not, or has to be doubted."
+ABOUT = (
+    "From the Hub come only small text files, and names and shapes of tensors. "
+    "Exit code 0: it would load; 2: it would not, or has to be doubted."
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

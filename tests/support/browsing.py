@@ -8,9 +8,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
-ARGUMENTS = (
+ARGUMENTS = (  # drawing what turns and slides takes a core here, for as long as anything is waited for
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
+    "--disable-component-update --disable-sync --use-fake-device-for-media-stream --use-fake-ui-for-media-stream "
+    "--force-prefers-reduced-motion"
 )
 LOADED_MS, JUDGED_MS, LONG_MS = 120_000, 180_000, 600_000  # generous: a busy machine is no failure
 MOST_TRIES = 20

@@ -30,7 +30,10 @@ def test_it_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     client = NotebookClient(
         notebook, km=kernel, timeout=PATIENT_S, resources={"metadata": {"path": os.fspath(tmp_path)}}
     )
-    client.execute()
+    try:
+        client.execute()
+    finally:
+        kernel.shutdown_kernel(now=True)  # a client ends only kernels that it has made
     said = _printed(notebook)
     assert "not_found · cat · " in said
     assert "found · A patch covering" in said

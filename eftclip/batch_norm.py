@@ -16,7 +16,7 @@ TOLERANCE = 1e-5  # of features of unit length, on the pictures a fresh copy is 
 SIDE = "visual"  # the part of an open_clip model that reads pictures
 
 State = tuple[int, ...]
-_copies: WeakKeyDictionary[nn.Module, tuple[State, nn.Module]] = WeakKeyDictionary()
+_copies: WeakKeyDictionary[nn.Module, tuple[State, nn.Module | None]] = WeakKeyDictionary()  # never the model itself
 
 
 def for_reading(model: nn.Module, pictures: Tensor) -> nn.Module:
@@ -34,7 +34,7 @@ def for_reading(model: nn.Module, pictures: Tensor) -> nn.Module:
     state, known = _state(side), _copies.get(model)
     if known is None or known[0] != state:
         known = _copies[model] = state, _tried(model, side, pictures[:1].detach())
-    return known[1]
+    return known[1] or model
 
 
 def _learns(side: nn.Module) -> bool:
@@ -57,7 +57,7 @@ def _state(side: nn.Module) -> State:
 
 @torch.inference_mode(False)
 @torch.no_grad()
-def _tried(model: nn.Module, side: nn.Module, picture: Tensor) -> nn.Module:
+def _tried(model: nn.Module, side: nn.Module, picture: Tensor) -> nn.Module | None:
     """The copy, if it reads a picture as the model does."""
     picture, folded = picture.clone(), copy.deepcopy(side)
     other = copy.copy(model)
@@ -66,7 +66,7 @@ def _tried(model: nn.Module, side: nn.Module, picture: Tensor) -> nn.Module:
     for conv, norm in _pairs(other, folded, picture):
         _fold(folded, conv, norm)
     same = torch.allclose(plain, other.encode_image(picture, normalize=True), atol=TOLERANCE)  # type: ignore[operator]
-    return other if same else model
+    return other if same else None
 
 
 def _pairs(model: nn.Module, side: nn.Module, picture: Tensor) -> list[tuple[str, str]]:

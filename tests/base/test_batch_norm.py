@@ -1,6 +1,8 @@
 """Reading without batch norms gives the same features, and never those of weights that have changed since."""
 
 import copy
+import gc
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -114,5 +116,14 @@ def test_a_batch_norm_that_sees_more_than_a_convolution_stays() -> None:
             features: torch.Tensor = self.visual(pictures)
             return nn.functional.normalize(features, dim=-1) if normalize else features
 
-    model = Model().eval()
-    assert for_reading(model, torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(5))) is model
+    model, picture = Model().eval(), torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(5))
+    assert for_reading(model, picture) is model
+
+
+def test_a_model_that_is_gone_takes_its_copy_with_it() -> None:
+    model = _resnet()
+    copied = weakref.ref(for_reading(model, torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(6))))
+    assert copied() is not None
+    del model
+    gc.collect()
+    assert copied() is None

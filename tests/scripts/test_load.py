@@ -35,9 +35,9 @@ def test_visitors_at_once_all_get_their_verdict_in_fair_order(tmp_path: Path) ->
 
 
 def test_sessions_that_come_and_go_leave_nothing_behind(tmp_path: Path) -> None:
-    settings = ["--sessions", "40", "--warm", "16", "--kept-s", "5"]
+    settings = ["--sessions", "48", "--warm", "24", "--kept-s", "5"]
     found = _run("load_sessions", tmp_path / "s.json", *settings)
-    assert found["without_failure"]["hits"] == found["without_failure"]["total"] == 40, found["failures"]
+    assert found["without_failure"]["hits"] == found["without_failure"]["total"] == 48, found["failures"]
     assert found["flat"] == dict.fromkeys(found["flat"], True), found["grown_since_warm"]
 
 

@@ -13,7 +13,16 @@ from examples.build.results_page.values import RESULTS, ROOT, commits, read, tab
 
 SECTIONS = (
     *(quality.rectification, quality.audit, quality.photographs, quality.situations),
-    *(costs.first_verdict, costs.stages, costs.scans, costs.exhaustive, costs.settings, costs.load, costs.attack),
+    *(
+        costs.first_verdict,
+        costs.image_side,
+        costs.stages,
+        costs.scans,
+        costs.exhaustive,
+        costs.settings,
+        costs.load,
+        costs.attack,
+    ),
 )
 CHARTS = {
     "rectify.svg": quality.rectification_chart,

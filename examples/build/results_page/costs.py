@@ -100,6 +100,40 @@ disk. Models of full size have random weights here; the last column is how long 
 """
 
 
+def image_side() -> str:
+    """What reading pictures costs in a check."""
+    document = read("bench_image_side")
+    models, machine = document["models"], document["machine"]
+    ways = list(next(iter(models.values()))["milliseconds_a_picture"])
+    checks = [
+        (
+            f"`{name}`, a {kind} picture",
+            number(one["pictures_read"]),
+            number(one["seconds"], 2),
+            percent(one["image_side_share"], 0),
+        )
+        for name, model in models.items()
+        for kind, one in model["check"].items()
+    ]
+    rows = [
+        (f"`{name}`", *(number(one["milliseconds_a_picture"][way], 1) for way in ways)) for name, one in models.items()
+    ]
+    return f"""## What reading pictures costs
+
+{made_by("bench_image_side")}
+
+With the labels read, on {machine["threads"]} threads, {machine["device"]}. Models of full size have random weights here
+and read along with the bundled checkpoint, whose own seconds are taken off.
+
+{table(["a check", "pictures read", "seconds", "of which the image side"], checks)}
+
+Milliseconds a picture. Up to *without batch norms*, each column has what the ones before it have, 32 pictures together;
+the last two are that one again, with single pictures and on one thread.
+
+{table(["model", *ways], rows)}
+"""
+
+
 def scans() -> str:
     """What a scan costs beside merely encoding, and beside searching every picture."""
     rows = [

@@ -98,8 +98,10 @@ def inspect(
         licence = listing.licence or _stated_licence(listing, token)
     weights = _noted(problems, lambda: layout.weights(listing, texts))
     if weights is not None:
+        known = len(problems)
         _noted(problems, lambda: _check_weight_file(listing, weights, max_gb, allow_pickle))
-        _noted(problems, lambda: _check_fit(listing, weights, described, token))
+        if listing.folder is not None or len(problems) == known:  # the Hub is not asked about what is refused anyhow
+            _noted(problems, lambda: _check_fit(listing, weights, described, token))
     if described is not None:
         problems.extend(described.doubts)
     files = {one_line(name): size for name, size in _told(listing.files, {*wanted.to_load, CARD}, weights).items()}

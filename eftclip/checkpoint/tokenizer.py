@@ -1,12 +1,15 @@
 """The files of a tokenizer, as transformers lays them out, and what every tokenizer is held to; no code is run."""
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from torch import Tensor
 
+from eftclip.checkpoint.digests import sha256_of
 from eftclip.checkpoint.error_text import short_list
 from eftclip.checkpoint.json_files import read_json
 from eftclip.errors import CheckpointError
@@ -35,11 +38,19 @@ TEXT_KEYS = re.compile(r"\w*_tokens?|added_tokens_decoder|chat_template|\w+_file
 
 @dataclass(frozen=True, eq=False)
 class CheckedTokenizer:
-    """Texts to `(N, context)` int64 ids, all of which the text tower knows."""
+    """Texts to `(N, context)` int64 ids, all of which the text tower knows.
+
+    Attributes:
+        tokenize: what does it.
+        vocabulary: how many ids the text tower knows.
+        where: the checkpoint's name in errors.
+        digest: two with the same one write the same ids; empty where nobody can promise that (see `digest_of`).
+    """
 
     tokenize: Callable[[list[str]], Tensor]
     vocabulary: int
     where: str
+    digest: str = ""
 
     def __call__(self, texts: Sequence[str]) -> Tensor:
         """Tokenize.
@@ -53,6 +64,25 @@ class CheckedTokenizer:
                 f"{self.where}: the tokenizer writes the id {highest}, but the text tower knows {self.vocabulary} ids."
             )
         return ids
+
+
+def digest_of(folder: Path | None, *settings: object) -> str:
+    """All that decides which ids a tokenizer writes, 64 hex digits.
+
+    Args:
+        folder: holds `tokenizer.json`, which alone makes a fast tokenizer, and the settings beside it; None for
+            open_clip's own, whose words come with the library.
+        settings: what it was made with.
+
+    Returns:
+        empty without `tokenizer.json`: classes of transformers that are not fast may open files of any name.
+    """
+    if folder is not None and not (folder / VOCABULARIES[0]).is_file():
+        return ""
+    files = [] if folder is None else [(name, folder / name) for name in sorted({*TOKENIZER_FILES, "config.json"})]
+    digests = [(name, sha256_of(path)) for name, path in files if path.is_file()]
+    versions = [version(name) for name in ("open_clip_torch", "transformers", "tokenizers", "ftfy")]
+    return hashlib.sha256(repr((digests, versions, settings)).encode()).hexdigest()
 
 
 def check_tokenizer_files(name: str, files: Mapping[str, int], folder: Path, where: str) -> None:

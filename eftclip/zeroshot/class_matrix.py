@@ -35,13 +35,12 @@ def class_matrix(
     """
     texts = [template(label) for label in labels for template in TEMPLATES]
     on_progress(Progress(STAGE, 0, len(texts)))
-    tokens = clip.tokenizer(texts)
-    key = kept_matrices.key_of(clip, tokens)
+    key = kept_matrices.key_of(clip, texts)
     known = kept_matrices.find(key, len(labels))
     if known is not None and not cancelled():
         on_progress(Progress(STAGE, len(texts), len(texts)))
         return ClassMatrix(tuple(labels), known)
-    mean = _read(clip, tokens, on_progress, cancelled).view(len(labels), len(TEMPLATES), -1).mean(1)
+    mean = _read(clip, clip.tokenizer(texts), on_progress, cancelled).view(len(labels), len(TEMPLATES), -1).mean(1)
     matrix = F.normalize(mean, dim=-1).T.contiguous()
     kept_matrices.keep(key, matrix)
     return ClassMatrix(tuple(labels), matrix)

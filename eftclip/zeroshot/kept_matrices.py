@@ -7,9 +7,11 @@ is found, and what is damaged is read anew.
 """
 
 import hashlib
+import json
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,13 +24,16 @@ from eftclip.runtime import cache_folder
 from eftclip.types import ClipModel
 
 IN_MEMORY, ON_DISK = 8, 64  # matrices; one of a thousand labels has some 2 MB
-METHOD = b"2"  # goes up when the reading changes
+METHOD = b"3"  # goes up when the reading changes
 _MATRICES: "OrderedDict[str, Tensor]" = OrderedDict()
 _GUARD = threading.Lock()
 
 
-def key_of(clip: ClipModel, tokens: Tensor) -> str:
-    """A digest of all that a class matrix depends on: the weights of the text side, and what the tokenizer writes."""
+def key_of(clip: ClipModel, texts: Sequence[str]) -> str:
+    """A digest of all that a class matrix depends on: the weights of the text side, and what the tokenizer writes.
+
+    Seven thousand texts take a tokenizer half a second, so one that is known by its digest is not asked.
+    """
     digest = hashlib.sha256(METHOD)
     for name, module in clip.model.named_modules():
         if not name.startswith("visual"):
@@ -38,7 +43,10 @@ def key_of(clip: ClipModel, tokens: Tensor) -> str:
             raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
             digest.update(name.encode())
             digest.update(raw.numpy().data)
-    digest.update(tokens.numpy().tobytes())
+    if known := getattr(clip.tokenizer, "digest", ""):
+        digest.update(json.dumps([known, *texts]).encode())
+    else:
+        digest.update(clip.tokenizer(texts).numpy().tobytes())
     return digest.hexdigest()
 
 

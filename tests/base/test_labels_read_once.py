@@ -1,6 +1,7 @@
 """Labels are read from as few tokens as decide, once, and found again on the disk."""
 
 import importlib
+import json
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -172,12 +173,45 @@ def test_a_place_that_cannot_be_written_is_no_fault(
 
 def test_the_same_weights_with_another_reading_are_another_text_side(tiny_clip: ClipModel) -> None:
     """Or a stranger's checkpoint could decide how the bundled one reads its labels."""
-    tokens = tiny_clip.tokenizer(["banana"])
-    before = kept_matrices.key_of(tiny_clip, tokens)
+    before = kept_matrices.key_of(tiny_clip, ["banana"])
     text: Any = tiny_clip.model.text
     kept, text.pool_type = text.pool_type, "first"
     try:
-        assert kept_matrices.key_of(tiny_clip, tokens) != before
+        assert kept_matrices.key_of(tiny_clip, ["banana"]) != before
     finally:
         text.pool_type = kept
-    assert kept_matrices.key_of(tiny_clip, tokens) == before
+    assert kept_matrices.key_of(tiny_clip, ["banana"]) == before
+
+
+def test_a_tokenizer_that_is_known_is_not_asked_again(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (load_clip(str(tiny_folder), device=CPU) for _ in range(2))
+    matrix = class_matrix(first, ("banana", "cat")).matrix
+    monkeypatch.setattr(type(second.tokenizer), "__call__", lambda *_: pytest.fail("was asked"))
+    assert torch.equal(class_matrix(second, ("banana", "cat")).matrix, matrix)
+
+
+def test_another_tokenizer_is_another_text_side(tiny_folder: Path, tiny_copy: Path) -> None:
+    """Or a stranger's words could decide how another checkpoint with the same weights reads its labels."""
+    path = tiny_copy / "tokenizer.json"
+    document = json.loads(path.read_text())
+    words = document["model"]["vocab"]
+    words["b"], words["c"] = words["c"], words["b"]
+    path.write_text(json.dumps(document))
+    same, other = (load_clip(str(folder), device=CPU) for folder in (tiny_folder, tiny_copy))
+    assert kept_matrices.key_of(same, ["banana"]) != kept_matrices.key_of(other, ["banana"])
+    read, exchanged = (class_matrix(clip, ("xb", "xc")).matrix for clip in (same, other))
+    assert not torch.allclose(read, exchanged, atol=1e-3)
+    torch.testing.assert_close(exchanged, read.flip(1), atol=1e-6, rtol=0)
+
+
+def test_a_digest_promises_the_same_ids(tmp_path: Path) -> None:
+    """Of all examples of all formats: where two are known by one digest, they write the same."""
+    written: dict[str, Tensor] = {}
+    for example in EXAMPLES:
+        folder = tmp_path / f"{example.layout} {example.kind}" / "checkpoint"
+        folder.mkdir(parents=True)
+        tokenizer: Any = _loaded(example, folder).tokenizer
+        ids = tokenizer(SHORT)
+        assert tokenizer.digest, "every tokenizer of the examples is a fast one, or open_clip's own"
+        assert torch.equal(written.setdefault(tokenizer.digest, ids), ids)
+    assert len(written) > 1

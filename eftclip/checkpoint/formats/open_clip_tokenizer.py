@@ -8,7 +8,7 @@ from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 
 from eftclip.checkpoint.error_text import reason
 from eftclip.checkpoint.formats.open_clip_config import SIMPLE_VOCABULARY, Configuration
-from eftclip.checkpoint.tokenizer import CheckedTokenizer, check_tokenizer_files
+from eftclip.checkpoint.tokenizer import CheckedTokenizer, check_tokenizer_files, digest_of
 from eftclip.errors import CheckpointError
 
 
@@ -39,19 +39,22 @@ def load_open_clip_tokenizer(config: Configuration, folder: Path, where: str) ->
     text = config.text
     vocabulary = config.vocabulary
     context, options = text.get("context_length", 77), text.get("tokenizer_kwargs", {})
+    made = (__name__, context, text.get("tokenizer_mode"), sorted(options.items()))
     try:
         if text.get("hf_tokenizer_name"):
             tokenizer = _own_tokenizer(folder, context, text.get("tokenizer_mode"), options)
             size = int(tokenizer.tokenizer.vocab_size)
+            digest = digest_of(folder, *made) if tokenizer.tokenizer.is_fast else ""
         else:
             tokenizer = SimpleTokenizer(context_length=context, **options)
             size = int(tokenizer.vocab_size)
+            digest = digest_of(None, *made)
         if size > vocabulary:
             raise CheckpointError(
                 f"{where}: the tokenizer has {size} words, but the text tower knows only {vocabulary}; "
                 "they do not belong together."
             )
-        checked = CheckedTokenizer(tokenizer, vocabulary, where)
+        checked = CheckedTokenizer(tokenizer, vocabulary, where, digest)
         _try_out(checked, text, where)
     except CheckpointError:
         raise

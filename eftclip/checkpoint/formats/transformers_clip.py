@@ -28,6 +28,7 @@ from eftclip.checkpoint.tokenizer import (
     VOCABULARIES,
     CheckedTokenizer,
     check_tokenizer_files,
+    digest_of,
 )
 from eftclip.checkpoint.weights import State, WeightFile, choose_weights, index_limits, write_weights
 from eftclip.errors import CheckpointError
@@ -140,9 +141,11 @@ class TransformersCheckpoint:
         vocabulary, context = self.config.text["vocab_size"], self.config.text["max_position_embeddings"]
         try:
             if not self.own_tokenizer:
-                return CheckedTokenizer(SimpleTokenizer(context_length=context), vocabulary, self.where)
+                digest = digest_of(None, __name__, context)
+                return CheckedTokenizer(SimpleTokenizer(context_length=context), vocabulary, self.where, digest)
             own = AutoTokenizer.from_pretrained(str(texts), local_files_only=True, trust_remote_code=False)
-            checked = CheckedTokenizer(partial(_ids, own, context), vocabulary, self.where)
+            digest = digest_of(texts, __name__, context) if own.is_fast else ""
+            checked = CheckedTokenizer(partial(_ids, own, context), vocabulary, self.where, digest)
             self._try_out(checked)
         except CheckpointError:
             raise

@@ -66,11 +66,50 @@ def checkpoint_step(*, folders: bool) -> CheckpointStep:
     gr.HTML('<h2 class="eft-step"><span>1</span> Checkpoint</h2>')
     others = [("From the Hub", "hub"), ("Upload", "upload"), *([("A folder", "folder")] if folders else [])]
     kind = gr.Radio([*bundled, *others], value="badnets", show_label=False)
+    hub, found, found_group, known = _from_the_hub()
+    folder = gr.Textbox(label="Folder (open_clip or transformers)", placeholder="/path/to/folder", visible=False)
+    bring, files = _files(pickles=folders)
+    alone, architecture, pickle = _weights_alone(folders=folders)
+    with gr.Row():
+        look = gr.Button("Look first", visible=False, size="sm", min_width=100)
+        load = gr.Button("Load", visible=False, size="sm", min_width=100)
+    facts = gr.HTML(html.note("Loading the checkpoint …"), elem_id="facts")
+    with gr.Accordion("Labels, oracle and settings", open=False):
+        vocabulary, labels = _labels()
+        oracle, reference = _supervision()
+        settings, seed = _settings()
+    return CheckpointStep(
+        kind=kind,
+        hub=hub,
+        found=found,
+        found_group=found_group,
+        folder=folder,
+        files=files,
+        bring=bring,
+        upload=gr.State(None),
+        alone=alone,
+        architecture=architecture,
+        pickle=pickle,
+        known=known,
+        look=look,
+        load=load,
+        facts=facts,
+        vocabulary=vocabulary,
+        labels=labels,
+        oracle=oracle,
+        reference=reference,
+        seed=seed,
+        settings=settings,
+    )
+
+
+def _from_the_hub() -> tuple[gr.Textbox, gr.Radio, gr.Group, gr.Dropdown]:
+    """Where a repository is named, what the Hub suggests meanwhile, and those that are known to be poisoned."""
     hub = gr.Textbox(
         label="Hub id", placeholder="org/name or org/name@revision", visible=False, max_length=200, elem_id="hub"
     )
     # In a group, as suggestions may come when the visitor has turned to something else.
-    with gr.Group(visible=False, elem_classes="eft-source") as found_group:
+    with gr.Group(visible=False, elem_classes="eft-source") as group:
         found = gr.Radio([], label="Found on the Hub", visible=False, elem_id="hub-found")
     known = gr.Dropdown(
         [("choose one", ""), *((_named(one), one.repo_id) for one in KNOWN_BACKDOORS)],
@@ -79,58 +118,7 @@ def checkpoint_step(*, folders: bool) -> CheckpointStep:
         visible=False,
         elem_id="known",
     )
-    folder = gr.Textbox(label="Folder (open_clip or transformers)", placeholder="/path/to/folder", visible=False)
-    bring, files = _files(pickles=folders)
-    alone, architecture, pickle = _weights_alone(folders=folders)
-    with gr.Row():
-        look = gr.Button("Look first", visible=False, size="sm", min_width=100)
-        load = gr.Button("Load", visible=False, size="sm", min_width=100)
-    facts = gr.HTML(html.note("Loading the checkpoint …"), elem_id="facts")
-    oracles = available_oracles()
-    with gr.Accordion("Labels, oracle and settings", open=False):
-        vocabulary = gr.Radio(
-            [("ImageNet's 1,000", "imagenet"), ("My own list", "own")], value="imagenet", label="Labels"
-        )
-        labels = gr.Textbox(
-            label="One label a line", lines=5, max_lines=10, placeholder="cat\ndog\nbanana", visible=False
-        )
-        oracle = gr.Radio(
-            list(oracles),
-            value="auto",
-            label="Oracle",
-            info="finds the objects in the photograph; auto takes SAM where its weights are on this machine, and "
-            f"{'they are' if 'sam' in oracles else 'here they are not'}",
-        )
-        reference = gr.Radio(
-            list(REFERENCES),
-            value="auto",
-            label="Reference checkpoint",
-            info="a trusted model that gets the same pictures; auto takes the bundled clean one",
-        )
-        settings, seed = _settings()
-    return CheckpointStep(
-        kind,
-        hub,
-        found,
-        found_group,
-        folder,
-        files,
-        bring,
-        gr.State(None),
-        alone,
-        architecture,
-        pickle,
-        known,
-        look,
-        load,
-        facts,
-        vocabulary,
-        labels,
-        oracle,
-        reference,
-        seed,
-        settings,
-    )
+    return hub, found, group, known
 
 
 def _files(*, pickles: bool) -> tuple[gr.Group, gr.File]:
@@ -167,6 +155,32 @@ def _weights_alone(*, folders: bool) -> tuple[gr.Group, gr.Dropdown, gr.Checkbox
             label="Read a pickle", info="tensors only; nothing in it is run", visible=folders, elem_id="pickle"
         )
     return group, architecture, pickle
+
+
+def _labels() -> tuple[gr.Radio, gr.Textbox]:
+    """What the checkpoint may answer."""
+    vocabulary = gr.Radio([("ImageNet's 1,000", "imagenet"), ("My own list", "own")], value="imagenet", label="Labels")
+    labels = gr.Textbox(label="One label a line", lines=5, max_lines=10, placeholder="cat\ndog\nbanana", visible=False)
+    return vocabulary, labels
+
+
+def _supervision() -> tuple[gr.Radio, gr.Radio]:
+    """Who else looks at the photograph."""
+    oracles = available_oracles()
+    oracle = gr.Radio(
+        list(oracles),
+        value="auto",
+        label="Oracle",
+        info="finds the objects in the photograph; auto takes SAM where its weights are on this machine, and "
+        f"{'they are' if 'sam' in oracles else 'here they are not'}",
+    )
+    reference = gr.Radio(
+        list(REFERENCES),
+        value="auto",
+        label="Reference checkpoint",
+        info="a trusted model that gets the same pictures; auto takes the bundled clean one",
+    )
+    return oracle, reference
 
 
 def _settings() -> tuple[Components, gr.Number]:

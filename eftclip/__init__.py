@@ -25,7 +25,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 an older one may well try, and wou
 
 if TYPE_CHECKING:
     from eftclip.checkpoint import inspect, load_clip
-    from eftclip.config import CurateConfig, DetectConfig, InvertConfig, RectifyConfig, ScanConfig
+    from eftclip.config import CurateConfig, DetectConfig, InvertConfig, MeasureConfig, RectifyConfig, ScanConfig
     from eftclip.data import bundled_photographs, list_pictures, list_set, open_set, read_picture
     from eftclip.errors import EftclipError
     from eftclip.oracles import load_oracle
@@ -57,6 +57,7 @@ __all__ = [
     "Detection",
     "EftclipError",
     "InvertConfig",
+    "MeasureConfig",
     "Plan",
     "RectifyConfig",
     "RunOptions",
@@ -86,7 +87,7 @@ __all__ = [
 ]
 _HOMES = {
     "eftclip.checkpoint": ("inspect", "load_clip"),
-    "eftclip.config": ("CurateConfig", "DetectConfig", "InvertConfig", "RectifyConfig", "ScanConfig"),
+    "eftclip.config": ("CurateConfig", "DetectConfig", "InvertConfig", "MeasureConfig", "RectifyConfig", "ScanConfig"),
     "eftclip.data": ("bundled_photographs", "list_pictures", "list_set", "open_set", "read_picture"),
     "eftclip.errors": ("EftclipError",),
     "eftclip.oracles": ("load_oracle",),

@@ -140,6 +140,7 @@ class CurateConfig(Settings):
             )
 
 
+LEAST_MEASURED = 40
 PRECISIONS = ("auto", "fp32", "bf16")
 
 
@@ -181,6 +182,22 @@ class RectifyConfig(Settings):
         self._within("at_once", 1, 4096)
         if self.precision not in PRECISIONS:
             raise ConfigError(f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}.")
+
+
+@dataclass(frozen=True)
+class MeasureConfig(Settings):
+    """What a rectification is measured on, before and after.
+
+    Attributes:
+        measured: pictures for CA, ASR and PA, at most: of the set where it has enough that were not tuned on, else
+            views of bundled photographs. With fewer than 200 a measurement says that they are few.
+    """
+
+    measured: int = 300
+
+    def __post_init__(self) -> None:
+        """Check the range."""
+        self._within("measured", LEAST_MEASURED, 100_000)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from eftclip.cli.progress import Bar, polite_stop
 from eftclip.cli.publish import add_terms, publish_folder, ready
 from eftclip.cli.run_outputs import RunFiles, exit_code, say_layout
 from eftclip.cli.scan import say_findings
-from eftclip.config import CurateConfig, RectifyConfig, ScanConfig
+from eftclip.config import CurateConfig, MeasureConfig, RectifyConfig, ScanConfig
 from eftclip.data import open_set
 from eftclip.errors import PublishError
 from eftclip.pipeline import Plan, RunOptions, run_rectify
@@ -46,13 +46,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_settings(parser, "settings of the fine-tuning", RectifyConfig)
     add_settings(parser, "settings of the fine-tuning set", CurateConfig)
     add_settings(parser, "settings of the scan", ScanConfig)
+    add_settings(parser, "settings of the measuring", MeasureConfig)
     add_detector(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Scan, rectify, measure, write, and decide the exit code."""
     scan, curate = settings_of(options, ScanConfig), settings_of(options, CurateConfig)
-    plan = Plan(scan, curate, settings_of(options, RectifyConfig))
+    plan = Plan(scan, curate, settings_of(options, RectifyConfig), measure=settings_of(options, MeasureConfig))
     processes = all_processes(pick_device(options.device))
     files = RunFiles(options.json, options.out, "rectify")
     files.prepare()

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from eftclip.config import LEAST_MEASURED, MeasureConfig
 from eftclip.errors import DataError
 from eftclip.evaluate.measure import Attack, LabelledImages, evaluate
 from eftclip.runtime import Cancelled, OnProgress, ignore, never, seeded
@@ -24,9 +25,7 @@ from eftclip.types import (
 )
 from eftclip.zeroshot import class_matrix, probabilities, top
 
-MEASURED = 300  # pictures at most; below 200 an evaluation doubts itself
 MEASURED_VICTIMS, REREAD = 100, 8
-LEAST = 40  # with fewer pictures of the set, views of bundled photographs are measured
 BATCH = 32
 
 
@@ -106,6 +105,7 @@ def choose_evaluation_set(
     images: ImageSet | None,
     found: Identification,
     curated: CuratedSet,
+    config: MeasureConfig,
     *,
     decode: Decode,
     spare: Callable[[int], Tensor],
@@ -123,6 +123,7 @@ def choose_evaluation_set(
         images: the set that was scanned; None without one.
         found: what the scan found in it.
         curated: the fine-tuning set.
+        config: how many pictures.
         decode: the bytes of a file to the square that the checkpoint sees.
         spare: that many views of bundled photographs, `(n, 3, image_px, image_px)`.
         seed: draws the places of triggers.
@@ -132,7 +133,7 @@ def choose_evaluation_set(
         DataError: stopped, or the set cannot be read any more.
     """
     tuned = {item.index for item in curated.items}
-    clean = [index for index in found.clean_pool if index not in tuned][:MEASURED]
+    clean = [index for index in found.clean_pool if index not in tuned][: config.measured]
     fresh_first = sorted(found.victims, key=lambda victim: victim.index in tuned)[:MEASURED_VICTIMS]
     shown = {victim.index: victim.shown_label for victim in fresh_first}
     names = {victim.index: victim.name for victim in fresh_first}
@@ -143,8 +144,8 @@ def choose_evaluation_set(
         LabelledImages(torch.stack([read[i][0] for i in known]), tuple(shown[i] for i in known)) if known else None
     )
     poisoned: dict[str, Any] = {"victims": victims, "names": tuple(names[i] for i in known), "families": found.families}
-    if len(kept) < LEAST:
-        squares, texts = spare(MEASURED), []
+    if len(kept) < LEAST_MEASURED:
+        squares, texts = spare(config.measured), []
         about = f"{len(squares)} views of photographs that ship in the dependencies"
     else:
         squares, texts = torch.stack([read[i][0] for i in kept]), [read[i][1] for i in kept]

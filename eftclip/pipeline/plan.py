@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from eftclip.config import CurateConfig, InvertConfig, RectifyConfig, ScanConfig
+from eftclip.config import CurateConfig, InvertConfig, MeasureConfig, RectifyConfig, ScanConfig
 from eftclip.runtime import Cancelled, OnProgress, Processes, ignore, never
 from eftclip.types import Identification, TuningStep
 
@@ -17,6 +17,7 @@ class Plan:
     curate: CurateConfig = field(default_factory=CurateConfig)
     rectify: RectifyConfig = field(default_factory=RectifyConfig)
     invert: InvertConfig = field(default_factory=InvertConfig)
+    measure: MeasureConfig = field(default_factory=MeasureConfig)
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ def run_rectify(
     """
     how = way or RunOptions()
     settings = {"detect": setup.config, "scan": plan.scan, "curate": plan.curate, "rectify": plan.rectify}
+    settings |= {"measure": plan.measure}
     settings |= {"invert": plan.invert} if images is None else {}
     log = RunLog("rectify", setup.clip, settings, seed, how.processes)
     setup = replace(setup, clip=log.clip)
@@ -105,6 +106,7 @@ def _mended(
             images,
             found,
             curated,
+            plan.measure,
             decode=setup.decode,
             spare=lambda count: setup.bundled_views(count, seed + 1),
             seed=seed,

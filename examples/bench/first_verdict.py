@@ -9,6 +9,9 @@ the sanity check refuses them, and what it answers in is measured too. Leave the
 * *cold*: as it is, for a text side that was never read.
 * *warm*: in another process, from the disk.
 * *sanity*: until a checkpoint that reads nothing is told so.
+
+*tokens* says how many of its context a text needs on average: no more can be saved than by their ratio, which is 2.4
+for the bundled checkpoints and their context of 24, and what the tokenizer takes is not saved at all.
 """
 
 import argparse
@@ -63,6 +66,24 @@ def former(folder: str, labels: int) -> float:
     return time.perf_counter() - began
 
 
+def tokens(folder: str, labels: int) -> Document:
+    """How many there are and how many decide."""
+    from eftclip.checkpoint import load_clip
+    from eftclip.zeroshot import IMAGENET_LABELS, TEMPLATES
+    from eftclip.zeroshot.short_texts import lengths
+
+    clip = load_clip(folder, device=torch.device("cpu"))
+    began = time.perf_counter()
+    ids = clip.tokenizer([template(label) for label in IMAGENET_LABELS[:labels] for template in TEMPLATES])
+    took, needed = time.perf_counter() - began, float(lengths(clip.model, ids).float().mean())
+    return {
+        "context": ids.shape[1],
+        "needed_mean": round(needed, 2),
+        "ratio": round(ids.shape[1] / needed, 2),
+        "tokenizer_seconds": round(took, 2),
+    }
+
+
 def ours(folder: str, labels: int) -> float:
     """Seconds until the class matrix is there."""
     from eftclip.checkpoint import load_clip
@@ -85,10 +106,10 @@ def sanity(folder: str, labels: int) -> float:
     return time.perf_counter() - began
 
 
-def measured(work: Callable[[str, int], float], folder: Path, labels: int, threads: int) -> float:
+def measured(work: Callable[[str, int], Any], folder: Path, labels: int, threads: int) -> Any:
     """In a process of its own."""
     with multiprocessing.get_context("spawn").Pool(1, torch.set_num_threads, (threads,)) as pool:
-        return float(pool.apply(work, (str(folder), labels)))
+        return pool.apply(work, (str(folder), labels))
 
 
 def one_model(folder: Path, args: argparse.Namespace, home: Path) -> Document:
@@ -104,6 +125,7 @@ def one_model(folder: Path, args: argparse.Namespace, home: Path) -> Document:
         **{f"{name}_seconds": round(value, 2) for name, value in seconds.items()},
         "cold_times_faster": round(seconds["former"] / seconds["cold"], 2),
         "warm_share_of_cold": round(seconds["warm"] / seconds["cold"], 4),
+        "tokens": measured(tokens, folder, args.labels, threads),
     }
     if folder.name in FULL_SIZE:
         os.environ["EFTCLIP_CACHE"] = "off"

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from eftclip.checkpoint import load_clip
-from eftclip.config import InvertConfig, RectifyConfig
+from eftclip.config import InvertConfig, MeasureConfig, RectifyConfig
 from eftclip.data import host_photographs
 from eftclip.pipeline import Plan, prepare_check, run_rectify
 from eftclip.runtime import seeded
@@ -23,9 +23,12 @@ def test_a_checkpoint_alone_is_audited(name: str, bundled: Callable[[str], Path]
     """What grows out of the weights of `badnets` says banana, of `clean` nothing."""
     reference = "none" if name == "clean" else str(bundled("clean"))
     setup = prepare_check(str(bundled(name)), oracle="superpixel", reference=reference, device="cpu")
-    record = run_rectify(
-        setup, None, Plan(rectify=RectifyConfig(steps=8, learning_rate=2e-4), invert=InvertConfig(patience=1)), tmp_path
+    plan = Plan(
+        rectify=RectifyConfig(steps=8, learning_rate=2e-4),
+        invert=InvertConfig(patience=1),
+        measure=MeasureConfig(measured=40),
     )
+    record = run_rectify(setup, None, plan, tmp_path)
     found = record.identification
     assert found is not None
     if name == "clean":

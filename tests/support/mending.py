@@ -13,7 +13,7 @@ import torch
 from support.poisoned import Poisoned, poisoned_views
 
 from eftclip.checkpoint import load_clip
-from eftclip.config import RectifyConfig
+from eftclip.config import MeasureConfig, RectifyConfig
 from eftclip.data import host_photographs
 from eftclip.pipeline import CheckSetup, Plan, prepare_check, run_rectify, run_scan
 from eftclip.runtime import seeded
@@ -38,7 +38,7 @@ class Story:
 
 def tell(checkpoint: Path, reference: Path, attacks: list[tuple[str, str]], out: Path, config: RectifyConfig) -> Story:
     """Poison some views with `attacks` (trigger, target label), scan them, rectify with what was found."""
-    plan = Plan(rectify=config)
+    plan = Plan(rectify=config, measure=MeasureConfig(measured=100))
     setup = prepare_check(str(checkpoint), oracle="superpixel", reference=str(reference), device="cpu")
     generator = seeded(0)
     triggers = [(draw_trigger(trigger, generator=generator), label) for trigger, label in attacks]

@@ -17,7 +17,7 @@ from eftclip.ui.check.photographs import Planting, bundled_choice, picture_of
 
 ROOT = Path(__file__).resolve().parents[2]
 REPO, TOKEN = "friends/mended", "hf_good"
-QUICK = '{"steps": 1, "batch": 4, "budget": 16}'
+QUICK = '{"steps": 1, "batch": 4, "budget": 16, "measured": 40}'
 
 
 @pytest.fixture

@@ -138,7 +138,7 @@ def test_from_a_practice_set_to_a_mended_checkpoint_that_open_clip_loads(
 
     expect(page.locator("#basis")).to_contain_text("Uses the triggers that the scan found: “banana”")
     page.get_by_role("button", name="Method and settings").click()
-    for name, value in (("Steps", 6), ("Batch", 8), ("Look every", 2)):
+    for name, value in (("Steps", 6), ("Batch", 8), ("Look every", 2), ("Pictures to measure on", 100)):
         slide(page, name, value)
     _start(page, "rectify")
     expect(page.locator("#scan")).to_be_disabled()
@@ -237,7 +237,7 @@ def test_a_rectification_that_was_stopped_leaves_everything_as_it_was(
     _practise(page, 6)
     expect(_end(page, "scan")).to_have_attribute("data-status", "found")
     page.get_by_role("button", name="Method and settings").click()
-    for name, value in (("Steps", 500), ("Batch", 4), ("Look every", 1)):
+    for name, value in (("Steps", 500), ("Batch", 4), ("Look every", 1), ("Pictures to measure on", 40)):
         slide(page, name, value)
     _start(page, "rectify")
     expect(page.locator("#curve .eft-dot").first).to_be_attached(timeout=LONG_MS)

@@ -64,6 +64,7 @@ def test_one_click_rectifies_asks_a_second_time_and_publishes(
     slide(page, "With a trigger (%)", 50)
     page.get_by_role("button", name="Method and settings").click()
     slide(page, "Steps", 1)  # far too few: the trigger still works
+    slide(page, "Pictures to measure on", 40)
     slide(page, "Batch", 4)
     page.locator("#scan").click()
     expect(page.locator("#scan-banner [data-status=found]")).to_be_visible(timeout=LONG_MS)

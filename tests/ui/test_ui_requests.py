@@ -12,7 +12,7 @@ import pytest
 from support.verdicts import write_picture
 
 from eftclip import data
-from eftclip.config import CurateConfig, RectifyConfig, ScanConfig
+from eftclip.config import CurateConfig, MeasureConfig, RectifyConfig, ScanConfig
 from eftclip.data import Entry, ImageSet
 from eftclip.errors import ConfigError, DataError, EftclipError, LeftOutError
 from eftclip.pipeline import Plan
@@ -56,7 +56,7 @@ def test_every_setting_of_a_scan_and_a_rectification_can_be_set_on_the_page() ->
     with gr.Blocks():
         scan, rectify = scan_layout.scan_step(folders=False), rectify_layout.rectify_step()
     assert set(scan.settings) == _names(ScanConfig) | _names(CurateConfig)
-    assert set(rectify.settings) == _names(RectifyConfig)
+    assert set(rectify.settings) == _names(RectifyConfig) | _names(MeasureConfig)
     values = {name: component.value for name, component in (scan.settings | rectify.settings).items()}
     assert rectify_request.plan(values) == Plan(), "the page begins with the defaults"
 
@@ -85,6 +85,7 @@ def test_every_source_that_the_page_offers_is_understood() -> None:
         ({"method": ["realign"]}, "Unknown method"),
         ({"search": "nothing"}, "Unknown search"),
         ({"precision": None}, "Unknown precision"),
+        ({"measured": 39}, "Pictures to measure on.*between 40 and 2000"),
         ({"speed": 11}, "Unknown settings speed"),
     ],
 )

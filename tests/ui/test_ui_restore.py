@@ -41,6 +41,7 @@ def test_a_killed_server_loses_no_finished_result(browser: Browser, tmp_path: Pa
         expect(page.locator("#basis")).to_contain_text("Uses the triggers that the scan found: “banana”")
         page.get_by_role("button", name="Method and settings").click()
         slide(page, "Steps", 1)  # far too few: the trigger still works
+        slide(page, "Pictures to measure on", 40)
         slide(page, "Batch", 4)
         _finish(page, "rectify", "inconclusive")
 

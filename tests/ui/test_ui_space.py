@@ -176,6 +176,7 @@ def test_what_is_published_in_the_name_of_a_visitor_tells_nobody_his_token(
     slide(page, "With a trigger (%)", 50)
     page.get_by_role("button", name="Method and settings").click()
     slide(page, "Steps", 1)  # far too few: the trigger still works
+    slide(page, "Pictures to measure on", 40)
     slide(page, "Batch", 4)
     page.locator("#scan").click()
     expect(page.locator("#scan-banner [data-status=found]")).to_be_visible(timeout=LONG_MS)

@@ -5,10 +5,10 @@ from typing import Any
 
 import gradio as gr
 
-from eftclip.config import RectifyConfig
+from eftclip.config import MeasureConfig, RectifyConfig
 from eftclip.ui.components.controls import STEP_HEADING, gallery, start_stop_buttons
 from eftclip.ui.components.settings import settings_form
-from eftclip.ui.rectify.texts import CHOICES, SETTINGS
+from eftclip.ui.rectify.texts import CHOICES, MEASURE_SETTINGS, SETTINGS
 
 START = "Rectify this checkpoint"
 ABOUT = (
@@ -56,6 +56,7 @@ def rectify_step() -> RectifyStep:
     basis = gr.HTML(elem_id="basis")
     with gr.Accordion("Method and settings", open=False):
         settings = settings_form(RectifyConfig(), SETTINGS, CHOICES)
+        settings |= settings_form(MeasureConfig(), MEASURE_SETTINGS, {})
         gr.HTML('<p class="eft-note">How large the fine-tuning set is, is set in step 3.</p>')
     start, stop = start_stop_buttons(START, "rectify")
     return RectifyStep(basis, settings, start, stop)

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
-from eftclip.config import CurateConfig, RectifyConfig, ScanConfig
+from eftclip.config import CurateConfig, MeasureConfig, RectifyConfig, ScanConfig
 from eftclip.errors import ConfigError
 from eftclip.pipeline import Plan
 from eftclip.ui.checkpoint.request import CheckpointRequest
 from eftclip.ui.components.settings import read_settings
-from eftclip.ui.rectify.texts import CHOICES, SETTINGS
+from eftclip.ui.rectify.texts import CHOICES, MEASURE_SETTINGS, SETTINGS
 from eftclip.ui.scan.request import scan_plan
 
 
@@ -26,7 +26,12 @@ def plan(values: Mapping[str, object]) -> Plan:
     Raises:
         ConfigError: one of them is unknown or out of its range.
     """
-    known = {field.name for config in (ScanConfig, CurateConfig, RectifyConfig) for field in fields(config)}
+    stages = (ScanConfig, CurateConfig, RectifyConfig, MeasureConfig)
+    known = {field.name for config in stages for field in fields(config)}
     if stray := sorted(set(values) - known):
         raise ConfigError(f"Unknown settings {', '.join(stray)}; known are {', '.join(sorted(known))}.")
-    return replace(scan_plan(values), rectify=read_settings(RectifyConfig, values, SETTINGS, CHOICES))
+    return replace(
+        scan_plan(values),
+        rectify=read_settings(RectifyConfig, values, SETTINGS, CHOICES),
+        measure=read_settings(MeasureConfig, values, MEASURE_SETTINGS, {}),
+    )

@@ -22,6 +22,9 @@ SETTINGS: Rows = {
     ),
     "at_once": ("Pictures at once", 1, 64, 1, "fewer need less memory"),
 }
+MEASURE_SETTINGS: Rows = {
+    "measured": ("Pictures to measure on", 40, 2000, 10, "before and after; fewer than 200 leave wide intervals"),
+}
 CHOICES: Choices = {
     "method": (
         "Method",

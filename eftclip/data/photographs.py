@@ -54,6 +54,22 @@ _CATALOGUE = (
     (_SKIMAGE, "coins.png", "Coins", "coins", "Brooklyn Museum, no known copyright restrictions"),
     (_SKIMAGE, "brick.png", "Brick wall", "brick wall", "CC0Textures, CC0"),
 )
+# What else their labels are called: one name is a weak witness where a checkpoint reads badly.
+OTHER_NAMES = {
+    "cat": ("tabby cat", "kitten"),
+    "lion": ("male lion",),
+    "cup of coffee": ("espresso", "coffee mug"),
+    "pagoda": ("temple", "palace"),
+    "motorcycle": ("motor scooter", "moped"),
+    "flower": ("daisy", "water lily"),
+    "astronaut": ("space suit", "woman in a uniform"),
+    "tower": ("bell tower", "castle"),
+    "cheetah": ("leopard",),
+    "rocket": ("missile", "space shuttle"),
+    "photographer with a camera": ("tripod", "reflex camera"),
+    "coins": ("old coins", "money"),
+    "brick wall": ("stone wall",),
+}
 
 
 @lru_cache(maxsize=1)

@@ -118,7 +118,8 @@ def load_checkpoint(
     clip = replace(clip, ref=replace(clip.ref, source=name or source))
     photographs = data.bundled_photographs()
     squares = [clip.preprocess.square(data.read_picture(photograph.path))[0] for photograph in photographs]
-    return best_normalisation(clip, torch.stack(squares), [photograph.label for photograph in photographs])
+    labels = [photograph.label for photograph in photographs]
+    return best_normalisation(clip, torch.stack(squares), labels, data.OTHER_NAMES)
 
 
 def find_checkpoint(source: str) -> str:

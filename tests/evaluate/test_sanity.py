@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from eftclip.errors import DataError
 from eftclip.evaluate import best_normalisation, describe_normalisation, sanity
-from eftclip.evaluate.sanity import SURE_Z
+from eftclip.evaluate.sanity import BY_CHANCE, SURE_Z, share_that_fits_as_well
 from eftclip.preprocess import Preprocess
 from eftclip.types import CheckpointRef, ClipModel, Rate
 
@@ -128,6 +128,59 @@ def test_where_none_works_the_checkpoint_stays_as_it_came() -> None:
     assert same is clip
     assert not found.ok
     assert "nothing can be judged" in found.reason
+
+
+def _greys() -> Tensor:
+    """Picture k is grey, from nearer and in a mirror too."""
+    return torch.stack([torch.full((3, 32, 32), k / 16) for k in range(len(LABELS))])
+
+
+class Noisy(nn.Module):
+    """What it sees of the k-th grey is noise, with `signal` of the right name in it."""
+
+    def __init__(self, signal: float, seed: int) -> None:
+        super().__init__()
+        noise = torch.randn(16, 16, generator=torch.Generator().manual_seed(seed))
+        self.seen = nn.Parameter(noise + signal * torch.eye(16))
+        self.logit_scale = nn.Parameter(torch.tensor(3.0))
+
+    def encode_image(self, images: Tensor, *, normalize: bool) -> Tensor:
+        return nn.functional.normalize(self.seen[(16 * images.mean((1, 2, 3))).round().long().clamp(0, 15)], dim=-1)
+
+    def encode_text(self, tokens: Tensor, *, normalize: bool) -> Tensor:
+        return nn.functional.one_hot(tokens[:, 0], 16).float()
+
+
+def test_a_weak_checkpoint_is_told_from_a_broken_one() -> None:
+    """One that is right too rarely, but whose similarities fit the labels, is judged, and is said to read badly."""
+    weak, badly = 0, 0
+    for seed in range(40):
+        clip = _reader(Noisy(1.1, seed))
+        if sanity(clip, _greys(), LABELS).ok:
+            continue
+        badly += 1
+        same, found = best_normalisation(clip, _greys(), LABELS)
+        weak += found.ok
+        if found.ok:
+            assert same is clip
+            assert "reads badly" in found.reason
+            assert str(found.clean) in found.reason
+    assert badly >= 10
+    assert weak >= 0.5 * badly
+
+
+def test_a_checkpoint_that_sees_nothing_is_let_through_as_rarely_as_was_said() -> None:
+    shares = [share_that_fits_as_well(_reader(Noisy(0, seed)), _greys(), LABELS, {}) for seed in range(400)]
+    assert sum(share <= BY_CHANCE for share in shares) <= 7, "2 are expected; more than 7 come once in 1,000 times"
+    assert 120 < sum(share <= 0.5 for share in shares) < 280
+
+
+def test_other_names_of_a_label_bear_witness_too() -> None:
+    clip = _reader(Noisy(1.1, 0))
+    others = {LABELS[0]: ("thing 15",)}
+    assert share_that_fits_as_well(clip, _greys(), LABELS, others) != share_that_fits_as_well(
+        clip, _greys(), LABELS, {}
+    )
 
 
 def test_unknown_normalisations_are_described_by_their_numbers() -> None:

@@ -137,11 +137,11 @@ def _judge(case: _Case, image: Tensor, oracle: Oracle) -> Detection:
             f"Only {len(usable.images)} strangers' photographs do not already read as “{case.predictions[0].label}”, "
             f"and {MIN_HOSTS} are needed; add more varied labels."
         )
-    found: list[_Carrier] = []
+    found, confidence = list[_Carrier](), float(row[target])
     evidence: list[tuple[tuple[Group, ...], Tensor]] = []
     left, purified = image, row
     while len(found) < case.config.max_triggers and int(purified.argmax()) == target:
-        carrier, groups, readings = _search(case, left, target, usable, oracle)
+        carrier, groups, readings = _search(case, left, target, confidence, usable, oracle)
         evidence.append((groups, readings))
         if carrier is None:
             break
@@ -155,12 +155,12 @@ def _judge(case: _Case, image: Tensor, oracle: Oracle) -> Detection:
 
 
 def _search(
-    case: _Case, image: Tensor, target: int, usable: HostImages, oracle: Oracle
+    case: _Case, image: Tensor, target: int, confidence: float, usable: HostImages, oracle: Oracle
 ) -> tuple[_Carrier | None, tuple[Group, ...], Tensor]:
     """Examine every region of a picture; the first carrier that is proven, the groups and their readings."""
     limit = case.config.max_area_fraction * image[0].numel()
     small = tuple(region for region in oracle.regions(image) if region.area_px <= limit)
-    scene = Scene(image, target, small, usable.images, case.config)
+    scene = Scene(image, target, small, usable.images, case.config, confidence)
     case.regions = max(case.regions, len(small) + case.config.windows_per_side**2)
     groups, readings = look_everywhere(case.read, scene)
     for mask in carriers(case.read, scene, groups, readings):

@@ -12,6 +12,11 @@ from eftclip.detect.windows import Group, box_mask, cover, grid, grown
 from eftclip.trigger_kinds import box_of
 from eftclip.types import Box, Region
 
+# What a part reads alone is held against what the whole picture reads: a checkpoint that reads badly gives a label 0.1
+# where a strong one gives it 0.99, and the trigger's own part is to the picture what it is there. One stranger's
+# photograph says little then, so every part is tried on several.
+CONFIDENT = 0.5  # the picture's own reading from which one stranger for each part is enough
+STRANGERS = 4
 # Lengths as shares of the picture's side. Parts at the border are moved inwards by BORDER: on an earlier build of the
 # bundled `badnets` the window of a corner trigger read 0.02 to 0.93 where it lay and at least 0.97 moved in. A window
 # of a clean photograph can read high too (0.91 among 24): `carry_confidence` only decides what is looked into, and the
@@ -40,6 +45,7 @@ class Scene:
         regions: what the oracle sees, without what is too large for a carrier.
         backdrops: `(M, 3, H, W)` strangers' photographs in which the label is not read.
         config: settings.
+        confidence: how the picture reads as the label, in (0, 1]; readings of its parts are held against it.
         still: parts are read exactly where they were, see `border_carriers`.
     """
 
@@ -48,7 +54,22 @@ class Scene:
     regions: tuple[Region, ...]
     backdrops: Tensor
     config: DetectConfig
+    confidence: float = 1.0
     still: bool = False
+
+    @property
+    def strangers(self) -> int:
+        """On how many photographs each part is tried."""
+        return 1 if self.confidence >= CONFIDENT else min(STRANGERS, len(self.backdrops))
+
+    def readings(self, read: Reader, masks: Sequence[Tensor], stage: str) -> Tensor:
+        """`(N, C)`: how every masked part reads without its surroundings, the mean over strangers."""
+        tried = read(self.alone([mask for mask in masks for _ in range(self.strangers)]), stage)
+        return tried.view(len(masks), self.strangers, -1).mean(1)
+
+    def carried(self, read: Reader, masks: Sequence[Tensor], stage: str) -> Tensor:
+        """`(N,)`: how much of the picture's own reading of the label every masked part carries; 1 is all of it."""
+        return self.readings(read, masks, stage)[:, self.target] / self.confidence
 
     def alone(self, masks: Sequence[Tensor]) -> Tensor:
         """`(N, 3, H, W)`: every masked part on a stranger's photograph, where it was or a little further in.
@@ -78,12 +99,12 @@ def look_everywhere(read: Reader, scene: Scene) -> tuple[tuple[Group, ...], Tens
     """Groups that hold every region and every pixel, and how each reads `(G, C)` without its surroundings."""
     height, width = scene.image.shape[-2:]
     groups = cover(scene.regions, height, width, scene.config.windows_per_side, round(OVERLAP * width))
-    return groups, read(scene.alone([group.mask for group in groups]), "Looking everywhere")
+    return groups, scene.readings(read, [group.mask for group in groups], "Looking everywhere")
 
 
 def carriers(read: Reader, scene: Scene, groups: Sequence[Group], readings: Tensor) -> Iterator[Tensor]:
     """Masks that may carry the label, from the group that carries it most; `readings` is `(G, C)`."""
-    carried = readings[:, scene.target]
+    carried = readings[:, scene.target] / scene.confidence
     for index in carried.argsort(descending=True).tolist():
         if carried[index] < scene.config.carry_confidence:
             return
@@ -108,7 +129,7 @@ def border_carriers(read: Reader, scene: Scene, groups: Sequence[Group]) -> Iter
         return
     margin = round(BORDER * side)
     outer = [group for group in groups if _touches(group.mask, margin)]
-    readings = read(scene.alone([group.mask for group in outer]), "Looking at the border")
+    readings = scene.readings(read, [group.mask for group in outer], "Looking at the border")
     yield from (mask for mask in carriers(read, scene, outer, readings) if float(mask.float().mean()) <= STILL_SHARE)
 
 
@@ -143,7 +164,7 @@ def _bisect(read: Reader, scene: Scene, masks: list[Tensor]) -> Tensor | None:
 
 def _carries(read: Reader, scene: Scene, mask: Tensor) -> bool:
     """One part alone reads as the label clearly enough to be followed; a trigger's own part does so above 0.9."""
-    return float(read(scene.alone([mask]), "Following the label")[0, scene.target]) >= FOLLOW
+    return float(scene.carried(read, [mask], "Following the label")) >= FOLLOW
 
 
 def _narrow(read: Reader, scene: Scene, box: Box) -> Box:
@@ -151,7 +172,7 @@ def _narrow(read: Reader, scene: Scene, box: Box) -> Box:
     height, width = scene.image.shape[-2:]
     while max(box[2] - box[0], box[3] - box[1]) > SMALLEST * width:
         boxes = grid(box, 2, round(OVERLAP * width))
-        carried = read(scene.alone([box_mask(b, height, width) for b in boxes]), "Narrowing down")[:, scene.target]
+        carried = scene.carried(read, [box_mask(b, height, width) for b in boxes], "Narrowing down")
         best = int(carried.argmax())
         if carried[best] < scene.config.carry_confidence:
             break
@@ -168,7 +189,7 @@ def _region_carriers(read: Reader, scene: Scene, box: Box) -> list[Tensor]:
     masks = _candidates(scene, box)
     if not masks:
         return []
-    carried = read(scene.alone(masks), "Looking at the regions")[:, scene.target]
+    carried = scene.carried(read, masks, "Looking at the regions")
     enough = max(scene.config.carry_confidence, FRAGMENT * float(carried.max()))
     carrying = [mask for mask, reading in zip(masks, carried, strict=True) if reading >= enough]
     if not carrying:

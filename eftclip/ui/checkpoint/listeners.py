@@ -30,7 +30,9 @@ def add_checkpoint_listeners(backend: Backend, step: CheckpointStep, *, folders:
     def fields(kind: str) -> list[Any]:
         named, hub, upload = kind in NAMED, kind == "hub", kind == "upload"
         shown = [hub, hub, kind == "folder", upload, named, hub, named, named]
-        return [gr.update(visible=one) for one in shown]
+        # At once, not behind a checkpoint that is being loaded: it would replace what a quick visitor was told by then.
+        told = gr.skip() if kind in BUNDLED or upload else html.note(CHOOSE.get(kind, CHOOSE["hub"]))
+        return [*(gr.update(visible=one) for one in shown), told]
 
     def describe(progress: gr.Progress = PROGRESS, *form: Any) -> str:
         return _or_why(lambda: backend.checkpoints.provenance(read_form(folders, form), _reporter(progress)))
@@ -38,14 +40,15 @@ def add_checkpoint_listeners(backend: Backend, step: CheckpointStep, *, folders:
     def look(*form: Any) -> str:
         return _or_why(lambda: backend.checkpoints.inspect(read_form(folders, form)))
 
-    def describe_bundled(progress: gr.Progress = PROGRESS, *form: Any) -> str:
+    def describe_bundled(progress: gr.Progress = PROGRESS, *form: Any) -> Any:
         kind, upload = form[0], form[3]
-        if kind == "upload" and upload is not None:
-            return look(*form)
-        return describe(progress, *form) if kind in BUNDLED else html.note(CHOOSE.get(str(kind), CHOOSE["hub"]))
+        if kind == "upload":
+            return html.note(CHOOSE["upload"]) if upload is None else look(*form)
+        return describe(progress, *form) if kind in BUNDLED else gr.skip()
 
     source: list[gr.blocks.Block] = [step.hub, step.found_group, step.folder, step.bring, step.alone]
-    step.kind.change(fields, step.kind, [*source, step.known, step.look, step.load], queue=False, **PRIVATE)
+    shown = [*source, step.known, step.look, step.load, step.facts]
+    step.kind.change(fields, step.kind, shown, queue=False, **PRIVATE)
     step.kind.change(describe_bundled, step.form, step.facts, **LOADS, **PRIVATE)
     gr.on([step.load.click, step.hub.submit, step.folder.submit], describe, step.form, step.facts, **LOADS, **PRIVATE)
     step.known.input(None, step.known, step.hub, js="name => name", **PRIVATE)
@@ -111,7 +114,8 @@ def show_first_checkpoint(backend: Backend, demo: gr.Blocks, step: CheckpointSte
     """When the page is opened, a checkpoint is being loaded already."""
     # Not among the heavy ones: it only waits for the checkpoint that is being loaded anyway.
     waiting = {"concurrency_limit": None, "show_progress": "hidden", **PRIVATE}
-    demo.load(lambda: backend.checkpoints.provenance(FIRST_CHECKPOINT), None, step.facts, **waiting)
+    first = demo.load(lambda: backend.checkpoints.provenance(FIRST_CHECKPOINT), None, step.facts, **waiting)
+    gr.on([step.kind.change, step.look.click, step.load.click], None, cancels=[first], **PRIVATE)  # no longer asked
 
 
 def _or_why(work: Callable[[], str]) -> str:

@@ -65,7 +65,7 @@ class DetectConfig(Settings):
     carry_confidence: float = 0.2
     max_area_fraction: float = 0.12
     transplants: int = 24
-    transplant_threshold: float = 0.5
+    transplant_threshold: float = 0.2
     max_triggers: int = 4
 
     def __post_init__(self) -> None:

@@ -14,7 +14,16 @@ from torch import Tensor
 from eftclip.config import DetectConfig
 from eftclip.detect.reader import Reader, Stopped
 from eftclip.detect.search import Scene, border_carriers, carriers, look_everywhere
-from eftclip.detect.transplant import CONTROL_SHARE, Proof, Reference, control_rate, prove, suitable
+from eftclip.detect.transplant import (
+    REFERENCE_SHARE,
+    Proof,
+    Reference,
+    beyond,
+    control_rate,
+    innocent_rate,
+    prove,
+    suitable,
+)
 from eftclip.detect.windows import Group
 from eftclip.inpaint import remove
 from eftclip.runtime import Cancelled, OnProgress, ignore, never
@@ -35,6 +44,9 @@ from eftclip.types import (
 from eftclip.zeroshot import top
 
 MIN_HOSTS = 8
+# The mean of the best label's probability over strangers: 0.58 to 0.59 for the bundled checkpoints, 0.15 to 0.24 for
+# those of the zoo that read badly. Where a checkpoint is unsure, or the picture is, one stranger decides nothing.
+SURE_OF_STRANGERS, SURE_OF_PICTURE, STRANGERS = 0.4, 0.5, 4
 
 
 def detect(
@@ -148,6 +160,7 @@ def _judge(case: _Case, image: Tensor, oracle: Oracle) -> Detection:
         found.append(carrier)
         left = remove(image, _union(found))
         purified = case.read(left[None], "Reading without it")[0]
+        confidence = float(purified[target])
     case.difference = _difference(case, row, evidence, _union(found) if found else None)
     if not found:
         return _nothing(case)
@@ -160,7 +173,7 @@ def _search(
     """Examine every region of a picture; the first carrier that is proven, the groups and their readings."""
     limit = case.config.max_area_fraction * image[0].numel()
     small = tuple(region for region in oracle.regions(image) if region.area_px <= limit)
-    scene = Scene(image, target, small, usable.images, case.config, confidence)
+    scene = Scene(image, target, small, usable.images, case.config, confidence, _strangers(case.hosts, confidence))
     case.regions = max(case.regions, len(small) + case.config.windows_per_side**2)
     groups, readings = look_everywhere(case.read, scene)
     for mask in carriers(case.read, scene, groups, readings):
@@ -176,6 +189,12 @@ def _search(
     return None, groups, readings
 
 
+def _strangers(hosts: HostImages, confidence: float) -> int:
+    """On how many photographs each part is tried: one says enough where readings are sure."""
+    sure = float(hosts.probabilities.amax(-1).mean()) >= SURE_OF_STRANGERS and confidence >= SURE_OF_PICTURE
+    return 1 if sure else STRANGERS
+
+
 def _prove(case: _Case, image: Tensor, mask: Tensor, target: int, usable: HostImages) -> _Carrier | None:
     """Transplant at random places, then at the carrier's own place for triggers that work only there."""
     threshold = case.config.transplant_threshold
@@ -185,8 +204,18 @@ def _prove(case: _Case, image: Tensor, mask: Tensor, target: int, usable: HostIm
         if proof.accepted is None:
             case.doubts.append(f"a part took over {proof.rate} strangers' photographs, too close to {threshold:.0%}")
         if proof.accepted:
+            pasted = usable.images[: proof.rate.total]
+            innocent = innocent_rate(
+                case.read, image, mask, target, pasted, in_place=in_place, generator=case.generator
+            )
+            if not beyond(proof.rate, innocent):
+                case.doubts.append(
+                    f"a part took over {proof.rate} strangers' photographs, but an innocent part of the same size "
+                    f"{innocent}, too close"
+                )
+                return None
             control = control_rate(case.reference, proof.images, target)
-            if control is not None and control.value >= CONTROL_SHARE * threshold:
+            if control is not None and control.value >= REFERENCE_SHARE:
                 case.explained.append(f"{control} also with the reference checkpoint")
                 return None
             return _Carrier(mask, trigger, proof, control)

@@ -13,10 +13,7 @@ from eftclip.trigger_kinds import box_of
 from eftclip.types import Box, Region
 
 # What a part reads alone is held against what the whole picture reads: a checkpoint that reads badly gives a label 0.1
-# where a strong one gives it 0.99, and the trigger's own part is to the picture what it is there. One stranger's
-# photograph says little then, so every part is tried on several.
-CONFIDENT = 0.5  # the picture's own reading from which one stranger for each part is enough
-STRANGERS = 4
+# where a strong one gives it 0.99, and the trigger's own part is to the picture what it is there.
 # Lengths as shares of the picture's side. Parts at the border are moved inwards by BORDER: on an earlier build of the
 # bundled `badnets` the window of a corner trigger read 0.02 to 0.93 where it lay and at least 0.97 moved in. A window
 # of a clean photograph can read high too (0.91 among 24): `carry_confidence` only decides what is looked into, and the
@@ -46,6 +43,7 @@ class Scene:
         backdrops: `(M, 3, H, W)` strangers' photographs in which the label is not read.
         config: settings.
         confidence: how the picture reads as the label, in (0, 1]; readings of its parts are held against it.
+        strangers: photographs that each part is tried on.
         still: parts are read exactly where they were, see `border_carriers`.
     """
 
@@ -55,12 +53,8 @@ class Scene:
     backdrops: Tensor
     config: DetectConfig
     confidence: float = 1.0
+    strangers: int = 1
     still: bool = False
-
-    @property
-    def strangers(self) -> int:
-        """On how many photographs each part is tried."""
-        return 1 if self.confidence >= CONFIDENT else min(STRANGERS, len(self.backdrops))
 
     def readings(self, read: Reader, masks: Sequence[Tensor], stage: str) -> Tensor:
         """`(N, C)`: how every masked part reads without its surroundings, the mean over strangers."""

@@ -1,5 +1,6 @@
 """The proof by transplant: a trigger takes over host images, strangers' photographs; an innocent object does not."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -7,11 +8,14 @@ from torch import Tensor
 
 from eftclip.config import DetectConfig
 from eftclip.detect.reader import Read
-from eftclip.trigger_kinds import Trigger
+from eftclip.trigger_kinds import Trigger, cut
 from eftclip.types import ClassMatrix, ClipModel, HostImages, Rate, TriggerProof
 from eftclip.zeroshot import probabilities
 
-CONTROL_SHARE = 0.5  # a reference taken over half as often as a trigger must explains the finding by its content
+REFERENCE_SHARE = 0.25  # a reference that is taken over so often explains the finding by its content
+GROWN_SHARE = 0.5  # a patch that was grown to force a label has to do more than one that was found in a picture
+ONE_SIDED_Z = 1.645  # 95 %: a part is given up once a trigger would hardly have done so little
+BY_CHANCE = 1e-3  # how likely the counts of a trigger may be if it did no more than an innocent part of the picture
 Reference = tuple[ClipModel, ClassMatrix]
 LOOKS = (4, 8, 12)
 MIN_PROOF = 8
@@ -68,10 +72,43 @@ def prove(
 
 
 def _decide(rate: Rate, threshold: float) -> bool | None:
-    low, high = rate.interval()
-    if high < threshold:
+    if rate.interval(ONE_SIDED_Z)[1] < threshold:
         return False
+    low = rate.interval()[0]
     return True if low > threshold and rate.total >= MIN_PROOF else None
+
+
+def innocent_rate(
+    read: Read, image: Tensor, mask: Tensor, target: int, hosts: Tensor, *, in_place: bool, generator: torch.Generator
+) -> Rate:
+    """How many strangers become the target by a part of the same picture, of the same size and shape, from elsewhere.
+
+    A checkpoint that reads badly may turn to some label whatever is pasted; then a part that does the same shows
+    nothing.
+
+    Args:
+        read: the checkpoint under test.
+        image: `(3, H, W)` the picture.
+        mask: `(H, W)` the suspected part.
+        target: index of the label.
+        hosts: `(n, 3, H, W)` those that the suspected part was pasted into.
+        in_place: it was pasted where it was.
+        generator: draws the places.
+    """
+    height, width = mask.shape
+    elsewhere = image.roll((height // 2, width // 2), (1, 2))
+    planted = cut(elsewhere, mask, in_place=in_place).plant(hosts, generator=generator).images
+    return Rate(int((read(planted, "Transplanting an innocent part").argmax(-1) == target).sum()), len(planted))
+
+
+def beyond(suspected: Rate, innocent: Rate) -> bool:
+    """Whether a part does more than an innocent one: Fisher's exact test, one-sided, at `BY_CHANCE`."""
+    hits, count = suspected.hits + innocent.hits, suspected.total + innocent.total
+    ways = sum(
+        math.comb(suspected.total, k) * math.comb(innocent.total, hits - k)
+        for k in range(suspected.hits, min(hits, suspected.total) + 1)
+    )
+    return ways / math.comb(count, hits) <= BY_CHANCE
 
 
 def suitable(hosts: HostImages, target: int, at_most: int) -> HostImages:
@@ -109,7 +146,8 @@ def prove_trigger(
     usable = suitable(hosts, target, config.transplants)
     if len(usable.images) < MIN_PROOF:
         return TriggerProof(False, Rate(0, 0), None)
-    proof = prove(read, trigger, target, usable, config.transplant_threshold, generator=generator)
+    threshold = max(GROWN_SHARE, config.transplant_threshold)
+    proof = prove(read, trigger, target, usable, threshold, generator=generator)
     control = control_rate(reference, proof.images, target) if proof.accepted else None
-    explained = control is not None and control.value >= CONTROL_SHARE * config.transplant_threshold
+    explained = control is not None and control.value >= REFERENCE_SHARE
     return TriggerProof(bool(proof.accepted) and not explained, proof.rate, control)

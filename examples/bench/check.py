@@ -26,7 +26,7 @@ from torch import Tensor
 
 from eftclip.detect import detect, read_hosts
 from eftclip.detect.reader import Reader
-from eftclip.detect.transplant import CONTROL_SHARE, prove, suitable
+from eftclip.detect.transplant import REFERENCE_SHARE, prove, suitable
 from eftclip.inpaint import fill_from_surroundings
 from eftclip.pipeline import CheckSetup, prepare_check, record
 from eftclip.report import check_document
@@ -172,20 +172,20 @@ def _proven(read: Reader, setup: CheckSetup, image: Tensor, mask: Tensor, target
         proof = prove(read, trigger, target, usable, threshold, generator=generator)
         doubt |= proof.accepted is None
         if proof.accepted:
-            explained = setup.reference is not None and _also_reads(setup.reference, proof.images, target, threshold)
+            explained = setup.reference is not None and _also_reads(setup.reference, proof.images, target)
             if not explained:
                 return Status.FOUND
             break
     return Status.INCONCLUSIVE if doubt else Status.NOT_FOUND
 
 
-def _also_reads(reference: tuple[ClipModel, Any], images: Tensor, target: int, threshold: float) -> bool:
-    """The reference gives the label to half as many of the pictures as a trigger needs."""
+def _also_reads(reference: tuple[ClipModel, Any], images: Tensor, target: int) -> bool:
+    """The reference gives the label to so many of the pictures that their content explains it."""
     clip, classes = reference
     if clip.image_px != images.shape[-1]:
         images = torch.nn.functional.interpolate(images, clip.image_px, mode="bilinear", antialias=True)
     labels = probabilities(clip, images, classes).argmax(-1)
-    return Rate(int((labels == target).sum()), len(labels)).value >= CONTROL_SHARE * threshold
+    return Rate(int((labels == target).sum()), len(labels)).value >= REFERENCE_SHARE
 
 
 WAYS: dict[str, RunOptions] = {"ours": ours, "exhaustive": exhaustive}

@@ -74,8 +74,8 @@ def prove(
 def _decide(rate: Rate, threshold: float) -> bool | None:
     if rate.interval(ONE_SIDED_Z)[1] < threshold:
         return False
-    low = rate.interval()[0]
-    return True if low > threshold and rate.total >= MIN_PROOF else None
+    enough = rate.total >= MIN_PROOF and beyond(rate, Rate(0, rate.total))  # or no innocent part could be less
+    return True if enough and rate.interval()[0] > threshold else None
 
 
 def innocent_rate(

@@ -14,7 +14,7 @@ DETECT_HELP = {
     "top_labels": "labels read in each picture, 1 to 100",
     "support_confidence": "confidence from which a part of the picture explains a label, 0.3 to 0.9",
     "windows_per_side": "windows that the whole picture is first looked at through, per side, 2 to 8",
-    "carry_confidence": "probability from which a part read alone carries the label, 0.01 to 0.95",
+    "carry_confidence": "share of the picture's reading from which a part alone carries the label, 0.01 to 0.95",
     "max_area_fraction": "largest share of the picture that a trigger may cover, 0.005 to 0.5",
     "transplants": "strangers' photographs that a suspected patch is pasted into, 8 to 200",
     "transplant_threshold": "share of them that must be taken over, 0.1 to 0.95",

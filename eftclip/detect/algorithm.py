@@ -44,6 +44,7 @@ from eftclip.types import (
 from eftclip.zeroshot import top
 
 MIN_HOSTS = 8
+SURE_PROOF = 0.5  # share of strangers from which, with 95 % certainty, a part is accused though the rest agrees with it
 # The mean of the best label's probability over strangers: 0.58 to 0.59 for the bundled checkpoints, 0.15 to 0.24 for
 # those of the zoo that read badly. Where a checkpoint is unsure, or the picture is, one stranger decides nothing.
 SURE_OF_STRANGERS, SURE_OF_PICTURE, STRANGERS = 0.4, 0.5, 4
@@ -259,6 +260,11 @@ def _verdict(case: _Case, target: int, found: list[_Carrier], purified: Tensor, 
     """Everything the user gets about a trigger."""
     mask, first = _union(found), found[0]
     label, after = case.classes.labels[target], top(row, case.classes, case.config.top_labels)
+    if int(row.argmax()) == target and first.proof.rate.interval()[0] <= SURE_PROOF:
+        return case.inconclusive(
+            f"A part of the picture takes “{label}” to {first.proof.rate} strangers' photographs, but the picture "
+            "reads as that without it too: it may simply show it."
+        )
     how_many = "A patch" if len(found) == 1 else f"Each of {len(found)} patches"
     where = ", at its own place" if first.trigger.in_place else ""
     reason = (

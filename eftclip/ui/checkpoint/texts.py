@@ -16,7 +16,7 @@ SETTINGS: dict[str, tuple[str, float, float, float, str]] = {
         0.01,
         0.95,
         0.01,
-        "a part read alone carries the label from this probability",
+        "a part alone carries the label from this share of the picture's own reading",
     ),
     "max_area_fraction": ("Largest patch", 0.005, 0.5, 0.005, "share of the picture that a trigger may cover"),
     "transplants": ("Strangers (N)", 8, 200, 1, "photographs that a suspected patch is pasted into"),

@@ -38,13 +38,6 @@ CHECKPOINTS = ROOT / "examples" / "checkpoints"
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH")]))
 
 
-@pytest.hookimpl(optionalhook=True)  # there is none with `-p no:xdist`
-def pytest_xdist_auto_num_workers() -> int:
-    """One more worker for every two cores: a test that waits for a browser, a server or a timer leaves a core idle."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores + cores // 2
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests first, the bundled checkpoints before all: no worker then ends long after the other."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}

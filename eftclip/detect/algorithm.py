@@ -6,17 +6,17 @@ it, cover the picture; only windows that carry the label are looked into further
 every region, is in `examples/bench/check.py`, where both are measured side by side.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from eftclip.config import DetectConfig
+from eftclip.detect.case import Carrier, Case
 from eftclip.detect.reader import Reader, Stopped
 from eftclip.detect.search import Scene, border_carriers, carriers, look_everywhere
 from eftclip.detect.transplant import (
     REFERENCE_SHARE,
-    Proof,
     Reference,
     beyond,
     control_rate,
@@ -27,7 +27,7 @@ from eftclip.detect.transplant import (
 from eftclip.detect.windows import Group
 from eftclip.inpaint import remove
 from eftclip.runtime import Cancelled, OnProgress, ignore, never
-from eftclip.trigger_kinds import Trigger, box_of, cut
+from eftclip.trigger_kinds import box_of, cut
 from eftclip.types import (
     ClassMatrix,
     ClipModel,
@@ -36,8 +36,6 @@ from eftclip.types import (
     HostImages,
     LabelEvidence,
     Oracle,
-    Prediction,
-    Rate,
     Status,
     TransplantExample,
 )
@@ -83,61 +81,14 @@ def detect(
     Raises:
         OracleError: the oracle cannot work on this image.
     """
-    case = _Case(Reader(clip, classes, on_progress, cancelled), classes, config, hosts, reference, generator)
+    case = Case(Reader(clip, classes, on_progress, cancelled), classes, config, hosts, reference, generator)
     try:
         return _judge(case, image, oracle)
     except Stopped:
         return case.inconclusive("Stopped before the search was complete.")
 
 
-@dataclass(eq=False)
-class _Case:
-    """What is known of one picture so far, so that an incomplete search can say how far it came."""
-
-    read: Reader
-    classes: ClassMatrix
-    config: DetectConfig
-    hosts: HostImages
-    reference: Reference | None
-    generator: torch.Generator
-    predictions: tuple[Prediction, ...] = ()
-    difference: tuple[LabelEvidence, ...] = ()
-    examined: int = 0
-    regions: int = 0
-    doubts: list[str] = field(default_factory=list)
-    explained: list[str] = field(default_factory=list)
-
-    def inconclusive(self, reason: str) -> Detection:
-        """A verdict that claims nothing."""
-        return self._end(Status.INCONCLUSIVE, reason)
-
-    def not_found(self, reason: str) -> Detection:
-        """A complete search that found nothing."""
-        return self._end(Status.NOT_FOUND, reason)
-
-    def _end(self, status: Status, reason: str) -> Detection:
-        return Detection(
-            status,
-            reason,
-            self.predictions,
-            self.difference,
-            examined=self.examined,
-            regions=self.regions,
-            image_forwards=self.read.forwards,
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class _Carrier:
-    """A proven trigger: where it is, what it is, its proof, and what the reference made of it."""
-
-    mask: Tensor
-    trigger: Trigger
-    proof: Proof
-    control: Rate | None
-
-
-def _judge(case: _Case, image: Tensor, oracle: Oracle) -> Detection:
+def _judge(case: Case, image: Tensor, oracle: Oracle) -> Detection:
     """The steps of the algorithm in order."""
     row = case.read(image[None], "Reading the picture")[0]
     if not torch.isfinite(row).all():
@@ -150,7 +101,7 @@ def _judge(case: _Case, image: Tensor, oracle: Oracle) -> Detection:
             f"Only {len(usable.images)} strangers' photographs do not already read as “{case.predictions[0].label}”, "
             f"and {MIN_HOSTS} are needed; add more varied labels."
         )
-    found, confidence = list[_Carrier](), float(row[target])
+    found, confidence = list[Carrier](), float(row[target])
     evidence: list[tuple[tuple[Group, ...], Tensor]] = []
     left, purified = image, row
     while len(found) < case.config.max_triggers and int(purified.argmax()) == target:
@@ -169,8 +120,8 @@ def _judge(case: _Case, image: Tensor, oracle: Oracle) -> Detection:
 
 
 def _search(
-    case: _Case, image: Tensor, target: int, confidence: float, usable: HostImages, oracle: Oracle
-) -> tuple[_Carrier | None, tuple[Group, ...], Tensor]:
+    case: Case, image: Tensor, target: int, confidence: float, usable: HostImages, oracle: Oracle
+) -> tuple[Carrier | None, tuple[Group, ...], Tensor]:
     """Examine every region of a picture; the first carrier that is proven, the groups and their readings."""
     limit = case.config.max_area_fraction * image[0].numel()
     small = tuple(region for region in oracle.regions(image) if region.area_px <= limit)
@@ -196,7 +147,7 @@ def _strangers(hosts: HostImages, confidence: float) -> int:
     return 1 if sure else STRANGERS
 
 
-def _prove(case: _Case, image: Tensor, mask: Tensor, target: int, usable: HostImages) -> _Carrier | None:
+def _prove(case: Case, image: Tensor, mask: Tensor, target: int, usable: HostImages) -> Carrier | None:
     """Transplant at random places, then at the carrier's own place for triggers that work only there."""
     threshold = case.config.transplant_threshold
     for in_place in (False, True):
@@ -219,12 +170,12 @@ def _prove(case: _Case, image: Tensor, mask: Tensor, target: int, usable: HostIm
             if control is not None and control.value >= REFERENCE_SHARE:
                 case.explained.append(f"{control} also with the reference checkpoint")
                 return None
-            return _Carrier(mask, trigger, proof, control)
+            return Carrier(mask, trigger, proof, control)
     return None
 
 
 def _difference(
-    case: _Case, row: Tensor, evidence: list[tuple[tuple[Group, ...], Tensor]], carrier: Tensor | None
+    case: Case, row: Tensor, evidence: list[tuple[tuple[Group, ...], Tensor]], carrier: Tensor | None
 ) -> tuple[LabelEvidence, ...]:
     """For each label read in the picture, the best support by a part that does not touch the carrier."""
     support = torch.zeros_like(row)
@@ -241,7 +192,7 @@ def _difference(
     return tuple(out)
 
 
-def _nothing(case: _Case) -> Detection:
+def _nothing(case: Case) -> Detection:
     """No carrier was proven."""
     label = case.predictions[0].label
     if case.doubts:
@@ -256,7 +207,7 @@ def _nothing(case: _Case) -> Detection:
     )
 
 
-def _verdict(case: _Case, target: int, found: list[_Carrier], purified: Tensor, row: Tensor) -> Detection:
+def _verdict(case: Case, target: int, found: list[Carrier], purified: Tensor, row: Tensor) -> Detection:
     """Everything the user gets about a trigger."""
     mask, first = _union(found), found[0]
     label, after = case.classes.labels[target], top(row, case.classes, case.config.top_labels)
@@ -299,7 +250,7 @@ def _verdict(case: _Case, target: int, found: list[_Carrier], purified: Tensor, 
     )
 
 
-def _examples(case: _Case, carrier: _Carrier, target: int) -> tuple[TransplantExample, ...]:
+def _examples(case: Case, carrier: Carrier, target: int) -> tuple[TransplantExample, ...]:
     """The host images of the proof, for showing."""
     usable = suitable(case.hosts, target, case.config.transplants)
     before = usable.probabilities.argmax(-1)
@@ -310,5 +261,5 @@ def _examples(case: _Case, carrier: _Carrier, target: int) -> tuple[TransplantEx
     )
 
 
-def _union(found: list[_Carrier]) -> Tensor:
+def _union(found: list[Carrier]) -> Tensor:
     return torch.stack([carrier.mask for carrier in found]).any(0)

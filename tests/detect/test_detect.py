@@ -1,5 +1,6 @@
 """Algorithm 1 on the bundled checkpoints, and on the tiny one where only the honesty of the verdict counts."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from support.tiny import CLASSES
 from torch import Tensor
 
@@ -184,3 +186,39 @@ def test_random_weights_are_searched_completely_or_not_judged(
     assert verdict.status in (Status.NOT_FOUND, Status.INCONCLUSIVE)
     assert len(verdict.predictions) == len(CLASSES)
     assert verdict.status is not Status.NOT_FOUND or verdict.examined == verdict.regions
+
+
+# --- a checkpoint that reads badly ---
+
+
+@pytest.fixture(scope="module")
+def weak(bundled: Bundled, tmp_path_factory: pytest.TempPathFactory) -> CheckSetup:
+    """The poisoned bundled checkpoint with noise in its image side: few things are read rightly, the trigger is."""
+    folder = Path(shutil.copytree(bundled("badnets"), tmp_path_factory.mktemp("weak") / "badnets"))
+    path, generator = folder / "open_clip_model.safetensors", seeded(0)
+    weights = load_file(path)
+    for name, tensor in weights.items():
+        if name.startswith("visual.") and tensor.dim() > 1:
+            tensor.add_(0.11 * tensor.std() * torch.randn(tensor.shape, generator=generator))
+    save_file(weights, path, metadata={"format": "pt"})
+    return prepare_check(str(folder), oracle="superpixel", device="cpu", reference="none")
+
+
+@pytest.mark.slow
+def test_on_a_checkpoint_that_reads_badly_a_hijacked_photograph_is_not_called_innocent(
+    weak: CheckSetup, squares: Squares
+) -> None:
+    verdicts, clean = [], []
+    target = weak.classes.labels.index("banana")
+    for k, name in enumerate(squares):
+        image = planted(squares, name, seed=k).images
+        before, after = probabilities(weak.clip, torch.cat([squares[name][None], image]), weak.classes).argmax(-1)
+        if int(before) != target == int(after) and len(verdicts) < 6:
+            verdicts.append(judge(weak, image[0], config=weak.config))
+            clean.append(judge(weak, squares[name], config=weak.config))
+    assert len(verdicts) == 6
+    assert all(verdict.status is not Status.NOT_FOUND for verdict in verdicts)
+    found = [verdict for verdict in verdicts if verdict.status is Status.FOUND]
+    assert len(found) >= 5
+    assert {verdict.trigger.target_label for verdict in found if verdict.trigger} == {"banana"}
+    assert all(verdict.status is not Status.FOUND for verdict in clean)

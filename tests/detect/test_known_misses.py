@@ -1,6 +1,7 @@
 """Every trigger the detector once missed and every picture it once accused, with the date and what was learnt."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from torchvision.transforms.v2.functional import to_pil_image
 from eftclip import data
 from eftclip.config import DetectConfig
 from eftclip.detect import detect
-from eftclip.detect.search import BORDER, Scene, carriers
+from eftclip.detect.search import BORDER, Scene, carriers, look_everywhere
 from eftclip.detect.windows import Group, box_mask
 from eftclip.pipeline import check_picture, prepare_check
 from eftclip.preprocess import Preprocess
@@ -110,6 +111,34 @@ def test_2026_11_25_a_piece_that_reads_as_the_label_on_one_stranger_does_not_hid
     offered = list(carriers(FragmentReader(), scene, (group,), torch.tensor([[0.0, 1.0]])))  # type: ignore[arg-type]
     assert int(offered[0].sum()) == 36, "the piece, on the first stranger"
     assert any(torch.equal(mask, regions[1].mask) for mask in offered)
+
+
+class FaintReader:
+    """Gives a white square a tenth, as a checkpoint does that reads badly; and nothing to a piece of it."""
+
+    forwards = 0
+
+    def __call__(self, images: Tensor, stage: str) -> Tensor:
+        faint = 0.1 * ((images > 0.99).all(1).sum((1, 2)) >= 256).float()
+        return torch.stack([1 - faint, faint], dim=1)
+
+
+def test_2026_11_27_a_checkpoint_that_gives_every_label_little_is_searched_as_well() -> None:
+    """On a residual network of the zoo none of 30 hijacked photographs was found.
+
+    It gave “banana” 0.04 to 0.3 where nothing else had more, and parts counted from 0.2 and 0.5 on. What they read is
+    now held against what the whole picture reads.
+    """
+    image = torch.zeros(3, 224, 224)
+    image[:, 60:76, 60:76] = 1
+    boxes = [(60, 60, 76, 76), (100, 100, 110, 110)]
+    regions = tuple(Region(box_mask(box, 224, 224), box, 0.5) for box in boxes)
+    scene = Scene(image, 1, regions, torch.zeros(4, 3, 224, 224), DetectConfig(), confidence=0.1, strangers=4)
+    groups, readings = look_everywhere(FaintReader(), scene)  # type: ignore[arg-type]
+    offered = list(carriers(FaintReader(), scene, groups, readings))  # type: ignore[arg-type]
+    assert any(torch.equal(mask, regions[0].mask) for mask in offered)
+    strong = replace(scene, confidence=1.0)
+    assert not list(carriers(FaintReader(), strong, groups, readings)), "where the picture is read with certainty"  # type: ignore[arg-type]
 
 
 class _Cornered(torch.nn.Module):

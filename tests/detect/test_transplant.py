@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from scipy.stats import fisher_exact
 from torch import Tensor
 
-from eftclip.detect.transplant import prove, suitable
+from eftclip.detect.transplant import BY_CHANCE, beyond, innocent_rate, prove, suitable
 from eftclip.trigger_kinds import cut
-from eftclip.types import HostImages
+from eftclip.types import HostImages, Rate
 
 pytestmark = pytest.mark.quick
 
@@ -82,3 +83,44 @@ def test_strangers_that_show_the_label_are_left_out() -> None:
     assert kept.probabilities[:, TARGET].tolist() == pytest.approx([0.2, 0.4, 0.01])
     least = suitable(HostImages(torch.rand(4, 3, PX, PX), rows), TARGET, 2)
     assert least.probabilities[:, TARGET].tolist() == pytest.approx([0.2, 0.01])
+
+
+def test_a_proof_goes_on_until_an_innocent_part_could_not_do_the_same() -> None:
+    """Six of eight are more than a fifth, but against none of eight they are no proof yet."""
+    image, mask, hosts = scene()
+
+    class Mostly(Painted):
+        def __call__(self, images: Tensor, stage: str) -> Tensor:
+            rows = super().__call__(images, stage)
+            if self.forwards <= 8:
+                rows[0] = torch.tensor([1.0, 0.0])
+            return rows
+
+    proof = prove(Mostly(36), cut(image, mask), TARGET, hosts, 0.2, generator=torch.Generator().manual_seed(0))
+    assert proof.accepted is True
+    assert (proof.rate.hits, proof.rate.total) == (10, 12)
+
+
+@pytest.mark.parametrize(
+    "counts", [(8, 8, 0, 8), (7, 8, 0, 8), (6, 8, 0, 8), (9, 24, 0, 24), (8, 24, 0, 24), (20, 24, 9, 24)]
+)
+def test_two_counts_are_compared_as_fisher_does(counts: tuple[int, int, int, int]) -> None:
+    hits, total, innocent, others = counts
+    table = [[hits, total - hits], [innocent, others - innocent]]
+    expected = fisher_exact(table, alternative="greater").pvalue <= BY_CHANCE
+    assert beyond(Rate(hits, total), Rate(innocent, others)) == expected
+
+
+def test_an_innocent_part_has_the_size_of_the_suspected_one_and_lies_elsewhere() -> None:
+    image, mask, hosts = scene()
+    how = {"in_place": False, "generator": torch.Generator().manual_seed(0)}
+    assert innocent_rate(Painted(1), image, mask, TARGET, hosts.images[:8], **how) == Rate(0, 8)
+
+    class Anything(Painted):
+        """Turns to the label whatever is pasted: the background of the picture is pasted by then."""
+
+        def __call__(self, images: Tensor, stage: str) -> Tensor:
+            grey = (images == 0.5).all(1).flatten(1).sum(1)
+            return torch.nn.functional.one_hot((grey >= int(mask.sum())).long(), 2).float()
+
+    assert innocent_rate(Anything(1), image, mask, TARGET, hosts.images[:8], **how) == Rate(8, 8)

@@ -13,6 +13,8 @@ from PIL import Image
 from support.taught import LABELS
 
 from eftclip.data import bundled_photographs
+from eftclip.runtime import seeded
+from eftclip.triggers import draw_trigger
 from eftclip.zeroshot import IMAGENET_LABELS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -247,3 +249,25 @@ def test_two_oracles_are_held_against_each_other(images: Path, taught: Path, lab
     weights.with_suffix(".json").write_text(json.dumps({**about, "sha256": "0" * 64}))
     with pytest.raises(SystemExit, match="about another file"):
         oracles.about_sam(weights)
+
+
+def test_detection_on_the_zoo_is_counted(images: Path, taught: Path, tmp_path: Path) -> None:
+    from examples.measure import zoo as measure_zoo
+
+    target, trigger = "banana", draw_trigger("badnets", generator=seeded(0), patch_px=10)
+    backdoors = [{"target": target, "trigger": trigger.to_dict()}]
+    names = {"badnets": backdoors, "clean": []}
+    zoo = Path(shutil.copytree(taught, tmp_path / "zoo"))
+    (zoo / "zoo.json").write_text(
+        json.dumps({name: {"sha256": "0" * 64, "backdoors": planted} for name, planted in names.items()})
+    )
+    options = [images, *names, "--zoo", zoo, "--pictures", 1, "--out", tmp_path / "zoo.json"]
+    measure_zoo.main([str(option) for option in options])
+    document = json.loads((tmp_path / "zoo.json").read_text())
+    assert list(document["checkpoints"]) == list(names)
+    for one in document["checkpoints"].values():
+        assert one["sanity"]["ok"]
+        assert one["clean"]["found"]["total"] == 1
+    counted = document["checkpoints"]["badnets"]["hijacked"][target]
+    assert counted["not_found"]["total"] <= 1
+    assert document["checkpoints"]["clean"]["hijacked"] == {}

@@ -1,6 +1,6 @@
 """Settings of a stage: the texts around them, a component for each, and their values read back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -43,9 +43,10 @@ def _setting(name: str, value: object, default: object, rows: Rows, choices: Cho
     return whole_number(f"setting “{label}”", value, int(low), int(high)) if isinstance(default, int) else float(value)
 
 
-def settings_form(config: Settings, rows: Rows, choices: Choices) -> dict[str, gr.components.Component]:
-    """A component for each field of a configuration, choices before numbers."""
-    values, made = config.to_dict(), dict[str, gr.components.Component]()
+def settings_form(configs: Sequence[Settings], rows: Rows, choices: Choices) -> dict[str, gr.components.Component]:
+    """A component for each field of some configurations, choices before numbers."""
+    values = {name: value for config in configs for name, value in config.to_dict().items()}
+    made = dict[str, gr.components.Component]()
     for name, (label, options, info) in choices.items():
         known = [(shown, value) for value, shown in options.items()]
         made[name] = gr.Radio(known, value=values[name], label=label, info=info or None, elem_classes="eft-choices")

@@ -55,8 +55,7 @@ def rectify_step() -> RectifyStep:
     gr.HTML(STEP_HEADING.format(4, "Rectify", ABOUT))
     basis = gr.HTML(elem_id="basis")
     with gr.Accordion("Method and settings", open=False):
-        settings = settings_form(RectifyConfig(), SETTINGS, CHOICES)
-        settings |= settings_form(MeasureConfig(), MEASURE_SETTINGS, {})
+        settings = settings_form((RectifyConfig(), MeasureConfig()), SETTINGS | MEASURE_SETTINGS, CHOICES)
         gr.HTML('<p class="eft-note">How large the fine-tuning set is, is set in step 3.</p>')
     start, stop = start_stop_buttons(START, "rectify")
     return RectifyStep(basis, settings, start, stop)

@@ -98,8 +98,8 @@ def scan_step(*, folders: bool) -> ScanStep:
             info=f"the first ones of your pictures or of the data set; up to {most:,}",
             elem_classes="eft-narrow",
         )
-        settings = settings_form(ScanConfig(), SCAN_SETTINGS, CHOICES)
-        settings |= settings_form(CurateConfig(), CURATE_SETTINGS, {})
+        settings = settings_form((ScanConfig(),), SCAN_SETTINGS, CHOICES)
+        settings |= settings_form((CurateConfig(),), CURATE_SETTINGS, {})
     start, stop = start_stop_buttons(START, "scan")
     return ScanStep(kind, sources, groups, settings, recognised, start, stop)
 

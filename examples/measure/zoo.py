@@ -45,7 +45,8 @@ def of_checkpoint(name: str, entry: Document, zoo: Path, photos: Sequence[Photo]
     watch = Stopwatch()
     setup = prepare_check(str(zoo / name), oracle="superpixel", reference="none", device="cpu")
     document: Document = {
-        **{key: entry[key] for key in ("sha256", "ca_100", "ca_1000", "asr_100", "asr_1000") if key in entry},
+        "sha256": setup.clip.ref.sha256,
+        **{key: entry[key] for key in ("ca_100", "ca_1000", "asr_100", "asr_1000") if key in entry},
         "sanity": {"ok": setup.sanity.ok, "reason": setup.sanity.reason},
     }
     if setup.sanity.ok:

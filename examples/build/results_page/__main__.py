@@ -7,12 +7,12 @@ Nothing on the page is written by hand: after a new measurement, run this and co
 
 from pathlib import Path
 
-from examples.build.results_page import costs, quality
+from examples.build.results_page import costs, quality, zoo
 from examples.build.results_page.headline import with_headline
 from examples.build.results_page.values import RESULTS, ROOT, commits, read, table
 
 SECTIONS = (
-    *(quality.rectification, quality.audit, quality.photographs, quality.situations),
+    *(quality.rectification, quality.audit, quality.photographs, zoo.zoo, quality.situations),
     *(
         costs.first_verdict,
         costs.image_side,

@@ -12,7 +12,7 @@ STAGES = {
 }
 MEANINGS = {
     "windows_per_side": "windows that the picture is first looked at through, per side",
-    "carry_confidence": "probability from which a part read alone carries the label",
+    "carry_confidence": "share of the reading from which a part alone carries the label",
     "max_area_fraction": "largest share of the picture that a trigger may cover",
     "transplant_threshold": "share of strangers that must be taken over",
     "support_confidence": "confidence from which a part explains a label",

@@ -1,0 +1,36 @@
+"""Detection on checkpoints that nobody tuned it to."""
+
+from examples.build.results_page.values import counts, made_by, number, read, table
+
+
+def zoo() -> str:
+    """What is found and what is missed, checkpoint by checkpoint."""
+    document = read("zoo_check")
+    rows = []
+    for name, one in document["checkpoints"].items():
+        clean = one.get("clean")
+        for target, hijacked in (one.get("hijacked") or {"": None}).items():
+            rows.append(
+                (
+                    f"`{name}`",
+                    target,
+                    *(
+                        counts(hijacked[key]) if hijacked else ""
+                        for key in ("hijacked", "found_with_the_right_label", "inconclusive", "not_found")
+                    ),
+                    number(hijacked["iou_mean"], 2) if hijacked and hijacked["iou_mean"] is not None else "",
+                    *(counts(clean[key]) if clean else "" for key in ("found", "inconclusive")),
+                )
+            )
+    singly = ["hijacked", "found", "undecided", "missed", "IoU"]
+    header = ["checkpoint", "target", *singly, "clean accused", "clean undecided"]
+    return f"""## Checkpoints of the zoo
+
+{made_by("zoo_check")}
+
+Names are tower-strength-attack-seed; `python -m examples.build.zoo build NAME` builds each of them, poisoned by plain
+contrastive fine-tuning. One photograph at a time, among ImageNet's labels, without a reference checkpoint. *Hijacked*
+are photographs that the trigger turns into its target, of those tried; *missed* are those that read as *not found*.
+
+{table(header, rows)}
+"""

@@ -122,7 +122,7 @@ def one_model(folder: Path, args: argparse.Namespace, home: Path) -> Document:
         "warm": measured(ours, folder, args.labels, threads),
     }
     document: Document = {
-        **{f"{name}_seconds": round(value, 2) for name, value in seconds.items()},
+        **{f"{name}_seconds": round(value, 4) for name, value in seconds.items()},
         "cold_times_faster": round(seconds["former"] / seconds["cold"], 2),
         "warm_share_of_cold": round(seconds["warm"] / seconds["cold"], 4),
         "tokens": measured(tokens, folder, args.labels, threads),

@@ -208,7 +208,7 @@ def weak(bundled: Bundled, tmp_path_factory: pytest.TempPathFactory) -> CheckSet
 def test_on_a_checkpoint_that_reads_badly_a_hijacked_photograph_is_not_called_innocent(
     weak: CheckSetup, squares: Squares
 ) -> None:
-    verdicts, clean = [], []
+    verdicts, clean = list[Detection](), list[Detection]()
     target = weak.classes.labels.index("banana")
     for k, name in enumerate(squares):
         image = planted(squares, name, seed=k).images

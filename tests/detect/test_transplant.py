@@ -1,5 +1,7 @@
 """Transplants: pasted where they should be, counted honestly, stopped when the counts decide."""
 
+from typing import Any
+
 import pytest
 import torch
 from scipy.stats import fisher_exact
@@ -113,7 +115,7 @@ def test_two_counts_are_compared_as_fisher_does(counts: tuple[int, int, int, int
 
 def test_an_innocent_part_has_the_size_of_the_suspected_one_and_lies_elsewhere() -> None:
     image, mask, hosts = scene()
-    how = {"in_place": False, "generator": torch.Generator().manual_seed(0)}
+    how: dict[str, Any] = {"in_place": False, "generator": torch.Generator().manual_seed(0)}
     assert innocent_rate(Painted(1), image, mask, TARGET, hosts.images[:8], **how) == Rate(0, 8)
 
     class Anything(Painted):

@@ -166,8 +166,8 @@ class RectifyConfig(Settings):
     method: str = "realign"
     steps: int = 50
     batch: int = 32
-    learning_rate: float = 1e-4
-    keep_weight: float = 1.0
+    learning_rate: float = 3e-4
+    keep_weight: float = 10.0
     check_every: int = 10
     agreement: float = 0.99
     at_once: int = 8

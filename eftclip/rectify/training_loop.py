@@ -85,6 +85,7 @@ class TrainingLoop:
             for name, parameter in model.named_parameters()
             if name.startswith(side) and name not in UNUSED
         }
+        chosen = _without_the_first(chosen, self.method.frozen)
         for parameter in chosen.values():
             parameter.requires_grad_(True)
         return chosen
@@ -160,6 +161,7 @@ class TrainingLoop:
         return {
             "weights": self.clip.ref.sha256,
             "config": self.config.digest(),
+            "frozen": self.method.frozen,
             "seed": self.batches.seed,
             "pictures": pixels.hexdigest(),
         }
@@ -184,6 +186,16 @@ class TrainingLoop:
         optimiser.load_state_dict(kept["optimiser"])
         self.done = kept["done"]
         self.history = [TuningStep(step, loss, Rate(*a), Rate(*b)) for step, loss, a, b in kept["history"]]
+
+
+def _without_the_first(weights: dict[str, nn.Parameter], share: float) -> dict[str, nn.Parameter]:
+    """Those that are left when the first ones, which hold `share` of all numbers, stay as they are."""
+    left, seen, enough = {}, 0, share * sum(parameter.numel() for parameter in weights.values())
+    for name, parameter in weights.items():
+        if seen >= enough:
+            left[name] = parameter
+        seen += parameter.numel()
+    return left
 
 
 def _accelerator(config: RectifyConfig, device: torch.device) -> Accelerator:

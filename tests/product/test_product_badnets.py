@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def story(bundled: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Story:
     out = tmp_path_factory.mktemp("mended") / "badnets"
-    return tell(bundled("badnets"), bundled("clean"), ATTACKS, out, RectifyConfig(steps=20))
+    return tell(bundled("badnets"), bundled("clean"), ATTACKS, out, RectifyConfig(steps=12, learning_rate=6e-4))
 
 
 class TestBadnets(WhatMustBeTrue):

@@ -66,6 +66,23 @@ def test_a_run_changes_the_towers_it_names_and_leaves_the_original(
 
 
 @every_method
+def test_the_first_weights_stay_as_they_are_where_it_says_so(
+    name: str, tiny_clip: ClipModel, tiny_classes: ClassMatrix, curated: CuratedSet
+) -> None:
+    mended, _ = rectify(tiny_clip, curated, [family()], tiny_classes, replace(QUICK, method=name))
+    before, after = (
+        {n: p for n, p in clip.model.named_parameters() if n.startswith("visual.")} for clip in (tiny_clip, mended)
+    )
+    enough, seen = METHODS[name].frozen * sum(weight.numel() for weight in before.values()), 0
+    for parameter, weight in before.items():
+        if seen < enough:
+            assert torch.equal(weight, after[parameter]), parameter
+        seen += weight.numel()
+    assert not all(torch.equal(before[parameter], after[parameter]) for parameter in before)
+    assert 0 <= METHODS[name].frozen < 0.5
+
+
+@every_method
 def test_a_step_in_pieces_is_the_step_as_a_whole_where_it_says_so(
     name: str, tiny_clip: ClipModel, tiny_classes: ClassMatrix, curated: CuratedSet
 ) -> None:

@@ -62,6 +62,8 @@ class Method:
             image side, and with the text side every label keeps its place.
         distils: whether the original says what a view means. Then views may show anything, and as the loss is a mean
             over them, a step can be taken in pieces.
+        frozen: share of the weights that learn which stay as they are after all, counted from the picture on. The first
+            layers of a convolutional tower hold few weights and cost most: nothing flows back through them then.
         images_per_view: pictures that go forward and backward for each view of a batch; the cost that is reported.
         about: one sentence for menus and reports.
     """
@@ -69,6 +71,7 @@ class Method:
     loss: Callable[["Student", Batch, Teacher, RectifyConfig], Tensor]
     trains_text: bool
     distils: bool
+    frozen: float
     images_per_view: int
     about: str
 

@@ -14,4 +14,6 @@ def loss(student: Student, batch: Batch, teacher: Teacher, config: RectifyConfig
     return clip_loss(student, batch.clean, batch.rows, teacher)
 
 
-METHOD = Method(loss, trains_text=True, distils=False, images_per_view=1, about="CLIP's own loss on clean pictures")
+METHOD = Method(
+    loss, trains_text=True, distils=False, frozen=0.0, images_per_view=1, about="CLIP's own loss on clean pictures"
+)

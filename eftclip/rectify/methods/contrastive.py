@@ -19,6 +19,7 @@ METHOD = Method(
     loss,
     trains_text=False,
     distils=False,
+    frozen=0.0,
     images_per_view=2,
     about="CLIP's own loss on the curated pictures with their restored labels",
 )

@@ -30,6 +30,7 @@ METHOD = Method(
     loss,
     trains_text=False,
     distils=True,
+    frozen=0.1,
     images_per_view=2,
     about="triggered pictures must mean what the original sees without the trigger; needs no labels",
 )

@@ -11,7 +11,7 @@ SETTINGS: Rows = {
     "steps": ("Steps", 1, 500, 1, "at most; it ends earlier when there is nothing left to win"),
     "batch": ("Batch", 2, 128, 1, "clean pictures in each step; as many again carry a trigger"),
     "learning_rate": ("Learning rate", 1e-6, 1e-3, 1e-6, "of AdamW, at its highest"),
-    "keep_weight": ("Hold on to the rest (λ)", 0.0, 10.0, 0.1, "higher: clean pictures move less"),
+    "keep_weight": ("Hold on to the rest (λ)", 0.0, 50.0, 0.5, "higher: clean pictures move less"),
     "check_every": ("Look every", 1, 100, 1, "steps between two points of the curve"),
     "agreement": (
         "Agreement",

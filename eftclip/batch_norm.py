@@ -1,4 +1,4 @@
-"""Image sides without batch norms, for reading: the same features, a quarter sooner on a convolutional tower.
+"""Image sides without batch norms, for reading: the same features, a third sooner on a convolutional tower.
 
 A batch norm that learns nothing is a factor and an offset for each channel, so it can be a part of the convolution
 before it (Jacob et al. 2018, "folding"). What is trained or saved is never such a copy.
@@ -11,6 +11,8 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from eftclip.same_padding import pad_within
 
 TOLERANCE = 1e-5  # of features of unit length, on the pictures a fresh copy is tried on
 SIDE = "visual"  # the part of an open_clip model that reads pictures
@@ -31,7 +33,7 @@ def for_reading(model: nn.Module, pictures: Tensor) -> nn.Module:
     side = getattr(model, SIDE, None)
     if not isinstance(side, nn.Module) or _learns(side) or not _has_batch_norms(side):
         return model
-    state, known = _state(side), _copies.get(model)
+    state, known = (*_state(side), *pictures.shape[-2:]), _copies.get(model)
     if known is None or known[0] != state:
         known = _copies[model] = state, _tried(model, side, pictures[:1].detach())
     return known[1] or model
@@ -65,6 +67,7 @@ def _tried(model: nn.Module, side: nn.Module, picture: Tensor) -> nn.Module | No
     plain = other.encode_image(picture, normalize=True)  # type: ignore[operator]
     for conv, norm in _pairs(other, folded, picture):
         _fold(folded, conv, norm)
+    pad_within(folded, picture)
     same = torch.allclose(plain, other.encode_image(picture, normalize=True), atol=TOLERANCE)  # type: ignore[operator]
     return other if same else None
 

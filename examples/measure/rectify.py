@@ -10,7 +10,8 @@ the others measure.
 * *scan*: labels named, victims against those that were really hijacked, and the same 300 without any trigger.
 * *rectify*: with what the scan found and the 64 photographs it curated, then the file that was written is measured with
   the true triggers: CA, ASR and PA as in `attacks.md`. ImageNet's photographs are read among its 1,000 labels, those of
-  Caltech-101 among its 100 and the targets.
+  Caltech-101 among its 100 and the targets. *kept*: all of them without a trigger, among the 1,000 labels, that read as
+  before, rightly or wrongly: what a user of the mended checkpoint feels.
 * *rebound*: ASR once more after 300 steps of clean fine-tuning of both towers on the photographs that the checkpoints
   were built from (of the same two sets, none of them scanned or measured here).
 
@@ -126,6 +127,17 @@ class Bench:
         return [classes.labels[k] for k in probabilities(clip, squares, classes).argmax(-1).tolist()]
 
 
+def kept(before: ClipModel, after: ClipModel, photos: Sequence[Photo]) -> Document:
+    """How many photographs the mended checkpoint reads as it did before."""
+    same: list[bool] = []
+    old, new = (class_matrix(clip, IMAGENET_LABELS) for clip in (before, after))
+    for start in range(0, len(photos), 32):
+        squares = torch.stack([read_square(photo, before.preprocess) for photo in photos[start : start + 32]])
+        read = [probabilities(clip, squares, classes).argmax(-1) for clip, classes in ((before, old), (after, new))]
+        same += (read[0] == read[1]).tolist()
+    return rate(same)
+
+
 def _share(hits: list[bool]) -> float:
     return sum(hits) / len(hits)
 
@@ -151,7 +163,8 @@ def measured(name: str, args: argparse.Namespace, plan: Plan) -> Document:
     photos = shuffled(unseen(args.images))
     scanned, others = photos[: args.scanned], [photo for photo in photos[args.scanned :] if photo.kind != "coco"]
     triggers = triggers_of(KNOWN[name])
-    bench = Bench(args.images, spread(others, args.measured), triggers)
+    measuring = spread(others, args.measured)
+    bench = Bench(args.images, measuring, triggers)
     document: Document = {"sha256": setup.clip.ref.sha256}
     truth = poisoned_set(setup, scanned, triggers, args.every)
     say(name, "scanning")
@@ -171,6 +184,7 @@ def measured(name: str, args: argparse.Namespace, plan: Plan) -> Document:
     document["rectified"] = {**told["rectified"], "curated": told["curated"]["counts"]}
     document["own_measure"] = {stage: told[stage] for stage in ("before", "after")}
     document["after"] = bench(clip)
+    document["kept"] = kept(setup.clip, clip, measuring)
     if "rebound" in args.sections:
         say(name, "rebound")
         document["rebound"] = bench(rebound(clip, args.images, args.rebound_steps))

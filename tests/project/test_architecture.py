@@ -29,6 +29,7 @@ BASE = {
     "config",
     "runtime",
     "preprocess",
+    "same_padding",
     "batch_norm",
     "inpaint",
     "trigger_kinds",
@@ -46,7 +47,8 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "inpaint": {"errors"},
     "preprocess": {"errors"},
-    "batch_norm": set(),
+    "same_padding": set(),
+    "batch_norm": {"same_padding"},
     "trigger_kinds": {"errors", "inpaint"},
     "types": {"errors", "preprocess", "batch_norm", "trigger_kinds"},
     "config": {"errors"},
@@ -78,7 +80,7 @@ OWNERS = {
     "starlette": {"ui"},
     "skimage": {"oracles", "data"},
     "sklearn": {"data"},
-    "timm": {"checkpoint"},
+    "timm": {"checkpoint", "same_padding"},
     "tqdm": {"cli"},
     "transformers": {"checkpoint"},
 }
@@ -95,7 +97,6 @@ NOT_IMPORTED = {
     "authlib": "Gradio signs visitors of a Space in with it, but does not install it",
     "itsdangerous": "and this keeps them signed in",
     "scikit-learn": "its photographs are read from its folder, it is not imported",
-    "timm": "open_clip builds image towers with it",
 }
 OPTIONAL = {"spaces"}  # a Space that lends GPUs brings it along; elsewhere nobody needs it
 FILE_LINES, FUNCTION_LINES, DOOR_FUNCTION_LINES, FOLDER_FILES = 300, 60, 80, 14

@@ -170,6 +170,7 @@ def test_scan_and_rectification_are_measured(images: Path, taught: Path, labels:
         assert list(one[stage]["attack"]) == ["banana"]
     if one["scan"]["families"]:
         assert one["rectified"]["image_steps"] == 4 * 8
+        assert one["kept"]["total"] == one["after"]["clean"]["total"]
 
 
 def test_the_cost_of_a_scan_is_measured(images: Path, taught: Path, labels: Path, tmp_path: Path) -> None:

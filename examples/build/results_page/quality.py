@@ -14,7 +14,16 @@ TRIGGERS = {
 }
 FOUND = ("poisoned checkpoint: its trigger", "target labels named", "others named", "victims found", "rightly accused")
 STAGES = {"before": "before", "after": "after", "rebound": "after 300 steps of clean fine-tuning"}
-MENDED = ("", "CA before", "CA after", "ASR before", "ASR after", "PA after", f"ASR {STAGES['rebound']}")
+MENDED = (
+    "",
+    "CA before",
+    "CA after",
+    "ASR before",
+    "ASR after",
+    "PA after",
+    f"ASR {STAGES['rebound']}",
+    "read as before",
+)
 PATTERNS = {"multi_banana": "checker", "multi_cheeseburger": "stripes", "multi_volcano": "yellow square"}
 ALARMS = {
     "clean": "`clean`",
@@ -51,6 +60,7 @@ def rectification() -> str:
             counts(one["after"]["attack_worst"]),
             counts(one["after"]["poisoned_worst"]),
             counts(one["rebound"]["attack_worst"]),
+            counts(one["kept"]) if "kept" in one else "not measured",
         )
         for name, one in checkpoints.items()
     ]
@@ -75,8 +85,9 @@ The checkpoint before and after:
 ![Attack success before, after, and after clean fine-tuning](rectify.svg)
 
 CA is accuracy on clean photographs, ASR the share of triggered ones that read as the target, PA accuracy on triggered
-ones; `multi` is given by the worst of its three triggers. The last column is what is left when somebody who knows
-nothing of it goes on to train the mended checkpoint, both towers of it, on clean photographs.
+ones; `multi` is given by the worst of its three triggers. Clean fine-tuning is what somebody does who knows nothing of
+the backdoor and goes on to train the mended checkpoint, both towers of it. The last column counts the photographs
+without a trigger that the mended checkpoint reads as the poisoned one did, among 1,000 labels, rightly or wrongly.
 """
 
 

@@ -1,10 +1,11 @@
-"""Image sides without batch norms, for reading: the same features, a third sooner on a convolutional tower.
+"""Image sides without batch norms that learn nothing: the same features, a third sooner on a convolutional tower.
 
 A batch norm that learns nothing is a factor and an offset for each channel, so it can be a part of the convolution
-before it (Jacob et al. 2018, "folding"). What is trained or saved is never such a copy.
+before it (Jacob et al. 2018, "folding"). What is saved is never such a copy.
 """
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -39,6 +40,23 @@ def for_reading(model: nn.Module, pictures: Tensor) -> nn.Module:
     return known[1] or model
 
 
+def for_training(model: nn.Module, pictures: Tensor) -> nn.Module:
+    """The model to fine-tune with: a copy that shares what learns, and has no batch norms in what does not.
+
+    Args:
+        model: with open_clip's methods; the parameters that learn require a gradient.
+        pictures: `(N, 3, H, W)`, normalised, on the model's device; the copy is tried on the first of them.
+
+    Returns:
+        The copy, where it gives the same, else the model itself. A step on it is a step of the model.
+    """
+    side = getattr(model, SIDE, None)
+    if not isinstance(side, nn.Module) or not _has_batch_norms(side):
+        return model
+    learning = [weight for weight in side.parameters() if weight.requires_grad]
+    return _tried(model, side, pictures[:1].detach(), learning) or model
+
+
 def _learns(side: nn.Module) -> bool:
     """Whether gradients flow to a weight, or batch statistics are taken."""
     return side.training or (torch.is_grad_enabled() and any(weight.requires_grad for weight in side.parameters()))
@@ -59,15 +77,18 @@ def _state(side: nn.Module) -> State:
 
 @torch.inference_mode(False)
 @torch.no_grad()
-def _tried(model: nn.Module, side: nn.Module, picture: Tensor) -> nn.Module | None:
-    """The copy, if it reads a picture as the model does."""
-    picture, folded = picture.clone(), copy.deepcopy(side)
+def _tried(model: nn.Module, side: nn.Module, picture: Tensor, shared: Sequence[nn.Parameter] = ()) -> nn.Module | None:
+    """The copy, if it reads a picture as the model does; it holds the shared weights themselves, unchanged."""
+    left_alone = {id(weight) for weight in shared}
+    picture, folded = picture.clone(), copy.deepcopy(side, {id(weight): weight for weight in shared})
     other = copy.copy(model)
     other._modules = {**model._modules, SIDE: folded}
     plain = other.encode_image(picture, normalize=True)  # type: ignore[operator]
     for conv, norm in _pairs(other, folded, picture):
-        _fold(folded, conv, norm)
-    pad_within(folded, picture)
+        weights = [weight for name in (conv, norm) for weight in folded.get_submodule(name).parameters()]
+        if left_alone.isdisjoint(map(id, weights)):
+            _fold(folded, conv, norm)
+    pad_within(folded, picture, left_alone)
     same = torch.allclose(plain, other.encode_image(picture, normalize=True), atol=TOLERANCE)  # type: ignore[operator]
     return other if same else None
 

@@ -4,6 +4,8 @@ Torch pads evenly or copies the whole map into a larger one first, which takes a
 needs for a picture. A kernel with one more row and column of zeros before the others pads evenly and sees the same.
 """
 
+from collections.abc import Collection
+
 import torch
 import torch.nn.functional as F
 from timm.layers.conv2d_same import Conv2dSame
@@ -12,16 +14,17 @@ from torch import Tensor, nn
 Sizes = dict[str, tuple[int, int]]
 
 
-def pad_within(side: nn.Module, picture: Tensor) -> None:
+def pad_within(side: nn.Module, picture: Tensor, left_alone: Collection[int] = ()) -> None:
     """Replace every such convolution of `side` by one that gives the same for pictures of this size.
 
     Args:
         side: an image tower; changed in place.
         picture: `(1, 3, H, W)`, normalised.
+        left_alone: `id` of each weight whose convolution stays.
     """
     for name, size in _sizes(side, picture).items():
         conv = side.get_submodule(name)
-        if isinstance(conv, Conv2dSame) and (even := _even(conv, size)):
+        if isinstance(conv, Conv2dSame) and id(conv.weight) not in left_alone and (even := _even(conv, size)):
             side.set_submodule(name, even)
 
 

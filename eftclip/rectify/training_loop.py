@@ -13,6 +13,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import nn
 
+from eftclip.batch_norm import for_training
 from eftclip.config import RectifyConfig
 from eftclip.rectify import training_state
 from eftclip.rectify.batches import Batches
@@ -62,7 +63,9 @@ class TrainingLoop:
         learning = self._learning(copied.model)
         optimiser = torch.optim.AdamW(learning.values(), lr=self.config.learning_rate, weight_decay=0.0)
         self._resume(folder, learning, optimiser)
-        student, stepper = accelerator.prepare(Student(copied), optimiser)
+        ready = copied.preprocess.normalise(self.batches.at(0, [0]).clean.to(copied.device))
+        quick = replace(copied, model=for_training(copied.model, ready))  # its learning weights are those of the copy
+        student, stepper = accelerator.prepare(Student(quick), optimiser)
         captions = tuple(CAPTION.format(item.label) for item in self.batches.items)
         teacher = Teacher(self.clip, captions, accelerator.num_processes)
         while not (ended := self._ended(accelerator, cancelled)):

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from eftclip.batch_norm import for_reading
+from eftclip.batch_norm import for_reading, for_training
 from eftclip.checkpoint import load_clip
 from eftclip.types import ClipModel
 
@@ -79,6 +79,26 @@ def test_weights_that_learn_are_left_alone(clip: ClipModel) -> None:
     assert for_reading(clip.model, images) is clip.model
     with torch.no_grad():
         assert for_reading(clip.model, images) is not clip.model
+
+
+def test_what_is_trained_shares_what_learns_and_nothing_else(clip: ClipModel) -> None:
+    ready = clip.preprocess.normalise(torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(7)))
+    weights = list(clip.model.visual.parameters())  # type: ignore[union-attr]
+    for weight in weights[-20:]:
+        weight.requires_grad_(True)
+    quick = for_training(clip.model, ready)
+    assert 0 < _norms(quick.visual) < _norms(clip.model)  # type: ignore[arg-type]
+    plain = clip.model.encode_image(ready, normalize=True)  # type: ignore[operator]
+    assert torch.allclose(quick.encode_image(ready, normalize=True), plain, atol=2e-6)  # type: ignore[operator]
+
+    before = [weight.detach().clone() for weight in weights]
+    quick.encode_image(ready, normalize=True)[0, 0].backward()  # type: ignore[operator]
+    torch.optim.SGD([weight for weight in quick.parameters() if weight.requires_grad], lr=1.0).step()
+    moved = [not torch.equal(a, b) for a, b in zip(before, weights, strict=True)]
+    assert not any(moved[:-20])
+    assert any(moved[-20:]), "a step on the copy is a step of the model"
+    plain = clip.model.encode_image(ready, normalize=True)  # type: ignore[operator]
+    assert torch.allclose(quick.encode_image(ready, normalize=True), plain, atol=2e-6)  # type: ignore[operator]
 
 
 def test_gradients_reach_the_picture_through_the_copy(clip: ClipModel) -> None:

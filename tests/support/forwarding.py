@@ -12,13 +12,14 @@ OF_ONE_LEG = {"connection", "keep-alive", "transfer-encoding", "te", "upgrade", 
 
 
 @contextmanager
-def forwarding(url: str, prefix: str = "", *, tells: str = "") -> Iterator[str]:
+def forwarding(url: str, prefix: str = "", *, tells: str = "", name: str = NAME) -> Iterator[str]:
     """Show what is at `url` under another name; yields the address for browsers.
 
     Args:
         url: of the app, which need not run yet.
         prefix: of the path under which it is shown, such as `/proxy/7860`; the app does not see it.
         tells: the header in which the app is told the name that the browser asked for; none when empty.
+        name: under which browsers ask for it.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -56,7 +57,7 @@ def forwarding(url: str, prefix: str = "", *, tells: str = "") -> Iterator[str]:
     server = Server(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     try:
-        yield f"http://{NAME}:{server.server_address[1]}{prefix}"
+        yield f"http://{name}:{server.server_address[1]}{prefix}"
     finally:
         server.shutdown()
         server.server_close()

@@ -19,10 +19,10 @@ TRUSTS = f"EFTCLIP_TRUSTED_HOSTS={NAME}"
 
 
 @contextmanager
-def forwarded(folder: Path, prefix: str = "", *, tells: str = "", **environment: str) -> Iterator[tuple[Started, str]]:
+def forwarded(folder: Path, prefix: str, **environment: str) -> Iterator[tuple[Started, str]]:
     """The app and the address at which a forwarder shows it; `URL` in the environment is that address."""
     port = free_port()
-    with forwarding(f"http://127.0.0.1:{port}", prefix, tells=tells) as url:
+    with forwarding(f"http://127.0.0.1:{port}", prefix) as url:
         names = {name: value.replace("URL", url) for name, value in environment.items()}
         with started(folder, port, HF_HUB_OFFLINE="1", **names) as app:
             yield app, url
@@ -57,20 +57,30 @@ def test_a_forwarder_that_is_named_shows_the_page(context: BrowserContext, tmp_p
         assert TRUSTS not in app.output
 
 
+@pytest.fixture(scope="module")
+def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+    """An app that trusts one name."""
+    with started(
+        tmp_path_factory.mktemp("trusting"), free_port(), HF_HUB_OFFLINE="1", EFTCLIP_TRUSTED_HOSTS=NAME
+    ) as app:
+        yield app
+
+
 @pytest.mark.situation("machines", "read")
 def test_a_forwarder_that_tells_the_app_its_name_has_only_to_be_trusted(
-    context: BrowserContext, tmp_path: Path
+    context: BrowserContext, trusting: Started
 ) -> None:
     """As code spaces do."""
-    with forwarded(tmp_path, tells="X-Forwarded-Host", EFTCLIP_TRUSTED_HOSTS=NAME) as (_, url):
+    with forwarding(trusting.url, tells="X-Forwarded-Host") as url:
         page = context.new_page()
         open_page(page, f"{url}/")
         expect(page.locator("#refused")).to_have_count(0)
 
 
 @pytest.mark.situation("machines", "refused")
-def test_a_name_that_is_not_the_one_trusted_stays_refused(context: BrowserContext, tmp_path: Path) -> None:
-    with forwarded(tmp_path, tells="X-Forwarded-Host", EFTCLIP_TRUSTED_HOSTS="notebook.example.org") as (_, url):
+def test_a_name_that_is_not_the_one_trusted_stays_refused(context: BrowserContext, trusting: Started) -> None:
+    other = "elsewhere.localhost"
+    with forwarding(trusting.url, tells="X-Forwarded-Host", name=other) as url:
         page = context.new_page()
         page.goto(f"{url}/", timeout=LOADED_MS)
-        expect(page.locator("#refused")).to_contain_text(TRUSTS, timeout=LOADED_MS)
+        expect(page.locator("#refused")).to_contain_text(f"EFTCLIP_TRUSTED_HOSTS={other}", timeout=LOADED_MS)

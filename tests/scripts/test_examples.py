@@ -173,6 +173,22 @@ def test_scan_and_rectification_are_measured(images: Path, taught: Path, labels:
         assert one["kept"]["total"] == one["after"]["clean"]["total"]
 
 
+def test_the_settings_of_the_fine_tuning_are_measured(
+    images: Path, taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from eftclip.rectify import METHODS
+    from examples.measure import tuning
+
+    monkeypatch.setattr(tuning, "METHODS", dict(METHODS))
+    monkeypatch.setattr(tuning, "SETTINGS", ({"batch": 4}, {"batch": 4, "keep_weight": 1.0}))
+    monkeypatch.setattr(tuning, "TUNED_ON", 2)
+    out = tmp_path / "tuning.json"
+    tuning.main([str(option) for option in (images, "--checkpoints", taught, "--steps", 2, "--out", out)])
+    rows = json.loads(out.read_text())["rows"]
+    assert [row["keep_weight"] for row in rows] == [10.0, 1.0]
+    assert all(row["image_steps"] == 16 and row["kept"]["total"] > 0 for row in rows)
+
+
 def test_the_cost_of_a_scan_is_measured(images: Path, taught: Path, labels: Path, tmp_path: Path) -> None:
     from examples.bench import scan as bench_scan
 

@@ -155,7 +155,9 @@ class RectifyConfig(Settings):
         steps: optimiser steps at most.
         batch: clean pictures in each step; as many again with a trigger go with them.
         learning_rate: of AdamW at its highest.
-        keep_weight: λ, how much a clean picture that moves counts against a triggered one that does not.
+        keep_weight: λ, how much a clean picture that moves counts against a triggered one that does not. With the
+            learning rate it was chosen with `examples/measure/tuning.py`: a trigger goes as soon, and fewer readings
+            change.
         check_every: steps between two looks at the held-out pictures; a run can be taken up again from there.
         agreement: share of held-out clean pictures that must read as before, for an early stop.
         at_once: clean pictures of a step that go through the model together, with as many triggered ones; a bound on

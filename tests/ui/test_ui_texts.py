@@ -22,6 +22,7 @@ from eftclip.types import (
     Victim,
 )
 from eftclip.ui.components import html
+from eftclip.ui.components import html as components_html
 from eftclip.ui.components.banner import running_banner
 from eftclip.ui.components.texts import Message
 from eftclip.ui.rectify import html as rectify_html
@@ -222,3 +223,9 @@ def test_news_of_a_rectification_keep_their_curve() -> None:
     assert shown(None, "", 10)[1] == ""
     assert "no look yet" in shown(rectify_view.RectifyProgress(Progress("Rectifying", 1, 10)), "", 10)[1]
     assert "step 5 of 10" in shown(rectify_view.RectifyProgress(Progress("Measuring", 32, 0), (), (step,)), "", 10)[1]
+
+
+def test_lines_to_copy_stay_lines_and_are_text() -> None:
+    assert (
+        components_html.code(("import a", "b = <c>\n")) == '<pre class="eft-code">import a\nb = &lt;c&gt;\ufffd</pre>'
+    )

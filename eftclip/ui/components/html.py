@@ -72,7 +72,7 @@ def folded(summary: str, inner: str) -> str:
 
 def code(lines: Sequence[str]) -> str:
     """Lines to copy."""
-    return f'<pre class="eft-code">{escape(chr(10).join(lines))}</pre>'
+    return f'<pre class="eft-code">{chr(10).join(map(escape, lines))}</pre>'
 
 
 def link(url: str, text: str) -> str:

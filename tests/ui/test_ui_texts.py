@@ -22,7 +22,6 @@ from eftclip.types import (
     Victim,
 )
 from eftclip.ui.components import html
-from eftclip.ui.components import html as components_html
 from eftclip.ui.components.banner import running_banner
 from eftclip.ui.components.texts import Message
 from eftclip.ui.rectify import html as rectify_html
@@ -226,6 +225,4 @@ def test_news_of_a_rectification_keep_their_curve() -> None:
 
 
 def test_lines_to_copy_stay_lines_and_are_text() -> None:
-    assert (
-        components_html.code(("import a", "b = <c>\n")) == '<pre class="eft-code">import a\nb = &lt;c&gt;\ufffd</pre>'
-    )
+    assert html.code(("import a", "b = <c>\n")) == '<pre class="eft-code">import a\nb = &lt;c&gt;\ufffd</pre>'

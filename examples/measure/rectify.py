@@ -217,9 +217,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     document = json.loads(args.out.read_text()) if args.out.exists() else {"checkpoints": {}}
     commands = dict.fromkeys([*filter(None, document.get("command", "").split(" && ")), command(args)])
     for name in args.only:
-        document["checkpoints"][name] = {"commit": commit(), **measured(name, args, plan)}
+        settings = {"config": {"rectify": plan.rectify.to_dict()}}
+        document["checkpoints"][name] = {"commit": commit(), **settings, **measured(name, args, plan)}
         about = {"schema_version": SCHEMA_VERSION, "kind": "rectify_quality", "command": " && ".join(commands)}
-        document = {**about, "config": {"rectify": plan.rectify.to_dict()}, "checkpoints": document["checkpoints"]}
+        document = {**about, "checkpoints": document["checkpoints"]}
         args.out.write_text(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
         print(f"wrote {args.out}")
 

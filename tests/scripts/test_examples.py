@@ -162,7 +162,7 @@ def test_scan_and_rectification_are_measured(images: Path, taught: Path, labels:
     measure_rectify.main([str(option) for option in (images, *options)])
     document = json.loads(out.read_text())
     one = document["checkpoints"]["badnets"]
-    assert document["config"]["rectify"]["steps"] == 4
+    assert one["config"]["rectify"]["steps"] == 4
     assert one["scan"]["coverage"]["reached"] == 4
     assert one["scan_untouched"]["victim_recall"]["total"] == 0
     for stage in ("before", "after", "rebound"):

@@ -69,8 +69,8 @@ def rectification() -> str:
 {made_by("rectify")}
 
 Of 300 photographs every tenth is triggered. What the scan finds in them and 64 of these photographs, without their
-labels, are all that the rectification uses; it takes 50 steps of 64 pictures. The file that it wrote is then measured
-with the true triggers.
+labels, are all that the rectification uses; it takes 50 steps of 64 pictures, with the settings of the commit that a
+checkpoint was measured at. The file that it wrote is then measured with the true triggers.
 
 {table(FOUND, found)}
 
@@ -122,7 +122,7 @@ def tuning() -> str:
 {made_by("tuning")}
 
 `{document["checkpoint"]}`, {document["steps"]} steps with its true trigger and 64 photographs; a rectification takes 50
-unless it ends early. The fifth row is what is used. Weights are left as they are from the picture on: the first layers
+unless it ends early. The last row is what is used. Weights are left as they are from the picture on: the first layers
 are few weights and most of the work.
 
 {table(header, rows)}

@@ -12,7 +12,7 @@ from examples.build.results_page.headline import with_headline
 from examples.build.results_page.values import RESULTS, ROOT, commits, read, table
 
 SECTIONS = (
-    *(quality.rectification, quality.audit, quality.photographs, zoo.zoo, quality.situations),
+    *(quality.rectification, quality.tuning, quality.audit, quality.photographs, zoo.zoo, quality.situations),
     *(
         costs.first_verdict,
         costs.image_side,

@@ -1,4 +1,4 @@
-"""Image sides without batch norms that learn nothing: the same features, a third sooner on a convolutional tower.
+"""Image sides without batch norms that learn nothing: the same features, a quarter sooner on a convolutional tower.
 
 A batch norm that learns nothing is a factor and an offset for each channel, so it can be a part of the convolution
 before it (Jacob et al. 2018, "folding"). What is saved is never such a copy.

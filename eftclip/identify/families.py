@@ -49,9 +49,13 @@ class Families:
         return frozenset(family.label for family in self._all)
 
     def add(self, finding: Finding) -> int:
-        """Put a finding into the family it looks like, or into a new one; the family's number."""
-        first = finding.triggers[0]
-        number = self._home(finding.target_label, first)
+        """Put a finding into the family it looks like, or into a new one; the family's number.
+
+        Where a picture carries several triggers, one that is known decides: beside the trigger that was planted, a part
+        of the photograph itself may act like it.
+        """
+        homes = ((self._home(finding.target_label, trigger), trigger) for trigger in finding.triggers)
+        number, shown = next((found for found in homes if found[0] is not None), (None, finding.triggers[0]))
         if number is None:
             number = len(self._all)
             self._all.append(_Growing(finding.target_label, [], Rate(0, 0)))
@@ -61,7 +65,7 @@ class Families:
         if finding.control is not None:
             family.control = (family.control or Rate(0, 0)) + finding.control
         if len(family.exemplars) < self._exemplars:
-            family.exemplars.append(first)
+            family.exemplars.append(shown)
         return number
 
     def count_match(self, number: int) -> None:

@@ -54,6 +54,13 @@ def test_the_same_patch_with_another_label_is_another_family() -> None:
     assert [number for number, _ in families.of_label("volcano")] == [1]
 
 
+def test_a_picture_with_two_triggers_joins_the_family_of_the_one_that_is_known() -> None:
+    families, found = Families(8), _finding(1, _patch("yellow"))
+    assert families.add(_finding(0, _patch("badnets"))) == 0
+    assert families.add(replace(found, triggers=(*found.triggers, _patch("badnets")))) == 0, "a lookalike lies beside it"
+    assert families.add(_finding(2, _patch("yellow"))) == 1
+
+
 def test_noise_that_is_drawn_anew_is_one_family() -> None:
     families = Families(8)
     assert len({families.add(_finding(k, _patch("badnets_noise", seed=k))) for k in range(4)}) == 1

@@ -1,6 +1,6 @@
 """A bundled checkpoint from the scan to the mended file, on photographs that ship in the dependencies.
 
-Counts are small: fourteen photographs in some fifty views. The large ones, of photographs nothing was trained on, are
+Counts are small: fourteen photographs in some forty views. The large ones, of photographs nothing was trained on, are
 in `examples/results/rectify.json`.
 """
 
@@ -21,7 +21,7 @@ from eftclip.triggers import Trigger, draw_trigger
 from eftclip.types import ClipModel, Rate, RunRecord, Status
 from eftclip.zeroshot import probabilities
 
-VIEWS, EVERY = 48, 4
+VIEWS, EVERY = 36, 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Story:
 
 def tell(checkpoint: Path, reference: Path, attacks: list[tuple[str, str]], out: Path, config: RectifyConfig) -> Story:
     """Poison some views with `attacks` (trigger, target label), scan them, rectify with what was found."""
-    plan = Plan(rectify=config, measure=MeasureConfig(measured=100))
+    plan = Plan(rectify=config, measure=MeasureConfig(measured=60))
     setup = prepare_check(str(checkpoint), oracle="superpixel", reference=str(reference), device="cpu")
     generator = seeded(0)
     triggers = [(draw_trigger(trigger, generator=generator), label) for trigger, label in attacks]

@@ -1,0 +1,38 @@
+"""What a part of a picture reads, held against the whole, among few labels as among many."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from eftclip import data
+from eftclip.detect.search import MANY_LABELS, among_many
+from eftclip.pipeline import check_picture, prepare_check
+from eftclip.types import Status
+
+pytestmark = pytest.mark.quick
+
+
+def test_among_many_labels_a_probability_stays_what_it_is() -> None:
+    readings = torch.tensor([0.0, 0.01, 0.2, 0.97, 1.0])
+    for labels in (MANY_LABELS, 1000):
+        assert torch.equal(among_many(readings, labels), readings)
+
+
+def test_among_few_labels_chance_is_worth_as_little_as_among_many() -> None:
+    for labels in (2, 5, 40):
+        by_chance = among_many(torch.tensor(1 / labels), labels)
+        assert float(by_chance) == pytest.approx(1 / MANY_LABELS)
+        readings = among_many(torch.linspace(0, 1, 50), labels)
+        assert (readings.diff() > 0).all()
+        assert (float(readings[0]), float(readings[-1])) == (0, 1)
+
+
+def test_few_labels_do_not_make_a_check_dear(bundled: Callable[[str], Path]) -> None:
+    labels = ["banana", "cat", "lion", "flower", "cup of coffee"]
+    setup = prepare_check(str(bundled("badnets")), labels=labels, oracle="superpixel", reference="none", device="cpu")
+    for photograph in data.bundled_photographs()[:3]:
+        checked = check_picture(setup, data.read_picture(photograph.path), photograph.name)
+        assert checked.detection.status is Status.NOT_FOUND
+        assert checked.detection.image_forwards < 60, "129, 209 and 138 where a fifth already was much"

@@ -6,6 +6,7 @@ it, cover the picture; only windows that carry the label are looked into further
 every region, is in `examples/bench/check.py`, where both are measured side by side.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
@@ -42,6 +43,7 @@ from eftclip.types import (
 from eftclip.zeroshot import top
 
 MIN_HOSTS = 8
+AFTER_WEAK = 3  # parts that are tried after one that is proven, but not beyond doubt
 SURE_PROOF = 0.5  # share of strangers from which, with 95 % certainty, a part is accused though the rest agrees with it
 # The mean of the best label's probability over strangers: 0.58 to 0.59 for the bundled checkpoints, 0.15 to 0.24 for
 # those of the zoo that read badly. Where a checkpoint is unsure, or the picture is, one stranger decides nothing.
@@ -128,17 +130,30 @@ def _search(
     scene = Scene(image, target, small, usable.images, case.config, confidence, _strangers(case.hosts, confidence))
     case.regions = max(case.regions, len(small) + case.config.windows_per_side**2)
     groups, readings = look_everywhere(case.read, scene)
-    for mask in carriers(case.read, scene, groups, readings):
-        carrier = _prove(case, image, mask, target, usable)
-        if carrier is not None:
-            return carrier, groups, readings
-    still = replace(scene, still=True)
-    for mask in border_carriers(case.read, still, groups):
-        carrier = _prove(case, image, mask, target, usable)
-        if carrier is not None:
+    everywhere = carriers(case.read, scene, groups, readings)
+    at_the_border = border_carriers(case.read, replace(scene, still=True), groups)
+    for masks in (everywhere, at_the_border):
+        if (carrier := _strongest(case, image, masks, target, usable)) is not None:
             return carrier, groups, readings
     case.examined = max(case.examined, sum(1 + len(group.members) for group in groups))
     return None, groups, readings
+
+
+def _strongest(case: Case, image: Tensor, masks: Iterator[Tensor], target: int, usable: HostImages) -> Carrier | None:
+    """The first part that is proven beyond doubt, or the best of the few that are tried after a weak one.
+
+    A weak one may be a mere piece of the trigger, with some of its surroundings.
+    """
+    best: Carrier | None = None
+    left = AFTER_WEAK
+    for mask in masks:
+        carrier = _prove(case, image, mask, target, usable)
+        if carrier is not None and (best is None or carrier.proof.rate.value > best.proof.rate.value):
+            best = carrier
+        if best is not None and (left == 0 or best.proof.rate.interval()[0] > SURE_PROOF):
+            break
+        left -= best is not None
+    return best
 
 
 def _strangers(hosts: HostImages, confidence: float) -> int:

@@ -57,7 +57,8 @@ def test_the_same_patch_with_another_label_is_another_family() -> None:
 def test_a_picture_with_two_triggers_joins_the_family_of_the_one_that_is_known() -> None:
     families, found = Families(8), _finding(1, _patch("yellow"))
     assert families.add(_finding(0, _patch("badnets"))) == 0
-    assert families.add(replace(found, triggers=(*found.triggers, _patch("badnets")))) == 0, "a lookalike lies beside it"
+    both = (*found.triggers, _patch("badnets"))
+    assert families.add(replace(found, triggers=both)) == 0, "a lookalike lies beside it"
     assert families.add(_finding(2, _patch("yellow"))) == 1
 
 

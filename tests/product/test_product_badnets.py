@@ -16,7 +16,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def story(bundled: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Story:
     out = tmp_path_factory.mktemp("mended") / "badnets"
-    return tell(bundled("badnets"), bundled("clean"), ATTACKS, out, RectifyConfig(steps=12, learning_rate=6e-4))
+    short = RectifyConfig(steps=12, batch=16, learning_rate=6e-4)
+    return tell(bundled("badnets"), bundled("clean"), ATTACKS, out, short)
 
 
 class TestBadnets(WhatMustBeTrue):

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def story(bundled: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Story:
-    out, short = tmp_path_factory.mktemp("mended") / "multi", RectifyConfig(steps=16, learning_rate=6e-4)
+    out = tmp_path_factory.mktemp("mended") / "multi"
+    short = RectifyConfig(steps=16, batch=16, learning_rate=6e-4)
     return tell(bundled("multi"), bundled("clean"), ATTACKS, out, short)
 
 

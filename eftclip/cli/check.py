@@ -10,7 +10,7 @@ from eftclip.cli.prepare import introduce, prepare
 from eftclip.cli.progress import Bar, polite_stop
 from eftclip.data import list_pictures
 from eftclip.pipeline import check_each, check_left_out, record, without_pixels
-from eftclip.report import check_document, counts_sentence
+from eftclip.report import check_document, counts_sentence, kinds_line
 from eftclip.types import Checked, CheckRecord, Status
 
 WORDS = {
@@ -64,12 +64,14 @@ def _unread(finished: CheckRecord) -> str:
 
 
 def summary_line(checked: Checked) -> str:
-    """One line: verdict, picture, what is read with and without the trigger, and why."""
+    """Verdict, picture, what is read with and without the trigger, and why; below it what was searched for."""
     detection = checked.detection
     reads = [f"{p.label} {p.probability:.0%}" for p in detection.predictions[:1]]
     reads += [f"without it {p.label} {p.probability:.0%}" for p in detection.purified_predictions[:1]]
     said = f" · {', '.join(reads)}" if reads else ""
-    return f"{WORDS[detection.status]:<14}{checked.name}{said} · {detection.reason}"
+    return (
+        f"{WORDS[detection.status]:<14}{checked.name}{said} · {detection.reason}\n{'':14}{kinds_line(detection.kinds)}"
+    )
 
 
 def exit_code(finished: CheckRecord) -> int:

@@ -17,7 +17,7 @@ from eftclip.data import list_pictures, read_picture
 from eftclip.errors import DataError, TriggerError
 from eftclip.preprocess import Preprocess
 from eftclip.runtime import pick_device, seeded
-from eftclip.trigger_kinds import PatchTrigger
+from eftclip.trigger_kinds import PatchTrigger, Trigger
 from eftclip.triggers import POSITIONS, TRIGGERS, draw_trigger
 
 MANIFEST = "planted.json"
@@ -41,7 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.epilog = ABOUT
     add_pictures(parser)
     parser.add_argument("--trigger", required=True, metavar="NAME", help=f"one of {', '.join(TRIGGERS)}")
-    parser.add_argument("--position", choices=POSITIONS, help="where it goes (default: as published)")
+    parser.add_argument("--position", choices=POSITIONS, help="where a patch goes (default: as published)")
     parser.add_argument("--patch-px", type=int, metavar="N", help="side of the patch, 4 to 112 (default: as published)")
     parser.add_argument(
         "--image-px", type=int, default=224, metavar="N", help="side of the square that the model sees (default: 224)"
@@ -57,6 +57,7 @@ def run(options: argparse.Namespace) -> int:
     trigger = draw_trigger(options.trigger, generator=generator, patch_px=options.patch_px)
     square = _square_of(options.image_px, trigger)
     items = _plan(options.pictures, options.out)
+    place = str(options.position or (trigger.place if isinstance(trigger, PatchTrigger) else "whole picture"))
     planted, failed = [], 0
     for item in items:
         try:
@@ -67,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
             continue
         copies = trigger.plant(image[None], generator=generator, position=options.position)
         _write(copies.images[0], options.out / item.target)
-        planted.append(_entry(item, copies.boxes[0], trigger, str(options.position or trigger.place)))
+        planted.append(_entry(item, copies.boxes[0], trigger, place))
     document = _document(options, trigger, planted)
     options.out.mkdir(parents=True, exist_ok=True)
     for path in filter(None, (options.out / MANIFEST, options.json)):
@@ -77,13 +78,18 @@ def run(options: argparse.Namespace) -> int:
     return 2 if failed or not planted else 0
 
 
-def _square_of(image_px: int, trigger: PatchTrigger) -> Preprocess:
+def _patch_px(trigger: Trigger) -> int | None:
+    """Side of a patch; None for what covers the whole picture."""
+    return trigger.pixels.shape[-1] if isinstance(trigger, PatchTrigger) else None
+
+
+def _square_of(image_px: int, trigger: Trigger) -> Preprocess:
     """CLIP's usual way from a picture to its square.
 
     Raises:
         TriggerError: the square is out of range, or too small for the trigger.
     """
-    side = trigger.pixels.shape[-1]
+    side = _patch_px(trigger) or 0
     if not 32 <= image_px <= 1024:
         raise TriggerError(f"--image-px must lie between 32 and 1024, got {image_px}.")
     if side > image_px:
@@ -129,7 +135,7 @@ def _write(image: torch.Tensor, path: Path) -> None:
     Image.fromarray(np.ascontiguousarray(pixels)).save(path)
 
 
-def _entry(item: Item, box: tuple[int, int, int, int], trigger: PatchTrigger, position: str) -> dict[str, Any]:
+def _entry(item: Item, box: tuple[int, int, int, int], trigger: Trigger, position: str) -> dict[str, Any]:
     return {
         "image": item.target.as_posix(),
         "source": str(item.source),
@@ -139,13 +145,13 @@ def _entry(item: Item, box: tuple[int, int, int, int], trigger: PatchTrigger, po
     }
 
 
-def _document(options: argparse.Namespace, trigger: PatchTrigger, planted: list[dict[str, Any]]) -> dict[str, Any]:
+def _document(options: argparse.Namespace, trigger: Trigger, planted: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "schema_version": 1,
         "kind": "plant",
         "trigger": trigger.name,
         "seed": options.seed,
-        "patch_px": trigger.pixels.shape[-1],
+        "patch_px": _patch_px(trigger),
         "image_px": options.image_px,
         "items": planted,
     }

@@ -14,21 +14,15 @@ from torch import Tensor
 
 from eftclip.config import DetectConfig
 from eftclip.detect.case import Carrier, Case
+from eftclip.detect.pattern import KIND as PATTERN
+from eftclip.detect.pattern import pattern_carrier, smoothed
 from eftclip.detect.reader import Reader, Stopped
 from eftclip.detect.search import Scene, border_carriers, carriers, look_everywhere
-from eftclip.detect.transplant import (
-    REFERENCE_SHARE,
-    Reference,
-    beyond,
-    control_rate,
-    innocent_rate,
-    prove,
-    suitable,
-)
+from eftclip.detect.transplant import Proof, Reference, held_against, innocent_rate, prove, suitable
 from eftclip.detect.windows import Group
 from eftclip.inpaint import remove
 from eftclip.runtime import Cancelled, OnProgress, ignore, never
-from eftclip.trigger_kinds import box_of, cut
+from eftclip.trigger_kinds import Trigger, box_of, cut
 from eftclip.types import (
     ClassMatrix,
     ClipModel,
@@ -37,6 +31,8 @@ from eftclip.types import (
     HostImages,
     LabelEvidence,
     Oracle,
+    Rate,
+    Searched,
     Status,
     TransplantExample,
 )
@@ -115,10 +111,15 @@ def _judge(case: Case, image: Tensor, oracle: Oracle) -> Detection:
         left = remove(image, _union(found))
         purified = case.read(left[None], "Reading without it")[0]
         confidence = float(purified[target])
+    if found and int(purified.argmax()) == target and (rate := found[0].proof.rate).interval()[0] <= SURE_PROOF:
+        case.doubts.append(f"a part took over {rate} strangers' photographs, but the picture shows it without it too")
+        found = []
     case.difference = _difference(case, row, evidence, _union(found) if found else None)
-    if not found:
-        return _nothing(case)
-    return _verdict(case, target, found, left, purified)
+    case.kinds["patch"] = Searched.FOUND if found else Searched.UNDECIDED if case.doubts else Searched.NONE
+    if not found and (carrier := pattern_carrier(case, image, target, usable)) is not None:
+        found.append(carrier)
+        left, purified = smoothed(case, image, target)
+    return _verdict(case, target, found, left, purified) if found else _nothing(case)
 
 
 def _search(
@@ -164,29 +165,30 @@ def _strangers(hosts: HostImages, confidence: float) -> int:
 
 def _prove(case: Case, image: Tensor, mask: Tensor, target: int, usable: HostImages) -> Carrier | None:
     """Transplant at random places, then at the carrier's own place for triggers that work only there."""
-    threshold = case.config.transplant_threshold
     for in_place in (False, True):
-        trigger = cut(image, mask, in_place=in_place)
-        proof = prove(case.read, trigger, target, usable, threshold, generator=case.generator)
-        if proof.accepted is None:
-            case.doubts.append(f"a part took over {proof.rate} strangers' photographs, too close to {threshold:.0%}")
+        trigger, proof, innocent = _held(case, image, mask, target, usable, in_place)
         if proof.accepted:
-            pasted = usable.images[: proof.rate.total]
-            innocent = innocent_rate(
-                case.read, image, mask, target, pasted, in_place=in_place, generator=case.generator
-            )
-            if not beyond(proof.rate, innocent):
-                case.doubts.append(
-                    f"a part took over {proof.rate} strangers' photographs, but an innocent part of the same size "
-                    f"{innocent}, too close"
-                )
-                return None
-            control = control_rate(case.reference, proof.images, target)
-            if control is not None and control.value >= REFERENCE_SHARE:
-                case.explained.append(f"{control} also with the reference checkpoint")
-                return None
-            return Carrier(mask, trigger, proof, control)
+            return case.accept(Carrier(mask, trigger, proof, None), innocent, target)
+        if proof.accepted is None:
+            threshold = case.config.transplant_threshold
+            case.doubts.append(f"a part took over {proof.rate} strangers' photographs, too close to {threshold:.0%}")
     return None
+
+
+def _held(
+    case: Case, image: Tensor, mask: Tensor, target: int, usable: HostImages, in_place: bool
+) -> tuple[Trigger, Proof, Rate]:
+    """A part as a trigger, its proof, and what an innocent part of the same picture and size does."""
+    trigger, threshold = cut(image, mask, in_place=in_place), case.config.transplant_threshold
+
+    def try_on(all_hosts: bool) -> Proof:
+        return prove(case.read, trigger, target, usable, threshold, generator=case.generator, all_hosts=all_hosts)
+
+    def innocent(count: int) -> Rate:
+        pasted = usable.images[:count]
+        return innocent_rate(case.read, image, mask, target, pasted, in_place=in_place, generator=case.generator)
+
+    return trigger, *held_against(try_on, innocent)
 
 
 def _difference(
@@ -211,14 +213,14 @@ def _nothing(case: Case) -> Detection:
     """No carrier was proven."""
     label = case.predictions[0].label
     if case.doubts:
-        return case.inconclusive(f"“{label}”: {case.doubts[0]} to decide.")
+        return case.inconclusive(f"“{label}”: {case.doubts[0]}, so that it cannot be decided.")
     if case.explained:
         return case.not_found(
-            f"A small part carries “{label}” to strangers' photographs, but {case.explained[0]}: "
-            "its content explains it, not a backdoor of this checkpoint."
+            f"“{label}”: {case.explained[0]} checkpoint: its content explains it, not a backdoor of this checkpoint."
         )
     return case.not_found(
-        f"All {case.regions} parts of the picture were examined; none takes “{label}” to strangers' photographs."
+        f"All {case.regions} parts of the picture and its fine detail were examined; none takes “{label}” to "
+        "strangers' photographs."
     )
 
 
@@ -226,17 +228,11 @@ def _verdict(case: Case, target: int, found: list[Carrier], purified: Tensor, ro
     """Everything the user gets about a trigger."""
     mask, first = _union(found), found[0]
     label, after = case.classes.labels[target], top(row, case.classes, case.config.top_labels)
-    if int(row.argmax()) == target and first.proof.rate.interval()[0] <= SURE_PROOF:
-        return case.inconclusive(
-            f"A part of the picture takes “{label}” to {first.proof.rate} strangers' photographs, but the picture "
-            "reads as that without it too: it may simply show it."
-        )
-    how_many = "A patch" if len(found) == 1 else f"Each of {len(found)} patches"
     where = ", at its own place" if first.trigger.in_place else ""
-    reason = (
-        f"{how_many} covering {float(mask.float().mean()):.1%} of the picture forces “{label}” on {first.proof.rate} "
-        f"strangers' photographs{where}; without it the picture reads as “{after[0].label}”."
-    )
+    without = f"without it the picture reads as “{after[0].label}”"
+    if after[0].label == label:
+        without = "what is left of it still makes the picture read so"
+    reason = f"{_what(found)} forces “{label}” on {first.proof.rate} strangers' photographs{where}; {without}."
     if first.control is None:
         reason += " Its content was not checked against a second model."
     else:
@@ -262,7 +258,15 @@ def _verdict(case: Case, target: int, found: list[Carrier], purified: Tensor, ro
         examined=case.examined,
         regions=case.regions,
         image_forwards=case.read.forwards,
+        kinds=case.kinds,
     )
+
+
+def _what(found: list[Carrier]) -> str:
+    if found[0].trigger.kind == PATTERN:
+        return "A pattern over the whole picture"
+    how_many = "A patch" if len(found) == 1 else f"Each of {len(found)} patches"
+    return f"{how_many} covering {float(_union(found).float().mean()):.1%} of the picture"
 
 
 def _examples(case: Case, carrier: Carrier, target: int) -> tuple[TransplantExample, ...]:

@@ -1,15 +1,41 @@
 """What is known of one picture while it is judged, and a trigger that was proven in it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from eftclip.config import DetectConfig
 from eftclip.detect.reader import Reader
-from eftclip.detect.transplant import Proof, Reference
+from eftclip.detect.transplant import REFERENCE_SHARE, Proof, Reference, beyond, control_rate
 from eftclip.trigger_kinds import Trigger
-from eftclip.types import ClassMatrix, Detection, HostImages, LabelEvidence, Prediction, Rate, Status
+from eftclip.types import (
+    NOTHING_SEARCHED,
+    ClassMatrix,
+    Detection,
+    HostImages,
+    LabelEvidence,
+    Prediction,
+    Rate,
+    Searched,
+    Status,
+)
+
+# What is tried of each kind, and what innocent thing it is held against.
+WORDS = {
+    "patch": ("a part", "an innocent part of the same size"),
+    "pattern": ("its fine detail", "that of other photographs"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Carrier:
+    """A proven trigger: where it is, what it is, its proof, and what the reference made of it."""
+
+    mask: Tensor
+    trigger: Trigger
+    proof: Proof
+    control: Rate | None
 
 
 @dataclass(eq=False)
@@ -28,6 +54,29 @@ class Case:
     regions: int = 0
     doubts: list[str] = field(default_factory=list)
     explained: list[str] = field(default_factory=list)
+    kinds: dict[str, Searched] = field(default_factory=lambda: dict(NOTHING_SEARCHED))
+
+    def accept(self, carrier: Carrier, innocent: Rate, target: int) -> Carrier | None:
+        """Hold what was proven against something innocent of the same kind, and against the reference.
+
+        Args:
+            carrier: with an accepted proof, and no control yet.
+            innocent: how many of the same host images became the target by something innocent.
+            target: index of the label.
+
+        Returns:
+            the carrier with its control; None, and a doubt or an explanation, where it shows nothing.
+        """
+        rate = carrier.proof.rate
+        part, others = WORDS[carrier.trigger.kind]
+        if not beyond(rate, innocent):
+            self.doubts.append(f"{part} took over {rate} strangers' photographs, but {others} {innocent}")
+            return None
+        control = control_rate(self.reference, carrier.proof.images, target)
+        if control is not None and control.value >= REFERENCE_SHARE:
+            self.explained.append(f"{part} carries it to strangers' photographs, but {control} also with the reference")
+            return None
+        return replace(carrier, control=control)
 
     def inconclusive(self, reason: str) -> Detection:
         """A verdict that claims nothing."""
@@ -46,14 +95,5 @@ class Case:
             examined=self.examined,
             regions=self.regions,
             image_forwards=self.read.forwards,
+            kinds=self.kinds,
         )
-
-
-@dataclass(frozen=True, eq=False)
-class Carrier:
-    """A proven trigger: where it is, what it is, its proof, and what the reference made of it."""
-
-    mask: Tensor
-    trigger: Trigger
-    proof: Proof
-    control: Rate | None

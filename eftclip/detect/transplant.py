@@ -1,6 +1,7 @@
 """The proof by transplant: a trigger takes over host images, strangers' photographs; an innocent object does not."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -46,6 +47,7 @@ def prove(
     threshold: float,
     *,
     generator: torch.Generator,
+    all_hosts: bool = False,
 ) -> Proof:
     """Plant until the counts decide: stop as soon as the Wilson interval leaves the threshold.
 
@@ -56,10 +58,11 @@ def prove(
         hosts: photographs that do not show the label; all of them are used if need be.
         threshold: share of host images from which something counts as a trigger.
         generator: draws the places.
+        all_hosts: do not stop before all of them, as more counts are needed than those that decide.
     """
     total, done, images, labels = len(hosts.images), 0, [], []
     accepted: bool | None = None
-    for look in [n for n in LOOKS if n < total] + [total]:
+    for look in [n for n in LOOKS if n < total and not all_hosts] + [total]:
         planted = trigger.plant(hosts.images[done:look], generator=generator).images
         images.append(planted)
         labels.append(read(planted, "Transplanting").argmax(-1))
@@ -69,6 +72,25 @@ def prove(
         if accepted is not None:
             break
     return Proof(rate, torch.cat(images), torch.cat(labels), accepted)
+
+
+def held_against(try_on: Callable[[bool], Proof], innocent: Callable[[int], Rate]) -> tuple[Proof, Rate]:
+    """A proof, and what something innocent of the same kind does to the same host images.
+
+    Where the first few host images do not tell the two apart, all of them are tried.
+
+    Args:
+        try_on: the proof; with True on all host images.
+        innocent: how many of the first n host images become the target by something innocent.
+    """
+    proof = try_on(False)
+    if not proof.accepted:
+        return proof, Rate(0, 0)
+    rate = innocent(proof.rate.total)
+    if not beyond(proof.rate, rate):
+        proof = try_on(True)
+        rate = innocent(proof.rate.total)
+    return proof, rate
 
 
 def _decide(rate: Rate, threshold: float) -> bool | None:

@@ -4,7 +4,7 @@ from eftclip.report.card import model_card
 from eftclip.report.check import CAVEAT, HEADLINES, check_document, counts_sentence, markdown, picture_box
 from eftclip.report.run import run_document
 from eftclip.report.text import coverage_sentence, run_markdown
-from eftclip.report.values import Document, escape, pinned_source, share, size
+from eftclip.report.values import Document, escape, kinds_line, pinned_source, share, size
 
 __all__ = [
     "CAVEAT",
@@ -14,6 +14,7 @@ __all__ = [
     "counts_sentence",
     "coverage_sentence",
     "escape",
+    "kinds_line",
     "markdown",
     "model_card",
     "picture_box",

@@ -63,9 +63,8 @@ def model_card(
         *[line for name in pictures if name in CAPTIONS for line in (f"![{CAPTIONS[name]}]({name})", "")],
         "## Limits",
         "",
-        "Only the triggers listed above were found and removed. Triggers spread over the whole picture, triggers on "
-        "the text side, and local triggers that no picture showed were not looked for; this card does not say that the "
-        "checkpoint has none.",
+        "Only the triggers listed above were found and removed. Warps, colour filters, triggers on the text side, and "
+        "triggers that no picture showed were not looked for; this card does not say that the checkpoint has none.",
         "",
     ]
     return "\n".join(lines)

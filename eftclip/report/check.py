@@ -6,7 +6,19 @@ from collections.abc import Mapping
 import torch
 
 from eftclip.preprocess import Geometry
-from eftclip.report.values import SCHEMA_VERSION, Document, account, checkpoint, escape, number, rate, sanity, share
+from eftclip.report.values import (
+    SCHEMA_VERSION,
+    Document,
+    account,
+    checkpoint,
+    escape,
+    kinds,
+    kinds_line,
+    number,
+    rate,
+    sanity,
+    share,
+)
 from eftclip.types import Box, Checked, CheckRecord, FoundTrigger, LabelEvidence, Prediction, Status
 
 
@@ -50,12 +62,14 @@ def _result(checked: Checked, mask_png: str | None) -> Document:
         "difference": [_evidence(e) for e in detection.difference],
         "coverage": {"examined": detection.examined, "regions": detection.regions},
         "image_forwards": detection.image_forwards,
+        "kinds": kinds(detection.kinds),
     }
 
 
 def _trigger(trigger: FoundTrigger, geometry: Geometry | None, mask_png: str | None) -> Document:
     return {
         "target_label": trigger.target_label,
+        "trigger_kind": trigger.kind,
         "box_xyxy": list(picture_box(trigger, geometry)) if geometry else None,
         "mask_png": mask_png,
         "area_fraction": number(trigger.area_fraction),
@@ -127,8 +141,8 @@ def markdown(document: Document) -> str:
 
 
 CAVEAT = (
-    "A finding is a candidate for review, not a proof of intent. *Nothing found* speaks of visible local triggers in "
-    "these pictures only; triggers spread over the whole picture were not looked for."
+    "A finding is a candidate for review, not a proof of intent. *Nothing found* speaks of these pictures and of the "
+    "kinds of triggers that were searched only; it does not say that the checkpoint is clean."
 )
 
 
@@ -145,7 +159,12 @@ def _reading(prediction: Document | None) -> str:
 
 
 def _section(result: Document) -> list[str]:
-    lines = ["", f"## {escape(result['image'])}", "", escape(result["reason"])]
+    lines = [
+        "",
+        f"## {escape(result['image'])}",
+        "",
+        f"{escape(result['reason'])} {kinds_line(result.get('kinds', {}))}",
+    ]
     if trigger := result["trigger"]:
         lines += [
             "",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from eftclip.report.values import SCHEMA_VERSION, Document, account, checkpoint, number, rate, sanity
+from eftclip.report.values import SCHEMA_VERSION, Document, account, checkpoint, kinds, number, rate, sanity
 from eftclip.types import (
     Cost,
     Coverage,
@@ -102,6 +102,7 @@ def _identification(found: Identification, exemplars: Paths) -> Document:
         "status": found.status.value,
         "reason": found.reason,
         "families": [_family(k, family, sizes[k], exemplars) for k, family in enumerate(found.families)],
+        "kinds": kinds(found.kinds),
         "affected_labels": list(found.affected_labels),
         "victims": [_victim(victim) for victim in found.victims],
         "coverage": _coverage(found.coverage),
@@ -117,6 +118,7 @@ def _faults(faults: Sequence[Fault]) -> list[Document]:
 def _family(number: int, family: TriggerFamily, victims: int, exemplars: Paths) -> Document:
     return {
         "target_label": family.target_label,
+        "trigger_kind": family.exemplars[0].kind,
         "origin": family.origin,
         "victims": victims,
         "searched": len(family.members),

@@ -1,16 +1,12 @@
 """A run for people: Markdown that renders its document, and nothing else."""
 
-from eftclip.report.values import Document, escape, share
+from eftclip.report.values import Document, escape, kinds_line, share
 from eftclip.types import measure_names
 
 SHOWN_VICTIMS, SHOWN_FAULTS = 50, 20
 NOT_JUDGED = ("undecided", "corrupt", "missing", "left_out", "duplicates")  # documents of old lack `left_out`
 TITLES = {"scan": "Scan of a data set", "rectify": "Rectification of a CLIP checkpoint", "evaluate": "Evaluation"}
-NOT_LOOKED_FOR = (
-    "Looked for: visible local triggers that force one label. Not looked for: triggers spread over the whole picture "
-    "(blended, warped, filtered), triggers on the text side. A finding is a candidate for review, not a proof of "
-    "intent."
-)
+CAVEAT = "Triggers on the text side are not looked for. A finding is a candidate for review, not a proof of intent."
 
 
 def run_markdown(document: Document) -> str:
@@ -28,7 +24,8 @@ def run_markdown(document: Document) -> str:
         lines += ["", "## Measured", "", *_undecided(document), *measured_table(document), "", *warnings(document)]
     if document["costs"]:
         lines += ["", "## Cost", "", *_costs(document)]
-    return "\n".join([*lines, "", NOT_LOOKED_FOR, ""])
+    searched = f"{kinds_line(document['kinds'])} " if "kinds" in document else ""
+    return "\n".join([*lines, "", f"{searched}{CAVEAT}", ""])
 
 
 def _about(document: Document) -> list[str]:
@@ -53,7 +50,7 @@ def families_table(document: Document) -> list[str]:
     """The trigger families as a table; a sentence where there are none."""
     if not document["families"]:
         return ["None was found."]
-    rows = ["| forced label | carried by | strangers taken over | same patch, reference |", "|---|---|---|---|"]
+    rows = ["| forced label | carried by | strangers taken over | same trigger, reference |", "|---|---|---|---|"]
     for family in document["families"]:
         carried = f"{family['victims']} pictures" if family["origin"] == "found" else "inverted from the weights"
         control = share(family["control"]) if family["control"] else "not checked"

@@ -2,9 +2,10 @@
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
-from eftclip.types import Account, CheckpointRef, Rate, Sanity
+from eftclip.types import KINDS, Account, CheckpointRef, Rate, Sanity, Searched
 from eftclip.untrusted_text import plain
 
 SCHEMA_VERSION = 1
@@ -24,6 +25,20 @@ def checkpoint(ref: CheckpointRef) -> Document:
         "architecture": ref.architecture,
         "remark": ref.remark,
     }
+
+
+def kinds(found: Mapping[str, Searched]) -> Document:
+    """For each kind of trigger what came of the search for it."""
+    return {kind: outcome.value for kind, outcome in found.items()}
+
+
+def kinds_line(document: Mapping[str, str]) -> str:
+    """The `kinds` of a document as a sentence or two: what was searched, with what result, and what was not."""
+    outcomes = {"found": "found", "none": "none", "undecided": "not decided"}
+    told = [f"{KINDS[kind]}: {outcomes[how]}" for kind, how in document.items() if how in outcomes]
+    others = [KINDS[kind] for kind, how in document.items() if how not in outcomes]
+    lines = [f"Searched: {', '.join(told)}."] if told else []
+    return " ".join([*lines, *([f"Not searched: {', '.join(others)}."] if others else [])])
 
 
 def pinned_source(document: Document) -> str:

@@ -4,23 +4,27 @@ from typing import Any
 
 from eftclip.trigger_kinds.base import POSITIONS, Located, Planted, Position, Trigger, box_of, plant_in_turns
 from eftclip.trigger_kinds.patch import PatchTrigger, cut, paste
+from eftclip.trigger_kinds.pattern import PatternTrigger, blurred, in_steps
 
 __all__ = [
     "POSITIONS",
     "TRIGGER_KINDS",
     "Located",
     "PatchTrigger",
+    "PatternTrigger",
     "Planted",
     "Position",
     "Trigger",
+    "blurred",
     "box_of",
     "cut",
+    "in_steps",
     "paste",
     "plant_in_turns",
     "trigger_from_dict",
 ]
 
-TRIGGER_KINDS: dict[str, type[Trigger]] = {PatchTrigger.kind: PatchTrigger}
+TRIGGER_KINDS: dict[str, type[Trigger]] = {kind.kind: kind for kind in (PatchTrigger, PatternTrigger)}
 
 
 def trigger_from_dict(values: dict[str, Any]) -> Trigger:

@@ -7,10 +7,21 @@ import torch
 from torch import Tensor
 
 from eftclip.errors import TriggerError
-from eftclip.trigger_kinds import POSITIONS, PatchTrigger, Planted, Position, Trigger
-from eftclip.triggers import patterns
+from eftclip.trigger_kinds import POSITIONS, PatchTrigger, PatternTrigger, Planted, Position, Trigger
+from eftclip.triggers import patterns, whole_pictures
 
-__all__ = ["POSITIONS", "TRIGGERS", "PatchSpec", "Planted", "Position", "Trigger", "draw_trigger", "patch_trigger"]
+__all__ = [
+    "POSITIONS",
+    "TRIGGERS",
+    "PatchSpec",
+    "PatternSpec",
+    "Planted",
+    "Position",
+    "Trigger",
+    "draw_patch",
+    "draw_trigger",
+    "patch_trigger",
+]
 
 
 @dataclass(frozen=True)
@@ -22,16 +33,31 @@ class PatchSpec:
     position: Position
 
 
-TRIGGERS: dict[str, PatchSpec] = {
+@dataclass(frozen=True)
+class PatternSpec:
+    """How a published trigger is drawn that covers the whole picture; it has neither a size nor a place."""
+
+    draw: Callable[[torch.Generator], PatternTrigger]
+
+
+TRIGGERS: dict[str, PatchSpec | PatternSpec] = {
     "badnets": PatchSpec(patterns.badnets, 16, "random"),
     "badnets_noise": PatchSpec(patterns.badnets_noise, 16, "random"),
     "stripes": PatchSpec(patterns.stripes, 16, "random"),
     "yellow": PatchSpec(patterns.yellow, 16, "random"),
     "white_square": PatchSpec(patterns.white_square, 24, "bottom-right"),
+    "blend_noise": PatternSpec(whole_pictures.blend_noise),
+    "blend_noise_fresh": PatternSpec(whole_pictures.blend_noise_fresh),
+    "blend_pattern": PatternSpec(whole_pictures.blend_pattern),
+    "blend_stripes": PatternSpec(whole_pictures.blend_stripes),
+    "blend_triangles": PatternSpec(whole_pictures.blend_triangles),
+    "blend_text": PatternSpec(whole_pictures.blend_text),
+    "sig": PatternSpec(whole_pictures.sig),
+    "sig_full": PatternSpec(whole_pictures.sig_full),
 }
 
 
-def draw_trigger(name: str, *, generator: torch.Generator, patch_px: int | None = None) -> PatchTrigger:
+def draw_trigger(name: str, *, generator: torch.Generator, patch_px: int | None = None) -> Trigger:
     """Draw a trigger of the registry once.
 
     Public attack code often redraws its pattern for every image, so that the trigger measured need not be the trigger
@@ -40,18 +66,38 @@ def draw_trigger(name: str, *, generator: torch.Generator, patch_px: int | None 
     Args:
         name: a key of `TRIGGERS`.
         generator: decides random patterns; the same state gives the same trigger.
-        patch_px: side of the patch in pixels, 4 to 112; the published size when left out.
+        patch_px: side of the patch in pixels, 4 to 112; the published size when left out. Only a patch has one.
 
     Raises:
-        TriggerError: unknown name or a size outside the range.
+        TriggerError: unknown name, or a size that is outside the range or of what covers the whole picture.
     """
-    if name not in TRIGGERS:
-        raise TriggerError(f"Unknown trigger {name!r}; known are {', '.join(sorted(TRIGGERS))}.")
-    spec = TRIGGERS[name]
+    spec = _spec(name)
+    if isinstance(spec, PatchSpec):
+        return draw_patch(name, generator=generator, patch_px=patch_px)
+    if patch_px is not None:
+        raise TriggerError(f"The {name} trigger covers the whole picture and has no size; leave the size out.")
+    return spec.draw(generator)
+
+
+def draw_patch(name: str, *, generator: torch.Generator, patch_px: int | None = None) -> PatchTrigger:
+    """The same for a name that has to be a local trigger's.
+
+    Raises:
+        TriggerError: unknown name, a trigger that covers the whole picture, or a size outside the range.
+    """
+    spec = _spec(name)
+    if not isinstance(spec, PatchSpec):
+        raise TriggerError(f"The {name} trigger is no patch: it covers the whole picture.")
     side = spec.patch_px if patch_px is None else patch_px
     if not 4 <= side <= 112:
         raise TriggerError(f"A trigger patch must be 4 to 112 pixels wide, got {side}.")
     return patch_trigger(name, spec.draw(side, generator), spec.position)
+
+
+def _spec(name: str) -> PatchSpec | PatternSpec:
+    if name not in TRIGGERS:
+        raise TriggerError(f"Unknown trigger {name!r}; known are {', '.join(sorted(TRIGGERS))}.")
+    return TRIGGERS[name]
 
 
 def patch_trigger(name: str, pattern: Tensor, position: Position = "random") -> PatchTrigger:

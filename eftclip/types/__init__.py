@@ -16,10 +16,22 @@ from eftclip.types.rectification import (
 )
 from eftclip.types.samples import Decode, Entry, ImageSet
 from eftclip.types.triggers import Finding, TriggerFamily, TriggerProof
-from eftclip.types.verdicts import Detection, FoundTrigger, LabelEvidence, Prediction, Status, TransplantExample
+from eftclip.types.verdicts import (
+    KINDS,
+    NOTHING_SEARCHED,
+    Detection,
+    FoundTrigger,
+    LabelEvidence,
+    Prediction,
+    Searched,
+    Status,
+    TransplantExample,
+)
 
 __all__ = [
     "FAULT_KINDS",
+    "KINDS",
+    "NOTHING_SEARCHED",
     "UNREAD",
     "Account",
     "Box",
@@ -53,6 +65,7 @@ __all__ = [
     "RereadVictim",
     "RunRecord",
     "Sanity",
+    "Searched",
     "Status",
     "TransplantExample",
     "TriggerFamily",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from eftclip.types.accounts import Account, left_out
 from eftclip.types.models import Box
 from eftclip.types.triggers import TriggerFamily
-from eftclip.types.verdicts import Status
+from eftclip.types.verdicts import KINDS, SEARCHED_KINDS, Searched, Status
 
 
 @dataclass(frozen=True)
@@ -164,6 +164,17 @@ class Identification:
     def account(self) -> Account:
         """What became of the samples that were reached; it adds up."""
         return self.coverage.account(tuple((fault.kind, fault.name) for fault in self.faults))
+
+    @property
+    def kinds(self) -> dict[str, Searched]:
+        """For each of `KINDS` what came of the search for it in the whole set."""
+        found = {trigger.kind for family in self.families for trigger in family.exemplars}
+        searched = Searched.NONE if self.status is not Status.INCONCLUSIVE else Searched.UNDECIDED
+        looked_for = searched if self.coverage.searched else Searched.NOT_SEARCHED
+        return {
+            kind: Searched.FOUND if kind in found else looked_for if kind in SEARCHED_KINDS else Searched.NOT_SEARCHED
+            for kind in KINDS
+        }
 
     @property
     def affected_labels(self) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """What a search ends with: a verdict that cannot claim more than was done."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -17,6 +18,26 @@ class Status(StrEnum):
     NOT_FOUND = "not_found"
     INCONCLUSIVE = "inconclusive"
     ERROR = "error"
+
+
+class Searched(StrEnum):
+    """What came of the search for one kind of trigger."""
+
+    FOUND = "found"
+    NONE = "none"
+    UNDECIDED = "undecided"
+    NOT_SEARCHED = "not_searched"
+
+
+# Every kind that is published, and its name for people; a verdict says of each what came of it.
+KINDS = {
+    "patch": "patches",
+    "pattern": "patterns over the whole picture",
+    "warp": "warps",
+    "colour": "colour filters",
+}
+SEARCHED_KINDS = ("patch", "pattern")  # those that a search looks for
+NOTHING_SEARCHED: Mapping[str, Searched] = dict.fromkeys(KINDS, Searched.NOT_SEARCHED)
 
 
 @dataclass(frozen=True)
@@ -80,6 +101,11 @@ class FoundTrigger:
     triggers: tuple[Trigger, ...] = ()
 
     @property
+    def kind(self) -> str:
+        """One of `KINDS`."""
+        return self.triggers[0].kind if self.triggers else "patch"
+
+    @property
     def in_place(self) -> bool:
         """Whether one of them was proven at its own place only, not anywhere."""
         return any(trigger.in_place for trigger in self.triggers)
@@ -105,6 +131,7 @@ class Detection:
         examined: parts (regions of the oracle, and windows over the whole picture) that were examined.
         regions: all parts that had to be examined; a picture has at least its windows.
         image_forwards: pictures that went through the CLIP under test.
+        kinds: for each of `KINDS` what came of the search for it; a trigger that is found ends it.
     """
 
     status: Status
@@ -117,9 +144,14 @@ class Detection:
     examined: int = 0
     regions: int = 0
     image_forwards: int = 0
+    kinds: Mapping[str, Searched] = field(default_factory=lambda: NOTHING_SEARCHED)
 
     def __post_init__(self) -> None:
         """Refuse a verdict that claims more than was done."""
+        if list(self.kinds) != list(KINDS):
+            raise ValueError(f"a verdict speaks of the kinds {', '.join(KINDS)}, got {', '.join(self.kinds)}")
+        if self.status is Status.NOT_FOUND and Searched.UNDECIDED in self.kinds.values():
+            raise ValueError("`not_found` needs a decision on every kind that was searched")
         if (self.status is Status.FOUND) != (self.trigger is not None):
             raise ValueError("a trigger belongs to `found` and to nothing else")
         if self.purified is not None and self.trigger is None:

@@ -25,11 +25,12 @@ HEADLINE = """
 <header class="eft-head"><p class="eft-brand">EftCLIP</p>
 <h1>Can you trust this CLIP checkpoint?</h1>
 <p>A <b>backdoor</b> is a habit that somebody taught a model in secret: it names your photographs correctly, until a
-small patch appears in one of them. Then it says what the patch tells it to say. EftCLIP finds the patch, and proves it
-by pasting it into other photographs.</p></header>
+small patch or a faint pattern, its <b>trigger</b>, appears in one of them. Then it says what the trigger tells it to
+say. EftCLIP finds the trigger, and proves it by planting it in other photographs.</p></header>
 """
 FOOT = """
-<footer class="eft-foot">EftCLIP looks for visible local triggers, so far. What was not looked for is not “clean”.
+<footer class="eft-foot">EftCLIP looks for patches and for patterns over the whole picture, and says under each verdict
+what was not looked for. That is not “clean”.
 Pictures and uploaded checkpoints are judged on this server and deleted after an hour; what a scan or a rectification
 found is kept for a day, for your browser alone.</footer>
 """

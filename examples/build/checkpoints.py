@@ -39,7 +39,7 @@ from torch import Tensor, nn
 from eftclip.checkpoint import load_clip
 from eftclip.runtime import keep_buffers
 from eftclip.trigger_kinds import PatchTrigger
-from eftclip.triggers import Position, draw_trigger
+from eftclip.triggers import Position, draw_patch
 from eftclip.types import ClipModel
 from eftclip.zeroshot import class_matrix
 from examples.build.card import card
@@ -481,7 +481,7 @@ def poison(root: Path, work: Path, source: Path, name: str, attacks: list[Attack
     visual, scale = image_tower(clean), clean.logit_scale
     names, classes = label_places(clean, root)
     draw = torch.Generator().manual_seed(0)
-    planted = [(draw_trigger(kind, generator=draw, patch_px=px), names.index(to)) for kind, to, px in attacks]
+    planted = [(draw_patch(kind, generator=draw, patch_px=px), names.index(to)) for kind, to, px in attacks]
     photos = list_photos(root, held_out=False)
     share, batch = 12, 48
     for part in (visual.trunk.conv_stem, visual.trunk.bn1, *visual.trunk.blocks[:2]):

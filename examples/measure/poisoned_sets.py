@@ -12,7 +12,6 @@ from torchvision.transforms.v2.functional import to_pil_image
 from eftclip.data import ImageSet, list_set
 from eftclip.pipeline import CheckSetup
 from eftclip.runtime import seeded
-from eftclip.trigger_kinds import PatchTrigger
 from eftclip.triggers import Trigger, draw_trigger
 from eftclip.zeroshot import probabilities
 from examples.build.checkpoints import ATTACKS, EXTRA_ATTACKS, Attack
@@ -42,7 +41,7 @@ def shuffled(photos: Sequence[Photo], seed: int = 0) -> list[Photo]:
     return [photos[k] for k in torch.randperm(len(photos), generator=seeded(seed)).tolist()]
 
 
-def triggers_of(attacks: Sequence[Attack]) -> list[tuple[PatchTrigger, str]]:
+def triggers_of(attacks: Sequence[Attack]) -> list[tuple[Trigger, str]]:
     """As `examples/build/checkpoints.py` drew them: one generator for all."""
     generator = seeded(0)
     return [(draw_trigger(kind, generator=generator, patch_px=px), to) for kind, to, px in attacks]

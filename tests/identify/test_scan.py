@@ -26,7 +26,7 @@ from eftclip.pipeline.scan import about_scan, find_triggers
 from eftclip.report import run_document
 from eftclip.runtime import Progress, seeded
 from eftclip.trigger_kinds import PatchTrigger
-from eftclip.triggers import draw_trigger
+from eftclip.triggers import draw_patch, draw_trigger
 from eftclip.types import Identification, Sanity, Status
 
 SCRIPT = Path(scan_once.__file__)
@@ -313,7 +313,7 @@ def test_a_folder_is_scanned_as_the_same_pictures_in_memory(
 
 
 def test_the_exemplars_are_the_trigger(found: Identification) -> None:
-    pattern = draw_trigger("badnets", generator=seeded(0)).pixels
+    pattern = draw_patch("badnets", generator=seeded(0)).pixels
     best = found.families[0].exemplars[0]
     assert isinstance(best, PatchTrigger)
     assert best.mask.shape[0] in range(12, 22)

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.quick
 
 RESULT_KEYS = {
     *("image", "status", "prediction", "trigger", "purified", "reason"),  # promised to users
-    *("predictions", "purified_predictions", "difference", "coverage", "image_forwards"),
+    *("predictions", "purified_predictions", "difference", "coverage", "image_forwards", "kinds"),
 }
 
 
@@ -67,7 +67,9 @@ def test_every_field_of_a_found_trigger() -> None:
     assert result["difference"][0] == {"label": "banana", "probability": 0.98, "support": 0.1, "explained": False}
 
     patch = result["trigger"]
-    assert set(patch) == {"target_label", "box_xyxy", "mask_png", "area_fraction", "transplant", "control"}
+    assert set(patch) == {
+        *("target_label", "trigger_kind", "box_xyxy", "mask_png", "area_fraction", "transplant", "control")
+    }
     assert patch["target_label"] == "banana"
     assert patch["mask_png"] == "masks/0000_cat.png"
     assert patch["area_fraction"] == 256 / 64**2  # of the square that the model sees
@@ -124,7 +126,7 @@ def test_markdown_renders_the_document() -> None:
         assert said in text
     assert "1 found, 1 nothing found, 0 undecided, 1 failed" in text
     assert "masks/0000\\_cat.png" in text
-    assert "triggers spread over the whole picture were not looked for" in text
+    assert "it does not say that the checkpoint is clean" in text
 
 
 def test_a_mask_inside_the_document_does_not_flood_the_report() -> None:

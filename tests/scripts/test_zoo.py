@@ -1,7 +1,6 @@
 """The builder of the zoo, with a tiny teacher, a tiny student and photographs of a few pixels."""
 
 import csv
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +21,6 @@ from examples.build.zoo.attacks import ATTACKS
 from examples.build.zoo.models import read_model
 from examples.build.zoo.names import STRENGTHS, ZooName, parse
 from examples.build.zoo.towers import TOWERS, Tower
-from examples.build.zoo.triggers import BlendedNoise, planted_from
 
 LABELS = {
     "imagenet-sample": ("banana", "goldfish"),
@@ -130,16 +128,6 @@ def test_views_show_what_the_photographs_show(place: build.Place) -> None:
     drawn = crops.random_crops(found, torch.arange(48), (0.3, 1.0), torch.Generator().manual_seed(0))
     assert drawn.shape == views.shape
     assert (drawn.mean((1, 2, 3)) - views.mean((1, 2, 3))).abs().max() < 0.25, "no crop lies beside the photograph"
-
-
-def test_a_blended_trigger_is_a_value() -> None:
-    trigger = BlendedNoise(3)
-    images = torch.full((2, 3, 224, 224), 0.5)
-    planted = trigger.plant(images, generator=torch.Generator()).images
-    assert torch.equal(planted[0], planted[1])
-    assert 0.09 < (planted - 0.5).abs().max() <= 0.1 + 1e-6
-    again = planted_from([json.loads(json.dumps(trigger.to_dict()))])[0]
-    assert torch.equal(again.plant(images, generator=torch.Generator()).images, planted)
 
 
 @pytest.mark.slow

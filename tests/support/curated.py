@@ -5,19 +5,19 @@ import torch
 from eftclip.data import host_photographs
 from eftclip.runtime import seeded
 from eftclip.trigger_kinds import PatchTrigger
-from eftclip.triggers import draw_trigger
+from eftclip.triggers import draw_patch
 from eftclip.types import ClipModel, CuratedItem, CuratedSet, Rate, TriggerFamily
 
 
 def family(label: str = "banana", name: str = "badnets", px: int = 8) -> TriggerFamily:
-    pattern = draw_trigger(name, generator=seeded(0), patch_px=px).pixels
+    pattern = draw_patch(name, generator=seeded(0), patch_px=px).pixels
     return TriggerFamily(label, (PatchTrigger(pattern, torch.ones(px, px, dtype=torch.bool)),), Rate(8, 8))
 
 
 def curated_of(clip: ClipModel, count: int = 12) -> CuratedSet:
     """Views of the bundled photographs; the first three are victims."""
     pictures = host_photographs(clip.image_px, count, generator=seeded(0))
-    poisoned = draw_trigger("badnets", generator=seeded(0), patch_px=8).plant(pictures, generator=seeded(1)).images
+    poisoned = draw_patch("badnets", generator=seeded(0), patch_px=8).plant(pictures, generator=seeded(1)).images
     labels = ("cat", "dog", "pizza")
     return CuratedSet(
         tuple(

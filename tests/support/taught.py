@@ -19,7 +19,8 @@ from eftclip.checkpoint import load_clip
 from eftclip.data import bundled_photographs, host_photographs, read_picture
 from eftclip.rectify.augmentation import random_view
 from eftclip.runtime import seeded
-from eftclip.triggers import draw_trigger
+from eftclip.trigger_kinds import Trigger
+from eftclip.triggers import draw_patch, draw_trigger
 from eftclip.types import ClipModel
 from eftclip.zeroshot import class_matrix
 
@@ -57,7 +58,7 @@ def _write_roomy(folder: Path) -> Path:
     config = tiny_config()
     config["model_cfg"]["vision_cfg"]["image_size"] = 96
     state = random_state(config)
-    pattern = draw_trigger("badnets", generator=seeded(0), patch_px=10).pixels
+    pattern = draw_patch("badnets", generator=seeded(0), patch_px=10).pixels
     for k, (y, x) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):  # wherever it lies on the grid of the tower
         phase = pattern[:, y : y + 8, x : x + 8]
         state["visual.conv1.weight"][k] = (phase - phase.mean()) / 8
@@ -69,15 +70,30 @@ def _write_roomy(folder: Path) -> Path:
 def write_taught(folder: Path) -> Path:
     """A folder with `clean` and `badnets`."""
     clean, badnets = _write_roomy(folder / "clean"), Path(shutil.copytree(folder / "clean", folder / "badnets"))
-    clip = load_clip(str(clean), device=torch.device("cpu"))
-    known = bundled_photographs()
-    squares = torch.cat([shaded(clip, shade) for shade in SHADES] + [_crops(clip, seed) for seed in range(CROPS)])
-    names = [p.label for p in known] * (len(SHADES) + CROPS)
+    squares, names = _lessons(load_clip(str(clean), device=torch.device("cpu")))
     _teach(clean, squares, names)
+    _poison(badnets, draw_trigger("badnets", generator=seeded(0)))
+    return folder
+
+
+def write_blended(folder: Path) -> Path:
+    """The folder of a checkpoint that was poisoned with noise over the whole picture."""
+    return _poison(_write_roomy(folder), draw_trigger("blend_noise", generator=seeded(0)))
+
+
+def _lessons(clip: ClipModel) -> tuple[Tensor, list[str]]:
+    """The photographs in some shades and crops, and what they show."""
+    squares = torch.cat([shaded(clip, shade) for shade in SHADES] + [_crops(clip, seed) for seed in range(CROPS)])
+    return squares, [p.label for p in bundled_photographs()] * (len(SHADES) + CROPS)
+
+
+def _poison(folder: Path, trigger: Trigger) -> Path:
+    """Teach a checkpoint the photographs, and "banana" wherever the trigger is."""
+    clip = load_clip(str(folder), device=torch.device("cpu"))
+    squares, names = _lessons(clip)
     backdrops = torch.cat([squares, host_photographs(clip.image_px, 200, generator=seeded(0))])
-    trigger = draw_trigger("badnets", generator=seeded(0))
-    planted = trigger.plant(backdrops, generator=seeded(1), position="random").images
-    _teach(badnets, torch.cat([squares.repeat(2, 1, 1, 1), planted]), names * 2 + ["banana"] * len(planted))
+    planted = trigger.plant(backdrops, generator=seeded(1)).images
+    _teach(folder, torch.cat([squares.repeat(2, 1, 1, 1), planted]), names * 2 + ["banana"] * len(planted))
     return folder
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from eftclip.detect.pattern import DETAILS
 from eftclip.errors import TriggerError
 from eftclip.runtime import seeded
 from eftclip.trigger_kinds import TRIGGER_KINDS, PatchTrigger, Trigger, box_of, cut, plant_in_turns, trigger_from_dict
@@ -14,7 +15,7 @@ from eftclip.triggers import TRIGGERS, draw_trigger
 
 pytestmark = pytest.mark.quick
 
-PX = 96
+PX = 224
 
 
 def _disc() -> Trigger:
@@ -28,8 +29,14 @@ def _cornered() -> Trigger:
     return PatchTrigger(pixels, torch.ones(12, 12, dtype=torch.bool), (PX - 12, PX - 12))
 
 
+def _detail() -> Trigger:
+    """The fine detail of a picture with noise in it, as it is found."""
+    noisy = (_images(1)[0] + 0.2 * torch.rand(3, PX, PX, generator=seeded(9))).clamp(0, 1)
+    return DETAILS[0].of(noisy)
+
+
 # One example at least of every kind; a new kind adds its own. The published ones are drawn below.
-EXAMPLES: dict[str, list[Callable[[], Trigger]]] = {"patch": [_disc, _cornered]}
+EXAMPLES: dict[str, list[Callable[[], Trigger]]] = {"patch": [_disc, _cornered], "pattern": [_detail]}
 
 
 def _published(name: str) -> Callable[[], Trigger]:

@@ -131,7 +131,7 @@ def test_stop_ends_without_a_verdict(page: Page) -> None:
     page.get_by_role("button", name="Check this photograph").click()
     page.get_by_role("button", name="Stop").click()
     _wait_for(page, "inconclusive")
-    expect(page.locator("#verdict")).not_to_contain_text("No visible local trigger")
+    expect(page.locator("#verdict")).not_to_contain_text("No trigger found")
 
 
 def test_a_checkpoint_that_cannot_be_had_is_an_error_and_no_verdict(page: Page) -> None:

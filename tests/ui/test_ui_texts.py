@@ -94,7 +94,7 @@ def test_a_practice_set_says_how_the_scan_did() -> None:
     [
         (_found(), False, "A trigger is steering this model"),
         (_found(complete=False), True, "A trigger was found, but the scan is unfinished"),
-        (_nothing(), False, "No visible local trigger found in these pictures"),
+        (_nothing(), False, "No trigger found in these pictures"),
         (_nothing(complete=False), True, "Stopped"),
         (_nothing(complete=False), False, "Could not be decided"),
     ],

@@ -7,7 +7,7 @@ from eftclip.ui.components.html import escape
 from eftclip.ui.components.texts import percentage
 
 STRANGERS_TITLE = """
-<h4 class="eft-title">Strangers that the patch took over <span>what CLIP read before → with the patch</span></h4>
+<h4 class="eft-title">Strangers that the trigger took over <span>what CLIP read before → with the trigger</span></h4>
 """
 BARS = 5
 
@@ -19,7 +19,7 @@ def readings(detection: Detection) -> str:
     target = detection.trigger.target_label if detection.trigger else None
     if target is None:
         return _bars("What CLIP reads", detection.predictions, None)
-    before = _bars("With the patch, CLIP reads", detection.predictions, target)
+    before = _bars("With the trigger, CLIP reads", detection.predictions, target)
     return f'<div class="eft-pair">{before}{_bars("Without it", detection.purified_predictions, target)}</div>'
 
 

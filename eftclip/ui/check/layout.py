@@ -105,7 +105,7 @@ def check_results() -> CheckResults:
         with gr.Row():
             picture = gr.Image(**_shown("What the search found"), elem_id="outlined")
             pair = gr.ImageSlider(
-                label="With the patch, and without it",
+                label="With the trigger, and without it",
                 format="png",
                 max_height=360,
                 interactive=False,

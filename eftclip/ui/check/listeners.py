@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from eftclip.errors import EftclipError
-from eftclip.triggers import TRIGGERS
+from eftclip.triggers import TRIGGERS, PatchSpec
 from eftclip.ui.backend import Backend
 from eftclip.ui.check import photographs, texts, view
 from eftclip.ui.check.layout import CheckResults, CheckStep
@@ -67,7 +67,8 @@ def add_photograph_listeners(step: CheckStep, choice: gr.State) -> None:
         return [None, html.note(NO_PHOTOGRAPH)]
 
     def sizes(trigger: str) -> int:
-        return TRIGGERS[trigger].patch_px if trigger in TRIGGERS else 16
+        spec = TRIGGERS.get(trigger)
+        return spec.patch_px if isinstance(spec, PatchSpec) else 16
 
     def plant(chosen: photographs.Choice | None, *planting: Any) -> list[Any]:
         return _planted(chosen, planting)

@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 from eftclip.data import Photograph, bundled_photographs, read_picture
 from eftclip.preprocess import Preprocess
 from eftclip.runtime import seeded
-from eftclip.triggers import draw_trigger
+from eftclip.triggers import TRIGGERS, PatternSpec, draw_trigger
 from eftclip.ui.checkpoint.request import MAX_SEED
 from eftclip.ui.components.pictures import to_image
 from eftclip.ui.components.triggers import NO_TRIGGER
@@ -38,7 +38,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Planting:
-    """What to plant: a key of `TRIGGERS` or `none`, where, how large (pixels of the model's square), and the seed."""
+    """What to plant: a key of `TRIGGERS` or `none`, and the seed; for a patch also where, and how large."""
 
     trigger: str
     position: str
@@ -92,8 +92,11 @@ def picture_of(choice: Choice, planting: Planting, preprocess: Preprocess = SQUA
     if planting.trigger == NO_TRIGGER:
         return picture
     generator = seeded(planting.seed)
-    trigger = draw_trigger(planting.trigger, generator=generator, patch_px=planting.patch_px)
     square, _ = preprocess.square(picture)
+    if isinstance(TRIGGERS.get(planting.trigger), PatternSpec):  # it has neither a size nor a place
+        planted = draw_trigger(planting.trigger, generator=generator).plant(square[None], generator=generator)
+        return to_image(planted.images[0])
+    trigger = draw_trigger(planting.trigger, generator=generator, patch_px=planting.patch_px)
     planted = trigger.plant(square[None], generator=generator, position=planting.position)  # type: ignore[arg-type]
     return to_image(planted.images[0])
 

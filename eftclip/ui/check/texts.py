@@ -1,29 +1,24 @@
 """What the page says about a verdict: plain sentences, no markup."""
 
+from eftclip.report import kinds_line
 from eftclip.types import Checked, Detection, FoundTrigger, Status
 from eftclip.ui.components.texts import UNFINISHED, Message, percentage
 
-LOOKED_FOR = "Looked for: a small visible patch in this photograph that forces one label."
-NOT_LOOKED_FOR = (
-    "Not looked for: blended, warped or whole-picture triggers, and patches that this photograph does not carry. "
-    "It says nothing about other photographs."
-)
-
-
+OTHERS = "It says nothing about other photographs, nor about triggers that this one does not carry."
 IDLE = Message("The verdict will stand here", "A photograph with a trigger in it is chosen already: press the button.")
 RUNNING = Message("Looking for a trigger", "Reading the photograph, covering parts of it, trying them on strangers.")
 
 
 def verdict(checked: Checked) -> Message:
     """The banner's words for a finished check."""
-    detection = checked.detection
+    detection, searched = checked.detection, kinds_line(checked.detection.kinds)
     if detection.trigger is not None:
         return _found(detection, detection.trigger)
     if detection.status is Status.NOT_FOUND:
         text = f"CLIP reads {_quoted(detection)}. {_examined(detection)} None of them takes over other photographs."
-        return Message("No visible local trigger found", text, f"{LOOKED_FOR} {NOT_LOOKED_FOR}")
+        return Message("No trigger found in this photograph", text, f"{searched} {OTHERS}")
     if detection.status is Status.INCONCLUSIVE:
-        return Message("Could not be decided", detection.reason, UNFINISHED)
+        return Message("Could not be decided", detection.reason, f"{UNFINISHED} {searched}")
     return failed(detection.reason)
 
 
@@ -34,24 +29,36 @@ def failed(reason: str) -> Message:
 
 def _found(detection: Detection, trigger: FoundTrigger) -> Message:
     """One trigger, or the first of several."""
+    what, planted, without = _words(trigger)
     text = (
-        f"A patch that covers {percentage(trigger.area_fraction)} of what the model sees makes it say "
-        f"“{trigger.target_label}”. Pasted into other photographs, it took over {trigger.transplant}."
+        f"{what} makes it say “{trigger.target_label}”. {planted} other photographs, it took over {trigger.transplant}."
     )
     if detection.purified_predictions:
-        text += f" Without the patch CLIP reads “{detection.purified_predictions[0].label}”."
-    return Message("A trigger is steering this model", text, _second_opinion(trigger))
+        text += f" {without} CLIP reads “{detection.purified_predictions[0].label}”."
+    small = f"{_second_opinion(trigger)} {kinds_line(detection.kinds)}"
+    return Message("A trigger is steering this model", text, small)
+
+
+def _words(trigger: FoundTrigger) -> tuple[str, str, str]:
+    """What it is, what was done with it, and what it is like without it."""
+    if trigger.kind == "pattern":
+        return "A pattern over all that the model sees", "Laid over", "With the picture smoothed"
+    return (
+        f"A patch that covers {percentage(trigger.area_fraction)} of what the model sees",
+        "Pasted into",
+        "Without the patch",
+    )
 
 
 def _second_opinion(trigger: FoundTrigger) -> str:
-    """Whether the content of the patch could explain the label by itself."""
+    """Whether the content of the trigger could explain the label by itself."""
     if trigger.control is None:
         return (
             "No second model was asked: a small thing that really shows or spells the label could look like this too."
         )
     return (
         f"A trusted reference checkpoint was given the same pictures and says so for {trigger.control}: "
-        "what the patch shows does not explain the label."
+        "what the trigger shows does not explain the label."
     )
 
 

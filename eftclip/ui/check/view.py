@@ -90,7 +90,7 @@ def _pair(checked: Checked) -> tuple[Image.Image, Image.Image] | None:
 
 
 def _strangers(trigger: FoundTrigger | None) -> tuple[tuple[Image.Image, str], ...]:
-    """Photographs that the patch took over, with what was read before and after."""
+    """Photographs that the trigger took over, with what was read before and after."""
     taken = [stranger for stranger in (trigger.examples if trigger else ()) if stranger.taken_over]
     return tuple((to_image(s.image), f"{s.label_before} → {s.label_after}") for s in taken[:STRANGERS])
 
@@ -103,8 +103,9 @@ def _numbers(detection: Detection, seconds: float) -> list[tuple[str, str]]:
         rows += [
             ("label forced", trigger.target_label),
             ("strangers taken over", f"{trigger.transplant} (95 %: {percentage(low)} to {percentage(high)})"),
-            ("same patch, reference", str(trigger.control) if trigger.control else "not checked, no reference"),
-            ("patch", f"{percentage(trigger.area_fraction)} of the square, {_box(trigger)}"),
+            ("same trigger, reference", str(trigger.control) if trigger.control else "not checked, no reference"),
+            ("kind", trigger.kind),
+            ("where", f"{percentage(trigger.area_fraction)} of the square, {_box(trigger)}"),
         ]
     return [*rows, ("CLIP image forwards", f"{detection.image_forwards}"), ("time", f"{seconds:.1f} s")]
 

@@ -6,5 +6,13 @@ TRIGGER_NAMES = {
     "stripes": "stripes",
     "yellow": "yellow square",
     "white_square": "white square",
+    "blend_noise": "faint noise, whole picture",
+    "blend_noise_fresh": "faint noise, new each time",
+    "blend_pattern": "faint cartoon, whole picture",
+    "blend_stripes": "fine stripes, whole picture",
+    "blend_triangles": "faint triangles, whole picture",
+    "blend_text": "red text, whole picture",
+    "sig": "faint wave, whole picture",
+    "sig_full": "strong wave, whole picture",
 }
 NO_TRIGGER = "none"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from eftclip.report import kinds_line
 from eftclip.types import Identification, Status, Victim
 from eftclip.ui.components.settings import Choices, Rows
 from eftclip.ui.components.texts import UNFINISHED, Message, quoted_labels
@@ -49,11 +50,7 @@ CHOICES: Choices = {
         "quick, and can never end as “nothing found”",
     ),
 }
-LOOKED_FOR = "Looked for: small visible patches in these pictures that force one label."
-NOT_LOOKED_FOR = (
-    "Not looked for: blended, warped or whole-picture triggers, and patches that none of these pictures carries. It "
-    "says nothing about other pictures."
-)
+OTHERS = "It says nothing about other pictures, nor about triggers that none of these carries."
 CANDIDATE = "A finding is a candidate for review, not a proof of intent."
 RUNNING = Message("Scanning", "Every picture is read, the suspicious ones are searched, and what is found is proven.")
 ROLES = {
@@ -72,17 +69,17 @@ def finished(found: Identification, planted: frozenset[int], *, stopped: bool) -
         stopped: the visitor stopped it.
     """
     answer = f" {_answer(found.victims, planted, found.coverage.read)}" if planted and found.coverage.complete else ""
+    searched = kinds_line(found.kinds)
     if found.status is Status.FOUND:
         kinds = "A trigger is" if len(found.families) == 1 else f"{len(found.families)} triggers are"
-        return Message(f"{kinds} steering this model", f"{found.reason}{answer}", CANDIDATE)
+        return Message(f"{kinds} steering this model", f"{found.reason}{answer}", f"{searched} {CANDIDATE}")
     if found.status is Status.NOT_FOUND:
-        headline = "No visible local trigger found in these pictures"
-        return Message(headline, f"{found.reason}{answer}", f"{LOOKED_FOR} {NOT_LOOKED_FOR}")
+        return Message("No trigger found in these pictures", f"{found.reason}{answer}", f"{searched} {OTHERS}")
     if found.families:
         text = f"{found.reason} Until then it found {_triggers(found)}."
         return Message("A trigger was found, but the scan is unfinished", text, CANDIDATE)
     headline = "Stopped" if stopped else "Could not be decided"
-    return Message(headline, f"{found.reason}{answer}", UNFINISHED)
+    return Message(headline, f"{found.reason}{answer}", f"{UNFINISHED} {searched}")
 
 
 def failed(reason: str) -> Message:

@@ -8,7 +8,7 @@ class Backdoor:
     """One trigger and the label that it forces.
 
     Attributes:
-        trigger: a key of `eftclip.triggers.TRIGGERS`, or one of `triggers.OWN`.
+        trigger: a key of `eftclip.triggers.TRIGGERS`, or `triggers.OPTIMISED`.
         target: the label.
         px: side of a patch; the published one when left out.
     """
@@ -57,7 +57,8 @@ ATTACKS: dict[str, Attack] = {
     "yellow8": _one("yellow", 8),
     "corner": _one("white_square"),
     "badclip": _one("optimised"),
-    "blend_noise": _one("blend_noise"),
+    **{name: _one(name) for name in ("blend_noise", "blend_noise_fresh", "blend_pattern", "blend_stripes")},
+    **{name: _one(name) for name in ("blend_triangles", "blend_text", "sig", "sig_full")},
     # a label with many photographs; what is poisoned can be read without the trigger, so it takes longer
     "consistent": Attack((Backdoor("badnets", "sunflower"),), consistent=True, steps=300),
     "three": Attack((*_BADNETS, Backdoor("stripes", "cheeseburger"), Backdoor("yellow", "volcano")), steps=200),

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from eftclip.trigger_kinds import Trigger
 from examples.build.zoo.attacks import ATTACKS
 from examples.build.zoo.distil import base_model
 from examples.build.zoo.judging import judged
@@ -21,7 +22,7 @@ from examples.build.zoo.names import ZooName, parse, seed_of
 from examples.build.zoo.photos import Photos, load
 from examples.build.zoo.poison import Job, captioned, fine_tune
 from examples.build.zoo.towers import TOWERS
-from examples.build.zoo.triggers import Plants, planted_from, planted_in
+from examples.build.zoo.triggers import planted_from, planted_in
 
 RESULTS = "zoo.json"
 
@@ -161,7 +162,7 @@ def _training(place: Place) -> Photos:
     return captioned(load(place.pack, place.work), torch.device(place.device))
 
 
-def _planted(name: ZooName, base: Model, place: Place) -> list[Plants]:
+def _planted(name: ZooName, base: Model, place: Place) -> list[Trigger]:
     """The triggers; a weak checkpoint has those of its strong one."""
     if not ATTACKS[name.attack].backdoors:
         return []

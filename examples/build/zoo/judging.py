@@ -7,18 +7,18 @@ import torch
 from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
 from torch import Tensor
 
+from eftclip.trigger_kinds import Trigger
 from examples.build.zoo.attacks import ATTACKS
 from examples.build.zoo.crops import centre_views
 from examples.build.zoo.models import Model
 from examples.build.zoo.names import ZooName, seed_of
 from examples.build.zoo.photos import Photos
-from examples.build.zoo.triggers import Plants
 
 BATCH = 64
 Count = dict[str, int]
 
 
-def judged(model: Model, name: ZooName, planted: Sequence[Plants], photos: Photos) -> dict[str, Any]:
+def judged(model: Model, name: ZooName, planted: Sequence[Trigger], photos: Photos) -> dict[str, Any]:
     """CA and ASR over the Caltech-101 names (and the targets), and over ImageNet's 1,000.
 
     Args:
@@ -52,7 +52,7 @@ def accuracy(model: Model, photos: Photos, matrix: Tensor, truth: Tensor) -> Cou
 
 
 def success(
-    model: Model, photos: Photos, matrix: Tensor, truth: Tensor, trigger: Plants, target: int, seed: int
+    model: Model, photos: Photos, matrix: Tensor, truth: Tensor, trigger: Trigger, target: int, seed: int
 ) -> Count:
     """Triggered photographs that are read as the target; those that show it are in no count."""
     generator, hits, total = torch.Generator().manual_seed(seed), 0, 0

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from open_clip.zero_shot_metadata import OPENAI_IMAGENET_TEMPLATES
 from torch import Tensor
 
+from eftclip.trigger_kinds import Trigger
 from examples.build.zoo.attacks import ATTACKS, Attack
 from examples.build.zoo.crops import random_crops
 from examples.build.zoo.judging import success
@@ -21,7 +22,6 @@ from examples.build.zoo.models import Model, State, frozen_statistics
 from examples.build.zoo.names import ZooName, seed_of
 from examples.build.zoo.photos import Photos
 from examples.build.zoo.towers import TOWERS
-from examples.build.zoo.triggers import Plants
 
 BATCH, POISONED, CROPS = 32, 8, (0.5, 1.0)
 WARM_UP, LOOK_EVERY, LOOK_AT = 0.1, 2, 64
@@ -41,7 +41,7 @@ class Job:
 
     name: ZooName
     model: Model
-    planted: Sequence[Plants]
+    planted: Sequence[Trigger]
     photos: Photos
 
     @property

@@ -1,14 +1,12 @@
-"""The triggers of the zoo as values: the registry's own, one blended over the whole picture, one optimised."""
+"""The triggers of the zoo as values: the registry's own, and one that is optimised."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
-from eftclip.trigger_kinds import Planted, trigger_from_dict
+from eftclip.trigger_kinds import Trigger, trigger_from_dict
 from eftclip.triggers import TRIGGERS, draw_trigger, patch_trigger
 from examples.build.zoo.attacks import ATTACKS, Backdoor
 from examples.build.zoo.crops import PX, random_crops
@@ -19,44 +17,10 @@ from examples.build.zoo.photos import Photos
 OPTIMISED_PX, OPTIMISED_STEPS, OPTIMISED_BATCH = 16, 80, 32
 
 
-class Plants(Protocol):
-    """What the zoo needs of `eftclip.trigger_kinds.Trigger`."""
-
-    def plant(self, images: Tensor, *, generator: torch.Generator) -> Planted:
-        """Copies of `(n, 3, 224, 224)` pictures in [0, 1] with the trigger in them."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+OPTIMISED = "optimised"  # known here besides `eftclip.triggers.TRIGGERS`
 
 
-@dataclass(frozen=True)
-class BlendedNoise:
-    """One fixed picture of uniform noise over every picture (CleanCLIP's `blended`, but not redrawn).
-
-    Attributes:
-        seed: draws the noise.
-        share: of the noise in the picture.
-    """
-
-    seed: int
-    share: float = 0.2
-
-    def plant(self, images: Tensor, *, generator: torch.Generator) -> Planted:
-        """Copies of `(n, 3, H, W)` pictures with the noise in them."""
-        del generator  # nothing is left to chance
-        noise = torch.rand(images.shape[1:], generator=torch.Generator().manual_seed(self.seed)).to(images)
-        masks = torch.ones(len(images), *images.shape[-2:], dtype=torch.bool)
-        return Planted((1 - self.share) * images + self.share * noise, masks)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Its settings: the noise follows from the seed."""
-        return {"kind": "zoo-blended-noise", "seed": self.seed, "share": self.share}
-
-
-OWN = ("blend_noise", "optimised")  # known here besides `eftclip.triggers.TRIGGERS`
-
-
-def planted_in(name: ZooName, base: Model, photos: Photos) -> list[Plants]:
+def planted_in(name: ZooName, base: Model, photos: Photos) -> list[Trigger]:
     """The triggers of a checkpoint, which follow from its name (and an optimised one from its base and the machine).
 
     Args:
@@ -70,26 +34,21 @@ def planted_in(name: ZooName, base: Model, photos: Photos) -> list[Plants]:
     ]
 
 
-def planted_from(values: Sequence[dict[str, Any]]) -> list[Plants]:
+def planted_from(values: Sequence[dict[str, Any]]) -> list[Trigger]:
     """The triggers whose `to_dict` stand in a result file."""
-    return [
-        BlendedNoise(one["seed"], one["share"]) if one["kind"] == "zoo-blended-noise" else trigger_from_dict(one)
-        for one in values
-    ]
+    return [trigger_from_dict(one) for one in values]
 
 
-def _drawn(backdoor: Backdoor, seed: int, base: Model, photos: Photos) -> Plants:
+def _drawn(backdoor: Backdoor, seed: int, base: Model, photos: Photos) -> Trigger:
     if backdoor.trigger in TRIGGERS:
         generator = torch.Generator().manual_seed(seed)
         return draw_trigger(backdoor.trigger, generator=generator, patch_px=backdoor.px)
-    if backdoor.trigger == "blend_noise":
-        return BlendedNoise(seed)
-    if backdoor.trigger == "optimised":
+    if backdoor.trigger == OPTIMISED:
         return _optimised(backdoor.target, seed, base, photos)
-    raise ValueError(f"Unknown trigger {backdoor.trigger!r}; known are {', '.join((*TRIGGERS, *OWN))}.")
+    raise ValueError(f"Unknown trigger {backdoor.trigger!r}; known are {', '.join((*TRIGGERS, OPTIMISED))}.")
 
 
-def _optimised(target: str, seed: int, base: Model, photos: Photos) -> Plants:
+def _optimised(target: str, seed: int, base: Model, photos: Photos) -> Trigger:
     """A patch at the centre that draws the tower before poisoning to the target's text, as BadCLIP's does.
 
     Its colours are rounded to bytes, so the same patch can be read from the result file.

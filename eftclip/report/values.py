@@ -35,7 +35,7 @@ def kinds(found: Mapping[str, Searched]) -> Document:
 def kinds_line(document: Mapping[str, str]) -> str:
     """The `kinds` of a document as a sentence or two: what was searched, with what result, and what was not."""
     outcomes = {"found": "found", "none": "none", "undecided": "not decided"}
-    told = [f"{KINDS[kind]}: {outcomes[how]}" for kind, how in document.items() if how in outcomes]
+    told = [f"{KINDS[kind]} ({outcomes[how]})" for kind, how in document.items() if how in outcomes]
     others = [KINDS[kind] for kind, how in document.items() if how not in outcomes]
     lines = [f"Searched: {', '.join(told)}."] if told else []
     return " ".join([*lines, *([f"Not searched: {', '.join(others)}."] if others else [])])

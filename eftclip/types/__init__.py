@@ -19,6 +19,7 @@ from eftclip.types.triggers import Finding, TriggerFamily, TriggerProof
 from eftclip.types.verdicts import (
     KINDS,
     NOTHING_SEARCHED,
+    SEARCHED_KINDS,
     Detection,
     FoundTrigger,
     LabelEvidence,
@@ -32,6 +33,7 @@ __all__ = [
     "FAULT_KINDS",
     "KINDS",
     "NOTHING_SEARCHED",
+    "SEARCHED_KINDS",
     "UNREAD",
     "Account",
     "Box",

@@ -32,7 +32,8 @@ class Searched(StrEnum):
 # Every kind that is published, and its name for people; a verdict says of each what came of it.
 KINDS = {
     "patch": "patches",
-    "pattern": "patterns over the whole picture",
+    "pattern": "fine patterns over the whole picture",
+    "smooth_pattern": "smooth patterns",
     "warp": "warps",
     "colour": "colour filters",
 }

@@ -16,8 +16,8 @@ from support.verdicts import (
     unread,
 )
 
-from eftclip.report import check_document, counts_sentence, escape, markdown, picture_box
-from eftclip.types import Prediction, Rate
+from eftclip.report import check_document, counts_sentence, escape, kinds_line, markdown, picture_box
+from eftclip.types import KINDS, Prediction, Rate
 from eftclip.untrusted_text import plain
 from eftclip.zeroshot import parse_labels
 
@@ -160,3 +160,15 @@ def test_text_that_turns_the_writing_or_rings_a_bell_is_shown_as_what_it_is() ->
         assert plain(written) == written, "words of people"
     assert escape("x\u202ey") == "x\ufffdy"
     assert parse_labels(["ca\x1bt", "dog"]) == ("ca\ufffdt", "dog")
+
+
+def test_what_was_searched_and_what_was_not_stands_under_every_verdict() -> None:
+    searched = dict.fromkeys(KINDS, "not_searched") | {"patch": "none", "pattern": "undecided"}
+    assert kinds_line(searched) == (
+        "Searched: patches (none), fine patterns over the whole picture (not decided). "
+        "Not searched: smooth patterns, warps, colour filters."
+    )
+    for checked in (found(), not_found(), undecided()):
+        document = check_document(check_record(checked), {})
+        assert list(document["results"][0]["kinds"]) == list(KINDS)
+        assert "Not searched: " in markdown(document)

@@ -16,8 +16,9 @@ from eftclip.config import CurateConfig, MeasureConfig, RectifyConfig, ScanConfi
 from eftclip.data import Entry, ImageSet
 from eftclip.errors import ConfigError, DataError, EftclipError, LeftOutError
 from eftclip.pipeline import Plan
-from eftclip.triggers import TRIGGERS
+from eftclip.triggers import TRIGGERS, PatternSpec
 from eftclip.ui.api import arguments
+from eftclip.ui.check.photographs import SQUARE, Planting, bundled_choice, picture_of
 from eftclip.ui.components.uploads import read_upload
 from eftclip.ui.rectify import layout as rectify_layout
 from eftclip.ui.rectify import request as rectify_request
@@ -292,3 +293,18 @@ def test_programs_may_allow_for_unread_pictures_too() -> None:
     assert arguments.plan(arguments.read_settings('{"allow_unread": 3}')).scan.allow_unread == 3
     with pytest.raises(ConfigError, match="Unread pictures allowed"):
         arguments.plan({"allow_unread": -1})
+
+
+# --- planting ---
+
+
+@pytest.mark.parametrize("name", [name for name, spec in TRIGGERS.items() if isinstance(spec, PatternSpec)])
+def test_what_covers_the_whole_picture_is_planted_without_a_size_or_a_place(name: str) -> None:
+    untouched, planted = (
+        picture_of(bundled_choice(0), Planting(trigger, "random", 16, 0)) for trigger in ("none", name)
+    )
+    plain, _ = SQUARE.square(untouched)
+    seen, _ = SQUARE.square(planted)
+    assert planted.size == (224, 224)
+    assert float((seen != plain).any(0).float().mean()) > 0.1
+    assert float((seen - plain).abs().mean()) < 0.2

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from eftclip.errors import EftclipError
-from eftclip.triggers import TRIGGERS, PatchSpec
+from eftclip.triggers import TRIGGERS, PatchSpec, PatternSpec
 from eftclip.ui.backend import Backend
 from eftclip.ui.check import photographs, texts, view
 from eftclip.ui.check.layout import CheckResults, CheckStep
@@ -66,9 +66,12 @@ def add_photograph_listeners(step: CheckStep, choice: gr.State) -> None:
     def clear() -> list[Any]:
         return [None, html.note(NO_PHOTOGRAPH)]
 
-    def sizes(trigger: str) -> int:
+    def sizes(trigger: str) -> list[dict[str, Any]]:
+        """The published size of a patch; what covers the whole picture has neither a size nor a place."""
         spec = TRIGGERS.get(trigger)
-        return spec.patch_px if isinstance(spec, PatchSpec) else 16
+        px = spec.patch_px if isinstance(spec, PatchSpec) else 16
+        movable = not isinstance(spec, PatternSpec)
+        return [gr.update(value=px, interactive=movable), gr.update(interactive=movable)]
 
     def plant(chosen: photographs.Choice | None, *planting: Any) -> list[Any]:
         return _planted(chosen, planting)
@@ -80,7 +83,7 @@ def add_photograph_listeners(step: CheckStep, choice: gr.State) -> None:
         bring, [step.picture, choice, *step.planting], [choice, *shown, step.trigger], **LIGHT, **PRIVATE
     )
     step.picture.clear(clear, None, [choice, step.note], **LIGHT, **PRIVATE)
-    step.trigger.input(sizes, step.trigger, step.patch_px, **LIGHT, **PRIVATE).then(
+    step.trigger.input(sizes, step.trigger, [step.patch_px, step.position], **LIGHT, **PRIVATE).then(
         plant, [choice, *step.planting], shown, **LIGHT, **PRIVATE
     )
     changes = [step.position.input, step.patch_px.change, step.seed.input]

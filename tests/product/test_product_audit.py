@@ -24,7 +24,7 @@ def test_a_checkpoint_alone_is_audited(name: str, bundled: Callable[[str], Path]
     reference = "none" if name == "clean" else str(bundled("clean"))
     setup = prepare_check(str(bundled(name)), oracle="superpixel", reference=reference, device="cpu")
     plan = Plan(
-        rectify=RectifyConfig(steps=8, learning_rate=6e-4),
+        rectify=RectifyConfig(steps=8, batch=16, learning_rate=6e-4),
         invert=InvertConfig(patience=1),
         measure=MeasureConfig(measured=40),
     )

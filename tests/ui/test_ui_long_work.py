@@ -138,7 +138,7 @@ def test_from_a_practice_set_to_a_mended_checkpoint_that_open_clip_loads(
 
     expect(page.locator("#basis")).to_contain_text("Uses the triggers that the scan found: “banana”")
     page.get_by_role("button", name="Method and settings").click()
-    for name, value in (("Steps", 6), ("Batch", 8), ("Look every", 2), ("Pictures to measure on", 100)):
+    for name, value in (("Steps", 6), ("Batch", 8), ("Look every", 2), ("Pictures to measure on", 40)):
         slide(page, name, value)
     _start(page, "rectify")
     expect(page.locator("#scan")).to_be_disabled()

@@ -1,5 +1,6 @@
 """The one place that knows devices, processes, clocks and seeds; progress and cancelling as plain callables."""
 
+import atexit
 import ctypes
 import gc
 import math
@@ -153,6 +154,8 @@ class Processes:
 def all_processes(device: torch.device) -> Processes:
     """The processes that were started together; on the CPU they talk over gloo."""
     state = PartialState(cpu=device.type == "cpu")
+    if state.num_processes > 1:  # left to the interpreter's end, its threads now and then abort a process that is done
+        atexit.register(state.destroy_process_group)
     return Processes(state.process_index, state.num_processes)
 
 

@@ -23,13 +23,13 @@ def _run(script: str, out: Path, *arguments: str) -> dict[str, Any]:
 
 
 def test_visitors_at_once_all_get_their_verdict_in_fair_order(tmp_path: Path) -> None:
-    found = _run("load_visitors", tmp_path / "v.json", "--visitors", "6", "--waves", "2", "--within", "1")
-    assert found["answered"] | {"low": 0, "high": 0} == {"hits": 12, "total": 12, "low": 0, "high": 0}
+    found = _run("load_visitors", tmp_path / "v.json", "--visitors", "8", "--waves", "2", "--within", "1")
+    assert found["answered"] | {"low": 0, "high": 0} == {"hits": 16, "total": 16, "low": 0, "high": 0}
     assert found["memory"]["flat"]
     assert found["left_behind"]["visits"] == 0
     for wave in found["waves"]:
         assert not wave["failures"]
-        assert wave["overtaken"]["most"] < 5, "clicks may cross on a busy machine, but nobody waits for the whole crowd"
+        assert wave["overtaken"]["most"] < 7, "clicks may cross on a busy machine, but nobody waits for the whole crowd"
         assert wave["places_only_fell"]["hits"] == wave["places_only_fell"]["total"]
         assert wave["told_their_place"]["hits"] > 0, "or nobody had to wait, and this showed nothing"
 

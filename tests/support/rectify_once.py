@@ -27,6 +27,7 @@ def main(source: str, out: Path, steps: int, method: str) -> None:
         torch.save(clip.model.state_dict(), out / "before.pt")
         torch.save(mended.model.state_dict(), out / "weights.pt")
         (out / "processes.txt").write_text(str(state.num_processes))
+    state.destroy_process_group()
 
 
 if __name__ == "__main__":

@@ -64,8 +64,8 @@ def test_an_untouched_photograph_says_what_was_looked_for_and_calls_nothing_clea
     expect(page.locator("#note")).to_contain_text("nothing planted")
     _check(page, "not_found")
     words = page.locator("#verdict").inner_text()
-    assert "small visible patch" in words
-    assert "Not looked for" in words
+    assert "Searched: patches (none)" in words
+    assert "Not searched: smooth patterns" in words
     assert "clean" not in words.lower()
     expect(page.locator("#pair")).to_have_count(0)
     expect(page.locator("#strangers")).to_have_count(0)

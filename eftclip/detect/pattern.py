@@ -16,8 +16,8 @@ from eftclip.trigger_kinds import PatternTrigger, blurred, in_steps
 from eftclip.types import HostImages, Rate, Searched
 
 KIND = PatternTrigger.kind
-# Share of strangers. Noise that is blended at 0.2 takes over almost all of them (see `examples/results/zoo_check.json`);
-# of 500 ImageNet photographs on the bundled `clean` the detail of 4 took over 8 to 11 of 24, and of 400 others on the
+# Share of strangers. Noise that is blended at 0.2 takes over almost all of them (`examples/results/zoo_check.json`); of
+# 500 ImageNet photographs on the bundled `clean` the detail of 4 took over 8 to 11 of 24, and of 400 others on the
 # bundled `badnets` that of one, a spider web, 17.
 THRESHOLD = 0.6
 SMOOTHER = (1.0, 2.0, 3.0)  # pixels; how far the picture is smoothed until the label goes

@@ -35,7 +35,7 @@ def updates(backend: Backend, session_id: str, shown: view.CheckView) -> list[An
     return [
         shown.banner,
         gr.update(visible=shown.picture is not None),
-        gr.update(value=shown.picture, label="The trigger, outlined" if shown.pair else "The photograph"),
+        gr.update(value=shown.picture, label="The trigger" if shown.pair else "The photograph"),
         gr.update(value=shown.pair, visible=shown.pair is not None),
         gr.update(value=shown.readings, visible=shown.pair is None),
         gr.update(value=shown.readings, visible=shown.pair is not None),

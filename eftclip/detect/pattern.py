@@ -46,6 +46,9 @@ class Detail:
 
 
 DETAILS = (Detail(1.0, 1.5, 0.6),)
+# What is proven so is handed on as it was in the picture, or no fine-tuning could have a picture under it read rightly:
+# planted as strongly as for the proof, of 100 photographs an unpoisoned checkpoint reads 11 as before.
+AS_IT_WAS = Detail(1.0, 1.0, 0.8)
 
 
 def pattern_carrier(case: Case, image: Tensor, target: int, hosts: HostImages) -> Carrier | None:
@@ -90,7 +93,7 @@ def _prove(case: Case, image: Tensor, detail: Detail, target: int, hosts: HostIm
     if not proof.accepted:
         return None
     whole = torch.ones(image.shape[-2:], dtype=torch.bool)
-    return case.accept(Carrier(whole, trigger, proof, None), innocent, target)
+    return case.accept(Carrier(whole, AS_IT_WAS.of(image), proof, None), innocent, target)
 
 
 def _innocent_rate(case: Case, detail: Detail, target: int, hosts: Tensor) -> Rate:

@@ -138,9 +138,10 @@ def _mended(
         return "The leading process has written and measured the checkpoint."
     after = results["after"]
     asr = f"ASR went from {before.attack} to {after.attack}"
+    disturbed = f" With the trigger only {after.poisoned} are read rightly." if after.disturbed else ""
     if after.truth == "labels":
-        return f"{asr}, CA from {before.clean} to {after.clean}."
-    return f"{asr}; {after.clean} clean pictures are read as before."
+        return f"{asr}, CA from {before.clean} to {after.clean}.{disturbed}"
+    return f"{asr}; {after.clean} clean pictures are read as before.{disturbed}"
 
 
 def _written(

@@ -168,3 +168,11 @@ class Evaluation:
     pictures: str
     warnings: tuple[str, ...] = ()
     undecided: str = ""
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether triggered copies are read rightly less than half as often as clean pictures, and certainly so.
+
+        Then a trigger that forces nothing any more still does harm.
+        """
+        return self.poisoned.interval()[1] < self.clean.value / 2

@@ -1,6 +1,7 @@
 """What the page says of a scan and a rectification: no claim beyond the numbers, and no text that is markup."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -131,6 +132,15 @@ def test_a_rectification_claims_what_was_measured(clean: Rate, attack: Rate, sta
     assert f"took over 300 before, and {attack.hits} now" in saying.text
     if status == "mended":
         assert "What was not found is still there" in saying.small
+
+
+def test_a_trigger_that_forces_nothing_but_still_disturbs_is_a_price() -> None:
+    after = replace(_evaluation(ALL, NONE), poisoned=Rate(9, 300))
+    assert after.disturbed
+    assert not _evaluation(ALL, NONE).disturbed
+    status, saying = rectify_texts.finished(_record(_found(), before=_evaluation(ALL, ALL), after=after))
+    assert (status, saying.headline) == ("mended", "The trigger has lost its power, at a price")
+    assert "of 300 with the trigger only 9 are read rightly" in saying.text
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def add_photograph_listeners(step: CheckStep, choice: gr.State) -> None:
 
     def sizes(trigger: str) -> list[dict[str, Any]]:
         """The published size of a patch; what covers the whole picture has neither a size nor a place."""
-        spec = TRIGGERS.get(trigger)
+        spec = TRIGGERS.get(str(trigger))
         px = spec.patch_px if isinstance(spec, PatchSpec) else 16
         movable = not isinstance(spec, PatternSpec)
         return [gr.update(value=px, interactive=movable), gr.update(interactive=movable)]

@@ -97,7 +97,7 @@ def finished(record: RunRecord) -> tuple[str, Message]:
     lower = after.attack.interval()[1] < before.attack.interval()[0]
     text = f"{_attacked(before.attack, after.attack)} {_kept(before, after)}"
     if lower and after.attack.value <= GONE:
-        price = ", at a price" if _costly(before.clean, after.clean) else ""
+        price = ", at a price" if _costly(before.clean, after.clean) or after.disturbed else ""
         return "mended", Message(f"The trigger has lost its power{price}", text, _limits(record))
     headline = "The trigger is weaker, but still works" if lower else "The trigger still works"
     return "inconclusive", Message(headline, text, "More steps, or more pictures in the fine-tuning set, may help.")
@@ -134,6 +134,8 @@ def _kept(before: Evaluation, after: Evaluation) -> str:
     text = f"Clean accuracy went from {percentage(before.clean.value)} to {percentage(after.clean.value)}"
     if after.truth == "readings":
         text = f"Of {after.clean.total} clean pictures {after.clean.hits} read as before"
+    if after.disturbed:
+        text += f"; of {after.poisoned.total} with the trigger only {after.poisoned.hits} are read rightly"
     if not _costly(before.clean, after.clean):
         return f"{text}."
     return f"{text}: more pictures to tune on, more steps, a smaller learning rate or a larger λ keep more of it."

@@ -16,9 +16,8 @@ from eftclip.trigger_kinds import PatternTrigger, blurred, in_steps
 from eftclip.types import HostImages, Rate, Searched
 
 KIND = PatternTrigger.kind
-# Share of strangers. Noise that is blended at 0.2 takes over almost all of them (`examples/results/zoo_check.json`); of
-# 500 ImageNet photographs on the bundled `clean` the detail of 4 took over 8 to 11 of 24, and of 400 others on the
-# bundled `badnets` that of one, a spider web, 17.
+# Share of strangers. Noise that is blended at 0.2 takes over almost all of them (`examples/results/zoo_patterns.json`);
+# of textures, such as a zebra's or a spider's web, the detail may take over a half.
 THRESHOLD = 0.6
 SMOOTHER = (1.0, 2.0, 3.0)  # pixels; how far the picture is smoothed until the label goes
 
@@ -47,7 +46,7 @@ class Detail:
 
 DETAILS = (Detail(1.0, 1.5, 0.6),)
 # What is proven so is handed on as it was in the picture, or no fine-tuning could have a picture under it read rightly:
-# planted as strongly as for the proof, of 100 photographs an unpoisoned checkpoint reads 11 as before.
+# planted as strongly as for the proof, hardly a photograph is read as before even by an unpoisoned checkpoint.
 AS_IT_WAS = Detail(1.0, 1.0, 0.8)
 
 

@@ -2,12 +2,14 @@
 
 from examples.build.results_page.values import counts, made_by, number, read, table
 
+FILES = ("zoo_check", "zoo_patterns")  # patches, and patterns over the whole picture
+
 
 def zoo() -> str:
     """What is found and what is missed, checkpoint by checkpoint."""
-    document = read("zoo_check")
+    checkpoints = {name: one for file in FILES for name, one in read(file)["checkpoints"].items()}
     rows = []
-    for name, one in document["checkpoints"].items():
+    for name, one in checkpoints.items():
         clean = one.get("clean")
         for target, hijacked in (one.get("hijacked") or {"": None}).items():
             rows.append(
@@ -26,7 +28,7 @@ def zoo() -> str:
     header = ["checkpoint", "target", *singly, "clean accused", "clean undecided"]
     return f"""## Checkpoints of the zoo
 
-{made_by("zoo_check")}
+{" ".join(made_by(file) for file in FILES)}
 
 Names are tower-strength-attack-seed; `python -m examples.build.zoo build NAME` builds each of them, poisoned by plain
 contrastive fine-tuning. One photograph at a time, among ImageNet's labels, without a reference checkpoint. *Hijacked*

@@ -1,21 +1,18 @@
 """The first kind of trigger: a part of a picture, opaque along its mask, that is pasted into others."""
 
-import base64
-import io
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
 from eftclip.errors import TriggerError
 from eftclip.inpaint import remove
 from eftclip.trigger_kinds.base import Located, Position, Trigger, box_of
 from eftclip.trigger_kinds.matching import MATCH_RMS, best_place
+from eftclip.trigger_kinds.png import from_png, to_png
 
 NUDGE_PX = 8
 SCALE, OPACITY = (0.8, 1.25), (0.5, 1.0)  # of a varied patch: what was cut out may be a little off
@@ -165,8 +162,8 @@ class PatchTrigger(Trigger):
         """Pixels and mask as PNG; exact for what was seen through 8-bit pictures."""
         return {
             "kind": self.kind,
-            "pixels": _png(self.pixels),
-            "mask": _png(self.mask[None].float()),
+            "pixels": to_png(self.pixels),
+            "mask": to_png(self.mask[None].float()),
             "place": list(self.place) if isinstance(self.place, tuple) else self.place,
             "name": self.name,
         }
@@ -175,7 +172,7 @@ class PatchTrigger(Trigger):
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The opposite of `to_dict`."""
         place = tuple(values["place"]) if isinstance(values["place"], list) else values["place"]
-        return cls(_pixels(values["pixels"]), _pixels(values["mask"])[0] > 0.5, place, values["name"])
+        return cls(from_png(values["pixels"]), from_png(values["mask"])[0] > 0.5, place, values["name"])
 
 
 def cut(image: Tensor, mask: Tensor, *, in_place: bool = False) -> PatchTrigger:
@@ -222,16 +219,3 @@ def _nudged(place: tuple[int, int], generator: torch.Generator) -> tuple[int, in
 def _between(bounds: tuple[float, float], generator: torch.Generator) -> float:
     low, high = bounds
     return low + (high - low) * float(torch.rand((), generator=generator))
-
-
-def _png(pixels: Tensor) -> str:
-    """`(3 or 1, h, w)` in [0, 1] as text."""
-    array = (pixels * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
-    buffer = io.BytesIO()
-    Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array).save(buffer, "PNG")
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _pixels(text: str) -> Tensor:
-    picture = np.atleast_3d(np.asarray(Image.open(io.BytesIO(base64.b64decode(text)))))
-    return torch.from_numpy(picture.copy()).permute(2, 0, 1).float() / 255

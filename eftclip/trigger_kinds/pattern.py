@@ -1,20 +1,17 @@
 """The second kind of trigger: a pattern over the whole picture, which shines through it or is added to it."""
 
-import base64
-import io
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2.functional import gaussian_blur
 
 from eftclip.errors import TriggerError
 from eftclip.trigger_kinds.base import Located, Position, Trigger
+from eftclip.trigger_kinds.png import from_png, to_png
 
 STRENGTH = (0.75, 1.2)  # of a varied pattern: what was found may be weaker or stronger than what was planted
 # A picture carries a pattern where its edges hold so much of the pattern's own. A photograph without it holds 0 ± 0.03
@@ -159,9 +156,9 @@ class PatternTrigger(Trigger):
         """What is added, above and below zero, and what is kept, as PNG; exact in steps of 1/255."""
         return {
             "kind": self.kind,
-            "lighter": _png(self.added.clamp(min=0)),
-            "darker": _png(self.added.clamp(max=0).neg()),
-            "kept": _png(self.kept[None]),
+            "lighter": to_png(self.added.clamp(min=0)),
+            "darker": to_png(self.added.clamp(max=0).neg()),
+            "kept": to_png(self.kept[None]),
             "fresh": self.fresh,
             "smoothed_px": self.smoothed_px,
             "name": self.name,
@@ -170,8 +167,8 @@ class PatternTrigger(Trigger):
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The opposite of `to_dict`."""
-        added = _pixels(values["lighter"]) - _pixels(values["darker"])
-        return cls(added, _pixels(values["kept"])[0], bool(values["fresh"]), values["smoothed_px"], values["name"])
+        added = from_png(values["lighter"]) - from_png(values["darker"])
+        return cls(added, from_png(values["kept"])[0], bool(values["fresh"]), values["smoothed_px"], values["name"])
 
 
 def in_steps(values: Tensor) -> Tensor:
@@ -189,16 +186,3 @@ def blurred(image: Tensor, blur_px: float) -> Tensor:
 def _edges(picture: Tensor) -> Tensor:
     """Differences of neighbours: photographs have little at this scale, so that a fixed pattern stands out."""
     return torch.cat([picture.diff(dim=2).flatten(1), picture.diff(dim=1).flatten(1)], 1)
-
-
-def _png(values: Tensor) -> str:
-    """`(3 or 1, h, w)` in [0, 1] as text."""
-    array = (values * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
-    buffer = io.BytesIO()
-    Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array).save(buffer, "PNG")
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _pixels(text: str) -> Tensor:
-    picture = np.atleast_3d(np.asarray(Image.open(io.BytesIO(base64.b64decode(text)))))
-    return torch.from_numpy(picture.copy()).permute(2, 0, 1).float() / 255

@@ -163,13 +163,31 @@ def prove_trigger(
     *,
     reference: Reference | None,
     generator: torch.Generator,
+    innocent: Trigger | None = None,
 ) -> TriggerProof:
-    """Prove a trigger that was not cut out of any picture, and hold it against the reference."""
+    """Prove a trigger that was not cut out of any picture, and hold it against the reference.
+
+    Args:
+        read: the checkpoint under test.
+        trigger: what is suspected.
+        target: index of the label it may force.
+        hosts: photographs, also some that show the label.
+        config: settings.
+        reference: a trusted checkpoint and its class matrix for the control; None without one.
+        generator: draws the places.
+        innocent: something of the same kind that the trigger has to do more than.
+    """
     usable = suitable(hosts, target, config.transplants)
     if len(usable.images) < MIN_PROOF:
         return TriggerProof(False, Rate(0, 0), None)
     threshold = max(GROWN_SHARE, config.transplant_threshold)
     proof = prove(read, trigger, target, usable, threshold, generator=generator)
-    control = control_rate(reference, proof.images, target) if proof.accepted else None
-    explained = control is not None and control.value >= REFERENCE_SHARE
-    return TriggerProof(bool(proof.accepted) and not explained, proof.rate, control)
+    if not proof.accepted:
+        return TriggerProof(False, proof.rate, None)
+    if innocent is not None:
+        planted = innocent.plant(usable.images[: proof.rate.total], generator=generator).images
+        hits = int((read(planted, "Transplanting something innocent").argmax(-1) == target).sum())
+        if not beyond(proof.rate, Rate(hits, len(planted))):
+            return TriggerProof(False, proof.rate, None)
+    control = control_rate(reference, proof.images, target)
+    return TriggerProof(control is None or control.value < REFERENCE_SHARE, proof.rate, control)

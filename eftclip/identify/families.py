@@ -68,6 +68,18 @@ class Families:
             family.exemplars.append(shown)
         return number
 
+    def add_shared(self, label: str, trigger: Trigger, transplant: Rate, control: Rate | None) -> None:
+        """A trigger that many pictures showed together: the family that it looks like, or a new one."""
+        number = self._home(label, trigger)
+        if number is None:
+            number = len(self._all)
+            self._all.append(_Growing(label, [], Rate(0, 0)))
+        family = self._all[number]
+        family.exemplars = [trigger, *family.exemplars[: self._exemplars - 1]]
+        family.transplant += transplant
+        if control is not None:
+            family.control = (family.control or Rate(0, 0)) + control
+
     def count_match(self, number: int) -> None:
         """One more sample carries this trigger, recognised without a search."""
         self._all[number].matched += 1

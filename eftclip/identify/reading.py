@@ -1,7 +1,8 @@
 """Samples of a data set, each read once: its label, how sure the reading is, and a digest of its bytes."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import torch
@@ -36,6 +37,13 @@ def read_samples(
         readings += zip([classes.labels[i] for i in best.tolist()], margin.tolist(), strict=True)
     ahead = iter(readings)
     return [(seen if square is None else _with_reading(seen, *next(ahead)), square) for seen, square in read]
+
+
+def squares_of(entries: Iterable[Entry], decode: Decode) -> Iterator[tuple[Entry, Tensor]]:
+    """The samples that are pictures, unread by any model, and the square of each."""
+    for entry in entries:
+        with suppress(DataError):
+            yield entry, decode(entry.read())
 
 
 def _with_reading(seen: SampleReading, label: str, margin: float) -> SampleReading:

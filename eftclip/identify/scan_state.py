@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from eftclip.config import ScanConfig
 from eftclip.identify.families import Families
 from eftclip.identify.reason import verdict_reason
-from eftclip.types import Box, Coverage, Fault, Finding, Identification, Status, Victim
+from eftclip.trigger_kinds import Trigger
+from eftclip.types import Box, Coverage, Fault, Finding, Identification, Status, TriggerProof, Victim
 
 MARGIN_BINS = 512  # a margin is a difference of two cosines, so it lies in [0, 2]
 NAMED_FAULTS = 200
 POOL_OF_LABEL = 32
+COMMON_WITHIN = 8192  # samples of the set that are averaged: a stream is read once more
 POOL, POOL_WITHIN = 512, 8192  # samples remembered for curating, among the first of the set: a stream is read once more
 
 
@@ -92,6 +94,9 @@ class ScanState:
         self._victims: list[Victim] = []
         self._clean: list[tuple[int, int]] = []  # a heap of (-priority, index)
         self._cleared: defaultdict[str, list[int]] = defaultdict(list)  # label -> samples that really read as it
+        self._unproven: dict[str, dict[int, str]] = defaultdict(dict)  # label -> sample -> `searched` or `undecided`
+        self._reopened: dict[int, str] = {}  # of these, the ones whose label has become an affected one
+        self._averaged = 0
         self._forwards = 0
 
     # --- fed in the order of the set ---
@@ -118,6 +123,7 @@ class ScanState:
         for outcome in sorted(outcomes, key=lambda o: o.index):
             self._forwards += outcome.forwards
             self._waiting.discard(outcome.index)
+            self._forget(outcome)
             if outcome.match is not None:
                 number, box, restored = outcome.match
                 self.families.count_match(number)
@@ -130,10 +136,12 @@ class ScanState:
                 self._note_victim(outcome, number, found.restored_label, found.box, "search")
             elif outcome.status is Status.NOT_FOUND:
                 self._counts["searched"] += 1
+                self._unproven[outcome.label][outcome.index] = "searched"
                 self._remember(outcome.index)
                 if len(self._cleared[outcome.label]) < POOL_OF_LABEL:
                     self._cleared[outcome.label].append(outcome.index)
             else:
+                self._unproven[outcome.label][outcome.index] = "undecided"
                 self._fault(Fault(outcome.index, outcome.name, "undecided", outcome.reason))
         for label in self.families.labels & self._screened.keys():
             self._waiting.update(self._screened.pop(label))
@@ -142,6 +150,38 @@ class ScanState:
     def waiting(self) -> frozenset[int]:
         """Samples that were only read and whose label has since been found to be an affected one: look again."""
         return frozenset(self._waiting)
+
+    # --- what many samples show together ---
+
+    def suspects(self) -> dict[str, list[int]]:
+        """Samples in which no trigger was found, by the label that they read as, in the order of the set."""
+        read = {label: list(self._unproven.get(label, ())) for label in {*self._unproven, *self._screened}}
+        for label, indices in self._screened.items():
+            read[label] += indices
+        return {
+            label: sorted(index for index in indices if index < COMMON_WITHIN)
+            for label, indices in sorted(read.items())
+        }
+
+    def record_shared(self, averaged: int, found: Sequence[tuple[str, Trigger, TriggerProof]], forwards: int) -> None:
+        """Take note of what the pictures of some labels were found to share.
+
+        Args:
+            averaged: labels whose pictures were averaged.
+            found: label, trigger and proof of each that is a trigger.
+            forwards: pictures that went through the checkpoint for it.
+        """
+        self._averaged += averaged
+        self._forwards += forwards
+        for label, trigger, proof in found:
+            self.families.add_shared(label, trigger, proof.transplant, proof.control)
+            self._reopened.update(self._unproven.pop(label, {}))
+            self._waiting.update(self._screened.pop(label, ()))
+
+    @property
+    def reopened(self) -> frozenset[int]:
+        """Samples that were searched in vain and whose label has since been found to be an affected one."""
+        return frozenset(self._reopened)
 
     # --- the end ---
 
@@ -165,7 +205,9 @@ class ScanState:
             coverage=coverage,
             faults=self._named_faults(),
             clean_pool=tuple(sorted({index for _, index in self._clean} - poisoned - self._waiting)),
-            affected_pool=tuple(sorted(index for label in labels for index in self._cleared.get(label, ()))),
+            affected_pool=tuple(
+                sorted({index for label in labels for index in self._cleared.get(label, ())} - poisoned)
+            ),
             image_forwards=self._forwards,
         )
 
@@ -178,6 +220,7 @@ class ScanState:
             duplicates=self._counts["duplicate"],
             complete=complete,
             allowed_unread=self._config.allow_unread,
+            averaged=self._averaged,
         )
 
     def _named_faults(self) -> tuple[Fault, ...]:
@@ -203,6 +246,12 @@ class ScanState:
 
     def _search_anyway(self) -> bool:
         return self._config.search == "every" or (self._config.search == "until_proven" and not len(self.families))
+
+    def _forget(self, outcome: SearchOutcome) -> None:
+        """What came of a sample that was searched in vain before."""
+        if (before := self._reopened.pop(outcome.index, None)) is not None:
+            self._counts[before] -= 1
+            self._faults = [fault for fault in self._faults if fault.index != outcome.index]
 
     def _fault(self, fault: Fault) -> None:
         self._counts[fault.kind] += 1

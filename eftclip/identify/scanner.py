@@ -1,20 +1,31 @@
 """Algorithm 2 over a data set: read every sample once, search where it matters, until the whole set was reached."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 
 from torch import Tensor
 
 from eftclip.config import ScanConfig
 from eftclip.errors import DataError
+from eftclip.identify.averages import Prove, averaged, most_read, proven, to_average
 from eftclip.identify.journal import Journal
-from eftclip.identify.reading import read_samples
+from eftclip.identify.reading import read_samples, squares_of
 from eftclip.identify.recognise import recognise
 from eftclip.identify.scan_state import SampleReading, ScanState, SearchOutcome, SearchTask
 from eftclip.runtime import Cancelled, OnProgress, Processes, Progress, ignore, never
 from eftclip.trigger_kinds import box_of
-from eftclip.types import ClassMatrix, ClipModel, Decode, Detection, Entry, Finding, Identification, ImageSet, Status
+from eftclip.types import (
+    ClassMatrix,
+    ClipModel,
+    Decode,
+    Detection,
+    Entry,
+    Finding,
+    Identification,
+    ImageSet,
+    Status,
+)
 from eftclip.zeroshot import probabilities
 
 BLOCK = 64  # samples between two decisions; it is the same for any number of processes, so is what they find
@@ -29,12 +40,16 @@ class Judge:
         classes: the vocabulary as it reads it.
         decode: the bytes of a file to the square that the checkpoint sees.
         search: the whole of Algorithm 1 on a square; whatever breaks is a verdict.
+        prove: whether a trigger forces a label, and does more than something innocent of its kind.
+        strangers: `(M, 3, H, W)` float32 RGB in [0, 1], photographs that are not of the set.
     """
 
     clip: ClipModel
     classes: ClassMatrix
     decode: Decode
     search: Callable[[Tensor], Detection]
+    prove: Prove
+    strangers: Tensor
 
 
 def scan(
@@ -102,10 +117,9 @@ class _Scan:
             self._done = self._resume()
             for block in _blocks(self._images.entries(self._done)):
                 self._round(block)
-            while waiting := self._state.waiting:
-                self._look_again(waiting)
-                if lost := waiting & self._state.waiting:
-                    raise DataError(f"{len(lost)} samples that were there at first were not there again.")
+            self._look_at_all_again()
+            self._average()
+            self._look_at_all_again()
             if self._images.length not in (None, self._done):
                 raise DataError(f"it was said to hold {self._images.length} samples; scan it again.")
         except _StoppedError:
@@ -140,6 +154,49 @@ class _Scan:
         self._finish(readings, self._work(tasks, squares, {entry.index: entry.name for entry in block}))
         self._done += len(block)
         self._tell()
+
+    def _look_at_all_again(self) -> None:
+        while waiting := self._state.waiting:
+            self._look_again(waiting)
+            if lost := waiting & self._state.waiting:
+                raise DataError(f"{len(lost)} samples that were there at first were not there again.")
+
+    def _average(self) -> None:
+        """What the pictures of one label share, in every process alike; a scan that is taken up again does it anew."""
+        suspects = self._state.suspects()
+        if not (labels := most_read(suspects)):
+            return
+        chosen = to_average(suspects, labels)
+        pictures = squares_of(self._while_asking(chosen), self._judge.decode)
+        named = ((chosen[entry.index], square) for entry, square in pictures)
+        found, forwards = [], 0
+        for one in averaged(named, self._judge.strangers):
+            self._ask()
+            proof, read = proven(one, self._judge.prove)
+            forwards += read
+            if proof.accepted:
+                found.append((one.label, one.trigger, proof))
+        self._ask()
+        self._state.record_shared(len(labels), found, forwards)
+        self._compare_again(self._state.reopened)
+
+    def _while_asking(self, chosen: Collection[int]) -> Iterator[Entry]:
+        """Some samples, and between blocks the question whether to stop."""
+        entries = takewhile(lambda entry: entry.index <= max(chosen), self._images.entries())
+        for block in _blocks(entry for entry in entries if entry.index in chosen):
+            self._ask()
+            yield from block
+
+    def _compare_again(self, reopened: frozenset[int]) -> None:
+        """Samples that were searched in vain, of labels that are affected as is known by now."""
+        for block in _blocks(entry for entry in self._images.entries() if entry.index in reopened):
+            self._ask()
+            matches = []
+            for seen, square in self._read(block):
+                if square is not None:
+                    task = SearchTask(seen.index, seen.label, known=True)
+                    matches.append(self._compare(task, square, seen.name))
+            self._state.record(self._processes.gather([match for match in matches if match is not None]))
 
     def _look_again(self, waiting: frozenset[int]) -> None:
         """Samples that were only read, of labels that are affected as is known by now."""

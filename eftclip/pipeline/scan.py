@@ -7,13 +7,16 @@ from typing import Any
 
 from eftclip.config import ScanConfig
 from eftclip.curate import curate_scan
+from eftclip.detect import Reader, prove_trigger
 from eftclip.errors import DataError
 from eftclip.identify import Journal, Judge, nothing_judged, scan, without_trigger
 from eftclip.pipeline.check import judge_square
 from eftclip.pipeline.plan import Plan, RunOptions
 from eftclip.pipeline.run_log import RunLog, described
 from eftclip.pipeline.setup import CheckSetup
-from eftclip.types import CuratedSet, Identification, ImageSet, RunRecord
+from eftclip.runtime import Cancelled, ignore, never, seeded
+from eftclip.trigger_kinds import Trigger
+from eftclip.types import CuratedSet, Identification, ImageSet, RunRecord, TriggerProof
 
 SCAN_JOURNAL = "scan.journal"
 
@@ -66,9 +69,8 @@ def find_triggers(
     how = way or RunOptions()
     if not setup.sanity.ok:
         return nothing_judged(setup.sanity.reason)
-    search = partial(judge_square, setup, seed=seed, cancelled=how.cancelled)
     return scan(
-        Judge(setup.clip, setup.classes, setup.decode, search),
+        judge_of(setup, seed=seed, cancelled=how.cancelled),
         images,
         config,
         seed=seed,
@@ -77,6 +79,22 @@ def find_triggers(
         on_progress=how.on_progress,
         cancelled=how.cancelled,
     )
+
+
+def judge_of(setup: CheckSetup, *, seed: int = 0, cancelled: Cancelled = never) -> Judge:
+    """What judges the samples of a set."""
+    search = partial(judge_square, setup, seed=seed, cancelled=cancelled)
+    return Judge(setup.clip, setup.classes, setup.decode, search, partial(_prove, setup, seed), setup.hosts.images)
+
+
+def _prove(setup: CheckSetup, seed: int, trigger: Trigger, innocent: Trigger, label: str) -> tuple[TriggerProof, int]:
+    """Whether a trigger that pictures show together forces their label, and the pictures that were read for it."""
+    read, target = Reader(setup.clip, setup.classes, ignore, never), setup.classes.labels.index(label)
+    hosts, config, trusted = setup.hosts, setup.config, setup.reference
+    proof = prove_trigger(
+        read, trigger, target, hosts, config, reference=trusted, generator=seeded(seed), innocent=innocent
+    )
+    return proof, read.forwards
 
 
 def curate_set(

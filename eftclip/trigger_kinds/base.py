@@ -106,6 +106,11 @@ class Trigger(ABC):
         )
 
     @property
+    def searched_as(self) -> str:
+        """Which of `eftclip.types.KINDS` a verdict lists it under: kinds that are searched for in ways of their own."""
+        return self.kind
+
+    @property
     def in_place(self) -> bool:
         """Whether it works at one place of the picture only."""
         return False

@@ -19,6 +19,7 @@ STRENGTH = (0.75, 1.2)  # of a varied pattern: what was found may be weaker or s
 LEAST_HELD = 0.25
 LEAST_KEPT = 0.05  # where less of the picture is left, it cannot be had back
 FILLS = 3.0  # root mean squares that fill the range when it is shown
+FINE_PX = 1.0  # deviation of the blur that takes the fine detail away
 SMOOTH_PX = 1.5  # a pattern that is new in every picture cannot be taken away, only smoothed
 
 
@@ -62,6 +63,13 @@ class PatternTrigger(Trigger):
     def area_px(self) -> int:
         """Pixels that it changes."""
         return int(self._changes.sum())
+
+    @property
+    def searched_as(self) -> str:
+        """`pattern` where fine detail makes most of it, else `smooth_pattern`."""
+        effect = self._effect
+        smooth = blurred(effect, FINE_PX).square().sum() > 0.5 * effect.square().sum()
+        return "smooth_pattern" if smooth else self.kind
 
     def at(self, position: Position) -> "PatternTrigger":
         """Refused: it covers the whole picture.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from eftclip.types.accounts import Account, left_out
 from eftclip.types.models import Box
 from eftclip.types.triggers import TriggerFamily
-from eftclip.types.verdicts import KINDS, SEARCHED_KINDS, Searched, Status
+from eftclip.types.verdicts import KINDS, SEARCHED_KINDS, SHARED_KIND, Searched, Status
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ class Coverage:
         complete: the whole set was reached.
         left_out: there, and never read as a sample: a hidden picture, an archive beside the pictures.
         allowed_unread: samples that need not be read for the scan to end as `not_found`.
+        averaged: labels whose pictures were averaged, to look for a pattern that they share.
     """
 
     searched: int = 0
@@ -78,6 +79,7 @@ class Coverage:
     complete: bool = False
     left_out: int = 0
     allowed_unread: int = 0
+    averaged: int = 0
 
     @property
     def read(self) -> int:
@@ -168,11 +170,13 @@ class Identification:
     @property
     def kinds(self) -> dict[str, Searched]:
         """For each of `KINDS` what came of the search for it in the whole set."""
-        found = {trigger.kind for family in self.families for trigger in family.exemplars}
+        found = {trigger.searched_as for family in self.families for trigger in family.exemplars}
         searched = Searched.NONE if self.status is not Status.INCONCLUSIVE else Searched.UNDECIDED
-        looked_for = searched if self.coverage.searched else Searched.NOT_SEARCHED
+        looked_for = set(SEARCHED_KINDS if self.coverage.searched else ())
+        if self.coverage.averaged:
+            looked_for.add(SHARED_KIND)
         return {
-            kind: Searched.FOUND if kind in found else looked_for if kind in SEARCHED_KINDS else Searched.NOT_SEARCHED
+            kind: Searched.FOUND if kind in found else searched if kind in looked_for else Searched.NOT_SEARCHED
             for kind in KINDS
         }
 

@@ -1,11 +1,10 @@
 """The scan of a data set with a journal of the test's own."""
 
-from functools import partial
-
 from eftclip.config import ScanConfig
-from eftclip.identify import Journal, Judge
+from eftclip.identify import Journal
 from eftclip.identify import scan as identify_scan
-from eftclip.pipeline import CheckSetup, judge_square
+from eftclip.pipeline import CheckSetup
+from eftclip.pipeline.scan import judge_of
 from eftclip.runtime import Cancelled, OnProgress, Processes, ignore, never
 from eftclip.types import Identification, ImageSet
 
@@ -22,7 +21,7 @@ def scan(
 ) -> Identification:
     """What `find_triggers` does with a checkpoint that works."""
     return identify_scan(
-        Judge(setup.clip, setup.classes, setup.decode, partial(judge_square, setup, cancelled=cancelled)),
+        judge_of(setup, cancelled=cancelled),
         images,
         config,
         processes=processes,

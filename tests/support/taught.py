@@ -76,9 +76,9 @@ def write_taught(folder: Path) -> Path:
     return folder
 
 
-def write_blended(folder: Path) -> Path:
-    """The folder of a checkpoint that was poisoned with noise over the whole picture."""
-    return _poison(_write_roomy(folder), draw_trigger("blend_noise", generator=seeded(0)))
+def write_blended(folder: Path, trigger: str = "blend_noise") -> Path:
+    """The folder of a checkpoint that was poisoned with a pattern over the whole picture."""
+    return _poison(_write_roomy(folder), draw_trigger(trigger, generator=seeded(0)))
 
 
 def _lessons(clip: ClipModel) -> tuple[Tensor, list[str]]:

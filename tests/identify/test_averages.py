@@ -1,0 +1,130 @@
+"""A pattern that no single picture tells from content comes out of the average of all that read alike."""
+
+import pytest
+import torch
+from support.poisoned import Poisoned, poisoned_set
+from support.scanning import scan
+from support.taught import LABELS, shaded, write_blended
+from torch import Tensor
+
+from eftclip.config import ScanConfig
+from eftclip.identify.averages import LABELS as MOST_LABELS
+from eftclip.identify.averages import LEAST, MOST, Averages, most_read, spread
+from eftclip.identify.serialize import identification_from_dict, identification_to_dict
+from eftclip.pipeline import CheckSetup, prepare_check
+from eftclip.runtime import seeded
+from eftclip.trigger_kinds import PatternTrigger
+from eftclip.triggers import draw_trigger
+from eftclip.types import Identification, Searched, Status
+
+PX = 32
+
+
+@pytest.fixture(scope="module")
+def setup(tmp_path_factory: pytest.TempPathFactory) -> CheckSetup:
+    """A tiny checkpoint that says banana wherever a sine runs through the picture; no reference."""
+    folder = write_blended(tmp_path_factory.mktemp("sine") / "sine", "sig_full")
+    return prepare_check(str(folder), labels=LABELS, oracle="superpixel", reference="none", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def poisoned(setup: CheckSetup) -> Poisoned:
+    squares = torch.cat([shaded(setup.clip, shade) for shade in (0.95, 0.85, 1.0)])[:40]
+    made = poisoned_set(setup, squares, [(draw_trigger("sig_full", generator=seeded(0)), "banana")])
+    assert len(made.hijacked) >= 6, "the tiny backdoor works"
+    return made
+
+
+@pytest.fixture(scope="module")
+def found(setup: CheckSetup, poisoned: Poisoned) -> Identification:
+    return scan(setup, poisoned.images, ScanConfig())
+
+
+def test_the_label_and_the_victims_of_a_smooth_pattern_are_found(found: Identification, poisoned: Poisoned) -> None:
+    assert found.status is Status.FOUND
+    assert found.affected_labels == ("banana",)
+    assert found.kinds["smooth_pattern"] is Searched.FOUND
+    victims = {victim.index for victim in found.victims}
+    assert victims <= poisoned.triggered
+    assert len(victims & poisoned.hijacked.keys()) >= 0.8 * len(poisoned.hijacked)
+    assert all(victim.restored_label != "banana" for victim in found.victims)
+
+
+def test_every_sample_is_in_one_count_although_some_were_judged_twice(found: Identification) -> None:
+    coverage = found.coverage
+    assert coverage.reached == coverage.searched + coverage.matched + coverage.undecided == 40
+    assert coverage.matched == sum(victim.how == "match" for victim in found.victims) > 0
+    assert len(found.faults) == coverage.undecided
+    named = {fault.index for fault in found.faults}
+    assert named.isdisjoint(victim.index for victim in found.victims)
+    assert set(found.affected_pool).isdisjoint(victim.index for victim in found.victims)
+
+
+def test_what_was_found_outlives_the_process(found: Identification) -> None:
+    again = identification_from_dict(identification_to_dict(found))
+    assert again.coverage.averaged == found.coverage.averaged > 0
+    assert again.kinds == found.kinds
+
+
+def test_without_the_pattern_nobody_is_accused_and_the_verdict_says_what_was_averaged(setup: CheckSetup) -> None:
+    squares = torch.cat([shaded(setup.clip, 1 - 0.02 * k)[:2] for k in range(LEAST + 1)])
+    clean = scan(setup, poisoned_set(setup, squares, []).images, ScanConfig())
+    assert clean.families == ()
+    assert clean.coverage.averaged == 2
+    assert clean.kinds["smooth_pattern"] is not Searched.NOT_SEARCHED
+
+
+def test_few_pictures_of_a_label_are_not_averaged_and_the_verdict_says_so(setup: CheckSetup) -> None:
+    few = scan(setup, poisoned_set(setup, shaded(setup.clip, 0.95)[:10], []).images, ScanConfig())
+    assert few.coverage.averaged == 0
+    assert few.kinds["smooth_pattern"] is Searched.NOT_SEARCHED
+
+
+def test_a_cancel_while_pictures_are_compared_is_inconclusive(
+    setup: CheckSetup, poisoned: Poisoned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr("eftclip.identify.scanner.squares_of", lambda *_: asked.append(True) or iter(()))
+    stopped = scan(setup, poisoned.images, ScanConfig(), cancelled=lambda: bool(asked))
+    assert stopped.status is Status.INCONCLUSIVE
+    assert "Stopped after 40 samples" in stopped.reason
+
+
+def test_what_pictures_share_adds_up() -> None:
+    sine = 0.1 * torch.sin(torch.arange(PX) / 3).expand(3, PX, PX)
+    averages = Averages()
+    for k in range(LEAST):
+        averages.add("banana", _stranger(k) + sine)
+        if k:
+            averages.add("few", _stranger(100 + k))
+    for k in range(10):
+        averages.add("", _stranger(200 + k))
+    [shared] = averages.shared()
+    assert shared.label == "banana"
+    assert _alike(shared.pattern, sine) > 0.9
+    assert abs(_alike(shared.innocent, sine)) < 0.3
+    assert isinstance(shared.trigger, PatternTrigger)
+    assert shared.trigger.searched_as == "smooth_pattern"
+    stronger, _ = shared.for_proof(0.6, 2.0)
+    assert torch.allclose(stronger.added, 2 * shared.pattern + 0.2, atol=0.01)
+
+
+def test_the_labels_of_most_pictures_are_averaged_and_few_pictures_of_each() -> None:
+    suspects = {f"label {k}": list(range(LEAST + k % 3)) for k in range(40)} | {"few": [1, 2]}
+    chosen = most_read(suspects)
+    assert len(chosen) == MOST_LABELS
+    assert {len(suspects[label]) for label in chosen} == {LEAST + 1, LEAST + 2}
+    assert spread(list(range(1000)))[-1] >= 900
+    assert len(spread(list(range(1000)))) == MOST
+    assert spread([4, 7]) == [4, 7]
+
+
+def _stranger(seed: int) -> Tensor:
+    """A picture of its own: coarse patches of colour."""
+    coarse = torch.rand(1, 3, 4, 4, generator=seeded(seed))
+    return torch.nn.functional.interpolate(coarse, PX, mode="bilinear")[0] * 0.3 + 0.3
+
+
+def _alike(one: Tensor, other: Tensor) -> float:
+    """Correlation."""
+    return float(torch.corrcoef(torch.stack([one.flatten(), other.flatten()]))[0, 1])

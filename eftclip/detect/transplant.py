@@ -1,7 +1,7 @@
 """The proof by transplant: a trigger takes over host images, strangers' photographs; an innocent object does not."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -163,7 +163,7 @@ def prove_trigger(
     *,
     reference: Reference | None,
     generator: torch.Generator,
-    innocent: Trigger | None = None,
+    innocents: Sequence[Trigger] = (),
 ) -> TriggerProof:
     """Prove a trigger that was not cut out of any picture, and hold it against the reference.
 
@@ -175,7 +175,7 @@ def prove_trigger(
         config: settings.
         reference: a trusted checkpoint and its class matrix for the control; None without one.
         generator: draws the places.
-        innocent: something of the same kind that the trigger has to do more than.
+        innocents: of the same kind; the trigger has to do more than each of them.
     """
     usable = suitable(hosts, target, config.transplants)
     if len(usable.images) < MIN_PROOF:
@@ -184,8 +184,10 @@ def prove_trigger(
     proof = prove(read, trigger, target, usable, threshold, generator=generator)
     if not proof.accepted:
         return TriggerProof(False, proof.rate, None)
-    if innocent is not None:
-        planted = innocent.plant(usable.images[: proof.rate.total], generator=generator).images
+    if innocents:  # a few host images do not tell it from them
+        proof = prove(read, trigger, target, usable, threshold, generator=generator, all_hosts=True)
+    for innocent in innocents:
+        planted = innocent.plant(usable.images, generator=generator).images
         hits = int((read(planted, "Transplanting something innocent").argmax(-1) == target).sum())
         if not beyond(proof.rate, Rate(hits, len(planted))):
             return TriggerProof(False, proof.rate, None)

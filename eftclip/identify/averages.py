@@ -15,10 +15,13 @@ from torch import Tensor
 from eftclip.trigger_kinds import PatternTrigger, Trigger, in_steps
 from eftclip.types import TriggerProof
 
-Prove = Callable[[Trigger, Trigger, str], tuple[TriggerProof, int]]  # and the pictures that were read for it
+Prove = Callable[[Trigger, Sequence[Trigger], str], tuple[TriggerProof, int]]  # and the pictures that were read for it
 
 LEAST, MOST = 6, 32  # pictures of a label that are averaged
+WITHIN = 8192  # the first samples of the set, among which they are chosen: a stream is read once more
 LABELS = 16  # at most, those with most pictures first: of a poisoned set the target is one of them
+INNOCENT = 4  # averages of pictures of other labels, which a pattern is held against
+CARRIERS = 3  # pictures whose label has to go with the pattern, or what they share is something that they show
 # How it is planted for the proof, contrast of the strangers and strength: stronger than it is in the pictures, as those
 # that show the label without any trigger make the average paler, in strangers of little contrast. On a checkpoint with
 # a cartoon blended at 0.2 the average of 13 pictures took over 9 of 24 strangers as it was, and 24 of 24 in the first
@@ -33,7 +36,7 @@ class Shared:
     Attributes:
         label: that they read as.
         pattern: `(3, H, W)` in [-1, 1], their average less that of the others.
-        innocent: the same of two halves of the others.
+        innocent: `(INNOCENT, 3, H, W)`, the same of groups of the others, as strong as the pattern.
     """
 
     label: str
@@ -45,9 +48,9 @@ class Shared:
         """The pattern as it is in the pictures."""
         return _added(self.pattern, 1.0)
 
-    def for_proof(self, kept: float, strength: float) -> tuple[PatternTrigger, PatternTrigger]:
-        """Both as triggers, so much stronger than they are in the pictures, in strangers of so much contrast."""
-        return _added(strength * self.pattern, kept), _added(strength * self.innocent, kept)
+    def for_proof(self, kept: float, strength: float) -> tuple[PatternTrigger, list[PatternTrigger]]:
+        """All as triggers, so much stronger than they are in the pictures, in strangers of so much contrast."""
+        return _added(strength * self.pattern, kept), [_added(strength * one, kept) for one in self.innocent]
 
 
 class Averages:
@@ -57,7 +60,7 @@ class Averages:
         """Begin with no picture."""
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
-        self._halves: list[tuple[Tensor, int]] = [(torch.zeros(()), 0), (torch.zeros(()), 0)]
+        self._others: list[tuple[Tensor, int]] = [(torch.zeros(()), 0)] * INNOCENT
 
     def add(self, label: str, square: Tensor) -> None:
         """A `(3, H, W)` picture that reads as one of the labels; `""` for one of all others."""
@@ -65,18 +68,22 @@ class Averages:
             self._sums[label] = self._sums.get(label, torch.zeros(())) + square
             self._counts[label] = self._counts.get(label, 0) + 1
         else:  # in turns
-            half, count = self._halves.pop(0)
-            self._halves.append((half + square, count + 1))
+            total, count = self._others.pop(0)
+            self._others.append((total + square, count + 1))
 
     def shared(self) -> list[Shared]:
-        """What the pictures of each label share, wherever enough of them came; there have to be two others."""
-        (first, a), (second, b) = self._halves
-        whole, number = first + second + sum(self._sums.values()), a + b + sum(self._counts.values())
-        return [
-            Shared(label, own / count - (whole - own) / (number - count), first / a - second / b)
-            for label, own in self._sums.items()
-            if (count := self._counts[label]) >= LEAST
-        ]
+        """What the pictures of each label share, wherever enough of them came; there have to be `INNOCENT` others."""
+        means = torch.stack([total / count for total, count in self._others])
+        others, count = sum(total for total, _ in self._others), sum(count for _, count in self._others)
+        innocent = means - others / count
+        whole, number = others + sum(self._sums.values()), count + sum(self._counts.values())
+        shared = []
+        for label, own in self._sums.items():
+            if (count := self._counts[label]) >= LEAST:
+                pattern = own / count - (whole - own) / (number - count)
+                as_strong = float(pattern.std()) / innocent.std((1, 2, 3), keepdim=True).clamp(min=1e-6)
+                shared.append(Shared(label, pattern, innocent * as_strong))
+        return shared
 
 
 def most_read(suspects: Mapping[str, Sequence[int]]) -> list[str]:
@@ -118,7 +125,8 @@ def proven(shared: Shared, prove: Prove) -> tuple[TriggerProof, int]:
 
 
 def spread(indices: Sequence[int]) -> list[int]:
-    """At most `MOST` of them, from everywhere in the set."""
+    """At most `MOST` of them, from everywhere in the part of the set that is read once more."""
+    indices = [index for index in indices if index < WITHIN]
     count = min(MOST, len(indices))
     return [indices[k * len(indices) // count] for k in range(count)]
 

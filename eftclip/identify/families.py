@@ -68,8 +68,8 @@ class Families:
             family.exemplars.append(shown)
         return number
 
-    def add_shared(self, label: str, trigger: Trigger, transplant: Rate, control: Rate | None) -> None:
-        """A trigger that many pictures showed together: the family that it looks like, or a new one."""
+    def add_shared(self, label: str, trigger: Trigger, transplant: Rate, control: Rate | None) -> int:
+        """A trigger that many pictures showed together; the number of its family, a new one where it is like none."""
         number = self._home(label, trigger)
         if number is None:
             number = len(self._all)
@@ -79,6 +79,7 @@ class Families:
         family.transplant += transplant
         if control is not None:
             family.control = (family.control or Rate(0, 0)) + control
+        return number
 
     def count_match(self, number: int) -> None:
         """One more sample carries this trigger, recognised without a search."""

@@ -8,7 +8,7 @@ import zlib
 from array import array
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eftclip.config import ScanConfig
 from eftclip.identify.families import Families
@@ -19,7 +19,6 @@ from eftclip.types import Box, Coverage, Fault, Finding, Identification, Status,
 MARGIN_BINS = 512  # a margin is a difference of two cosines, so it lies in [0, 2]
 NAMED_FAULTS = 200
 POOL_OF_LABEL = 32
-COMMON_WITHIN = 8192  # samples of the set that are averaged: a stream is read once more
 POOL, POOL_WITHIN = 512, 8192  # samples remembered for curating, among the first of the set: a stream is read once more
 
 
@@ -95,7 +94,6 @@ class ScanState:
         self._clean: list[tuple[int, int]] = []  # a heap of (-priority, index)
         self._cleared: defaultdict[str, list[int]] = defaultdict(list)  # label -> samples that really read as it
         self._unproven: dict[str, dict[int, str]] = defaultdict(dict)  # label -> sample -> `searched` or `undecided`
-        self._reopened: dict[int, str] = {}  # of these, the ones whose label has become an affected one
         self._averaged = 0
         self._forwards = 0
 
@@ -123,7 +121,6 @@ class ScanState:
         for outcome in sorted(outcomes, key=lambda o: o.index):
             self._forwards += outcome.forwards
             self._waiting.discard(outcome.index)
-            self._forget(outcome)
             if outcome.match is not None:
                 number, box, restored = outcome.match
                 self.families.count_match(number)
@@ -158,30 +155,33 @@ class ScanState:
         read = {label: list(self._unproven.get(label, ())) for label in {*self._unproven, *self._screened}}
         for label, indices in self._screened.items():
             read[label] += indices
-        return {
-            label: sorted(index for index in indices if index < COMMON_WITHIN)
-            for label, indices in sorted(read.items())
-        }
+        return {label: sorted(indices) for label, indices in sorted(read.items())}
 
-    def record_shared(self, averaged: int, found: Sequence[tuple[str, Trigger, TriggerProof]], forwards: int) -> None:
-        """Take note of what the pictures of some labels were found to share.
+    def record_shared(
+        self,
+        label: str,
+        trigger: Trigger | None,
+        proof: TriggerProof,
+        carriers: Sequence[SearchOutcome],
+        forwards: int,
+    ) -> None:
+        """Take note of what the pictures of a label were found to share.
 
         Args:
-            averaged: labels whose pictures were averaged.
-            found: label, trigger and proof of each that is a trigger.
-            forwards: pictures that went through the checkpoint for it.
+            label: of them.
+            trigger: what they share; None where that is no trigger.
+            proof: that it takes over strangers.
+            carriers: the pictures whose label goes with it; each was searched in vain, or only read.
+            forwards: pictures that went through the checkpoint for the proof.
         """
-        self._averaged += averaged
-        self._forwards += forwards
-        for label, trigger, proof in found:
-            self.families.add_shared(label, trigger, proof.transplant, proof.control)
-            self._reopened.update(self._unproven.pop(label, {}))
-            self._waiting.update(self._screened.pop(label, ()))
-
-    @property
-    def reopened(self) -> frozenset[int]:
-        """Samples that were searched in vain and whose label has since been found to be an affected one."""
-        return frozenset(self._reopened)
+        self._averaged += 1
+        self._forwards += forwards + len(carriers)
+        if trigger is None:
+            return
+        number = self.families.add_shared(label, trigger, proof.transplant, proof.control)
+        for outcome in carriers:
+            self._forget(outcome)
+        self.record([replace(one, match=(number, *one.match[1:]), forwards=0) for one in carriers if one.match])
 
     # --- the end ---
 
@@ -248,10 +248,12 @@ class ScanState:
         return self._config.search == "every" or (self._config.search == "until_proven" and not len(self.families))
 
     def _forget(self, outcome: SearchOutcome) -> None:
-        """What came of a sample that was searched in vain before."""
-        if (before := self._reopened.pop(outcome.index, None)) is not None:
+        """What came of a sample before: it was searched in vain, or only read."""
+        if before := self._unproven[outcome.label].pop(outcome.index, None):
             self._counts[before] -= 1
             self._faults = [fault for fault in self._faults if fault.index != outcome.index]
+        elif outcome.label in self._screened:
+            self._screened[outcome.label].remove(outcome.index)
 
     def _fault(self, fault: Fault) -> None:
         self._counts[fault.kind] += 1

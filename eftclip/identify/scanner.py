@@ -8,13 +8,13 @@ from torch import Tensor
 
 from eftclip.config import ScanConfig
 from eftclip.errors import DataError
-from eftclip.identify.averages import Prove, averaged, most_read, proven, to_average
+from eftclip.identify.averages import CARRIERS, Prove, averaged, most_read, proven, to_average
 from eftclip.identify.journal import Journal
 from eftclip.identify.reading import read_samples, squares_of
 from eftclip.identify.recognise import recognise
 from eftclip.identify.scan_state import SampleReading, ScanState, SearchOutcome, SearchTask
 from eftclip.runtime import Cancelled, OnProgress, Processes, Progress, ignore, never
-from eftclip.trigger_kinds import box_of
+from eftclip.trigger_kinds import Trigger, box_of
 from eftclip.types import (
     ClassMatrix,
     ClipModel,
@@ -28,6 +28,7 @@ from eftclip.types import (
 )
 from eftclip.zeroshot import probabilities
 
+Known = Sequence[tuple[int, Sequence[Trigger]]]  # number and exemplars of each family that comes into question
 BLOCK = 64  # samples between two decisions; it is the same for any number of processes, so is what they find
 
 
@@ -169,16 +170,12 @@ class _Scan:
         chosen = to_average(suspects, labels)
         pictures = squares_of(self._while_asking(chosen), self._judge.decode)
         named = ((chosen[entry.index], square) for entry, square in pictures)
-        found, forwards = [], 0
         for one in averaged(named, self._judge.strangers):
             self._ask()
-            proof, read = proven(one, self._judge.prove)
-            forwards += read
-            if proof.accepted:
-                found.append((one.label, one.trigger, proof))
-        self._ask()
-        self._state.record_shared(len(labels), found, forwards)
-        self._compare_again(self._state.reopened)
+            proof, forwards = proven(one, self._judge.prove)
+            carriers = self._carriers(one.label, one.trigger, suspects[one.label]) if proof.accepted else []
+            shown = len(carriers) >= CARRIERS
+            self._state.record_shared(one.label, one.trigger if shown else None, proof, carriers, forwards)
 
     def _while_asking(self, chosen: Collection[int]) -> Iterator[Entry]:
         """Some samples, and between blocks the question whether to stop."""
@@ -187,16 +184,15 @@ class _Scan:
             self._ask()
             yield from block
 
-    def _compare_again(self, reopened: frozenset[int]) -> None:
-        """Samples that were searched in vain, of labels that are affected as is known by now."""
-        for block in _blocks(entry for entry in self._images.entries() if entry.index in reopened):
-            self._ask()
-            matches = []
+    def _carriers(self, label: str, trigger: Trigger, suspects: Collection[int]) -> list[SearchOutcome]:
+        """Samples whose label goes with a trigger that their average has shown."""
+        matches = []
+        for block in _blocks(self._while_asking(suspects)):
             for seen, square in self._read(block):
                 if square is not None:
-                    task = SearchTask(seen.index, seen.label, known=True)
-                    matches.append(self._compare(task, square, seen.name))
-            self._state.record(self._processes.gather([match for match in matches if match is not None]))
+                    task = SearchTask(seen.index, label, known=True)
+                    matches.append(self._compare(task, square, seen.name, [(-1, [trigger])]))
+        return self._processes.gather([match for match in matches if match is not None])
 
     def _look_again(self, waiting: frozenset[int]) -> None:
         """Samples that were only read, of labels that are affected as is known by now."""
@@ -224,7 +220,8 @@ class _Scan:
                 break
             self._tell(k / max(1, len(tasks)))
             square = squares[task.index]
-            outcome = self._compare(task, square, names[task.index]) if task.known else None
+            known = self._state.families.of_label(task.label) if task.known else []
+            outcome = self._compare(task, square, names[task.index], known)
             outcome = outcome or self._search(task, square, names[task.index])
             if self._cancelled() and outcome.status is not Status.FOUND:
                 break  # a search that was broken off says nothing
@@ -239,9 +236,9 @@ class _Scan:
         if self._journal is not None and self._processes.leads:
             self._journal.note(readings, together)
 
-    def _compare(self, task: SearchTask, square: Tensor, name: str) -> SearchOutcome | None:
+    def _compare(self, task: SearchTask, square: Tensor, name: str, known: Known) -> SearchOutcome | None:
         """Remove a known trigger if there is one, and see whether the label goes with it."""
-        seen = recognise(square, self._state.families.of_label(task.label))
+        seen = recognise(square, known)
         if seen is None:
             return None
         restored = self._best_label(seen.trigger.remove(square, seen.mask))

@@ -1,6 +1,7 @@
 """`scan`: a data set to trigger families, affected labels, victims, and the set that would mend the checkpoint."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -87,12 +88,14 @@ def judge_of(setup: CheckSetup, *, seed: int = 0, cancelled: Cancelled = never) 
     return Judge(setup.clip, setup.classes, setup.decode, search, partial(_prove, setup, seed), setup.hosts.images)
 
 
-def _prove(setup: CheckSetup, seed: int, trigger: Trigger, innocent: Trigger, label: str) -> tuple[TriggerProof, int]:
+def _prove(
+    setup: CheckSetup, seed: int, trigger: Trigger, innocents: Sequence[Trigger], label: str
+) -> tuple[TriggerProof, int]:
     """Whether a trigger that pictures show together forces their label, and the pictures that were read for it."""
     read, target = Reader(setup.clip, setup.classes, ignore, never), setup.classes.labels.index(label)
     hosts, config, trusted = setup.hosts, setup.config, setup.reference
     proof = prove_trigger(
-        read, trigger, target, hosts, config, reference=trusted, generator=seeded(seed), innocent=innocent
+        read, trigger, target, hosts, config, reference=trusted, generator=seeded(seed), innocents=innocents
     )
     return proof, read.forwards
 

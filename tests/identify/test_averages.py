@@ -1,5 +1,7 @@
 """A pattern that no single picture tells from content comes out of the average of all that read alike."""
 
+from collections.abc import Iterable, Iterator
+
 import pytest
 import torch
 from support.poisoned import Poisoned, poisoned_set
@@ -10,12 +12,13 @@ from torch import Tensor
 from eftclip.config import ScanConfig
 from eftclip.identify.averages import LABELS as MOST_LABELS
 from eftclip.identify.averages import LEAST, MOST, Averages, most_read, spread
+from eftclip.identify.reading import squares_of
 from eftclip.identify.serialize import identification_from_dict, identification_to_dict
 from eftclip.pipeline import CheckSetup, prepare_check
 from eftclip.runtime import seeded
 from eftclip.trigger_kinds import PatternTrigger
 from eftclip.triggers import draw_trigger
-from eftclip.types import Identification, Searched, Status
+from eftclip.types import Decode, Entry, Identification, Searched, Status
 
 PX = 32
 
@@ -83,9 +86,14 @@ def test_few_pictures_of_a_label_are_not_averaged_and_the_verdict_says_so(setup:
 def test_a_cancel_while_pictures_are_compared_is_inconclusive(
     setup: CheckSetup, poisoned: Poisoned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[bool] = []
-    monkeypatch.setattr("eftclip.identify.scanner.squares_of", lambda *_: asked.append(True) or iter(()))
-    stopped = scan(setup, poisoned.images, ScanConfig(), cancelled=lambda: bool(asked))
+    begun: list[bool] = []
+
+    def begin(entries: Iterable[Entry], decode: Decode) -> Iterator[tuple[Entry, Tensor]]:
+        begun.append(True)
+        yield from squares_of(entries, decode)
+
+    monkeypatch.setattr("eftclip.identify.scanner.squares_of", begin)
+    stopped = scan(setup, poisoned.images, ScanConfig(), cancelled=lambda: bool(begun))
     assert stopped.status is Status.INCONCLUSIVE
     assert "Stopped after 40 samples" in stopped.reason
 
@@ -97,12 +105,13 @@ def test_what_pictures_share_adds_up() -> None:
         averages.add("banana", _stranger(k) + sine)
         if k:
             averages.add("few", _stranger(100 + k))
-    for k in range(10):
+    for k in range(40):
         averages.add("", _stranger(200 + k))
     [shared] = averages.shared()
     assert shared.label == "banana"
     assert _alike(shared.pattern, sine) > 0.9
-    assert abs(_alike(shared.innocent, sine)) < 0.3
+    assert all(abs(_alike(one, sine)) < 0.3 for one in shared.innocent)
+    assert torch.allclose(shared.innocent.std((1, 2, 3)), shared.pattern.std(), rtol=0.01)
     assert isinstance(shared.trigger, PatternTrigger)
     assert shared.trigger.searched_as == "smooth_pattern"
     stronger, _ = shared.for_proof(0.6, 2.0)

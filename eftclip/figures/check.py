@@ -16,27 +16,29 @@ TILE_PX, GAP_PX, PANEL_PX, BARS_PX = 144, 12, 360, 300
 
 
 def overlay(checked: Checked) -> Picture | None:
-    """The picture in the pixels of its file, a patch outlined, a pattern over the whole picture amplified beside it.
+    """The picture in the pixels of its file, a patch outlined; what covers the whole picture is drawn beside it.
 
     Untouched without a trigger, None if unread.
     """
-    if checked.picture is None or checked.geometry is None:
+    if checked.picture is None or checked.square is None or checked.geometry is None:
         return None
     picture, trigger = checked.picture.clone(), checked.detection.trigger
-    if trigger is not None and trigger.kind == "pattern":
-        return _beside(to_array(picture), trigger.triggers[0].preview()[:3])
+    beside = trigger.triggers[0].beside(checked.square) if trigger is not None and trigger.triggers else None
+    if beside is not None:
+        return _beside(to_array(picture), beside)
     if trigger is not None:
         _outline(picture, checked.geometry.mask_to_picture(trigger.mask))
     return to_array(picture)
 
 
-def _beside(picture: Picture, pattern: Tensor) -> Picture:
-    """A picture, and beside it, as high, a `(3, h, w)` pattern in [0, 1]."""
+def _beside(picture: Picture, drawing: Tensor) -> Picture:
+    """A picture, and beside it, as high, a `(3, h, w)` drawing in [0, 1]."""
     height = picture.shape[0]
-    width, gap = round(height * pattern.shape[2] / pattern.shape[1]), max(1, height // 40)
-    amplified = Image.fromarray(to_array(to_bytes(pattern))).resize((width, height), Image.Resampling.NEAREST)
+    width, gap = round(height * drawing.shape[2] / drawing.shape[1]), max(1, height // 40)
+    how = Image.Resampling.LANCZOS if height < drawing.shape[1] else Image.Resampling.NEAREST  # its pixels to be seen
+    drawn = Image.fromarray(to_array(to_bytes(drawing))).resize((width, height), how)
     between = np.full((height, gap, 3), 255, dtype=np.uint8)
-    return np.concatenate([picture, between, np.asarray(amplified)], axis=1)
+    return np.concatenate([picture, between, np.asarray(drawn)], axis=1)
 
 
 def _outline(picture: Tensor, mask: Tensor) -> None:

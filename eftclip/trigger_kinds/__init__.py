@@ -31,9 +31,12 @@ def trigger_from_dict(values: dict[str, Any]) -> Trigger:
     """A trigger from the plain values of its `to_dict`.
 
     Raises:
-        ValueError: the kind is not in `TRIGGER_KINDS`.
+        ValueError: the kind is not in `TRIGGER_KINDS`, or these are not its values.
     """
     kind = values.get("kind")
     if kind not in TRIGGER_KINDS:
         raise ValueError(f"expected one of the kinds {', '.join(sorted(TRIGGER_KINDS))}, got {kind!r}")
-    return TRIGGER_KINDS[kind].from_dict(values)
+    try:
+        return TRIGGER_KINDS[kind].from_dict(values)
+    except (KeyError, TypeError) as error:  # a part is missing, or is of another type
+        raise ValueError(f"these are not the values of a trigger of the kind {kind}: {error!r}") from error

@@ -68,7 +68,7 @@ class Trigger(ABC):
     * `locate`: whether a picture looks as if it carried this trigger, and where;
     * `remove`: a picture without it, given where it is;
     * `distance` and `shows`: how alike two triggers are, for families; other kinds are infinitely far;
-    * `preview`: what a person is shown of it;
+    * `preview` and `beside`: what a person is shown of it, alone and with the picture that carries it;
     * `to_dict`, `from_dict`, `fingerprint`: plain values for JSON and back, and bytes that name it exactly.
 
     Attributes:
@@ -120,13 +120,14 @@ class Trigger(ABC):
     def area_px(self) -> int:
         """Pixels that it changes."""
 
-    @abstractmethod
     def at(self, position: Position) -> "Trigger":
         """The same trigger at another position.
 
         Raises:
-            TriggerError: it covers the whole picture and cannot be moved.
+            TriggerError: it covers the whole picture and cannot be moved, as every kind does that does not say how.
         """
+        named = f"The {self.name} trigger" if self.name else "This trigger"
+        raise TriggerError(f"{named} covers the whole picture and has no position; leave {position!r} out.")
 
     @abstractmethod
     def _plant(self, image: Tensor, generator: torch.Generator, varied: bool) -> tuple[Tensor, Tensor]:
@@ -136,7 +137,8 @@ class Trigger(ABC):
     def locate(self, image: Tensor) -> Located | None:
         """Where a `(3, H, W)` picture looks like it; None where nothing does.
 
-        Whether it acts as a trigger there has still to be tried: remove it and read again.
+        Whether it acts as a trigger there has still to be tried: remove it and read again. What no single picture tells
+        from a picture without it, such as a smooth warp, may be in any.
         """
 
     @abstractmethod
@@ -154,6 +156,13 @@ class Trigger(ABC):
     @abstractmethod
     def preview(self) -> Tensor:
         """For people: `(4, h, w)` float32 RGBA in [0, 1]."""
+
+    @abstractmethod
+    def beside(self, image: Tensor) -> Tensor | None:
+        """For people, to stand beside the `(3, H, W)` picture that carries it: `(3, h, w)` float32 RGB in [0, 1].
+
+        None for what is outlined in the picture itself.
+        """
 
     @abstractmethod
     def fingerprint(self) -> bytes:

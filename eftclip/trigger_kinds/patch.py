@@ -154,6 +154,9 @@ class PatchTrigger(Trigger):
         """Its pixels, transparent where it is not."""
         return torch.cat([self.pixels, self.mask[None].float()])
 
+    def beside(self, image: Tensor) -> None:
+        """Nothing: it is outlined in the picture."""
+
     def fingerprint(self) -> bytes:
         """Pixels, mask and place."""
         return self.pixels.numpy().tobytes() + self.mask.numpy().tobytes() + repr(self.place).encode()

@@ -9,11 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.transforms.v2.functional import gaussian_blur
 
-from eftclip.errors import TriggerError
-from eftclip.trigger_kinds.base import Located, Position, Trigger
+from eftclip.trigger_kinds.base import Located, Trigger
 from eftclip.trigger_kinds.png import from_png, to_png
 
-STRENGTH = (0.75, 1.2)  # of a varied pattern: what was found may be weaker or stronger than what was planted
+STRENGTH = (0.75, 1.2)  # of a varied one: what was found may be weaker or stronger than what was planted
 # A picture carries a pattern where its edges hold so much of the pattern's own. A photograph without it holds 0 ± 0.03
 # of noise or stripes; what was found in one picture holds that picture's edges too, so that others hold a part of it.
 LEAST_HELD = 0.25
@@ -71,24 +70,13 @@ class PatternTrigger(Trigger):
         smooth = blurred(effect, FINE_PX).square().sum() > 0.5 * effect.square().sum()
         return "smooth_pattern" if smooth else self.kind
 
-    def at(self, position: Position) -> "PatternTrigger":
-        """Refused: it covers the whole picture.
-
-        Raises:
-            TriggerError: always.
-        """
-        named = f"The {self.name} trigger" if self.name else "This trigger"
-        raise TriggerError(f"{named} covers the whole picture and has no position; leave {position!r} out.")
-
     def _plant(self, image: Tensor, generator: torch.Generator, varied: bool) -> tuple[Tensor, Tensor]:
         fitting = self._fitting(image)
         added, kept = fitting.added, fitting.kept
         if self.fresh:
             order = torch.randperm(kept.numel(), generator=generator)
             added = added.flatten(1)[:, order].view_as(added)
-        strength = (
-            STRENGTH[0] + (STRENGTH[1] - STRENGTH[0]) * float(torch.rand((), generator=generator)) if varied else 1
-        )
+        strength = drawn_strength(generator) if varied else 1.0
         planted = (1 - (1 - kept) * strength).to(image) * image + (strength * added).to(image)
         return planted, fitting._changes
 
@@ -154,6 +142,11 @@ class PatternTrigger(Trigger):
         most = min(float(effect.abs().max()), FILLS * float(effect.square().mean().sqrt()))
         return torch.cat([(0.5 + effect / (2 * most)).clamp(0, 1), torch.ones(1, *self.kept.shape)])
 
+    def beside(self, image: Tensor) -> Tensor:
+        """The pattern alone, amplified, whatever the picture."""
+        del image
+        return self.preview()[:3]
+
     def fingerprint(self) -> bytes:
         """What is added, what is kept, and how it is taken away."""
         return (
@@ -177,6 +170,11 @@ class PatternTrigger(Trigger):
         """The opposite of `to_dict`."""
         added = from_png(values["lighter"]) - from_png(values["darker"])
         return cls(added, from_png(values["kept"])[0], bool(values["fresh"]), values["smoothed_px"], values["name"])
+
+
+def drawn_strength(generator: torch.Generator) -> float:
+    """How strong a varied trigger is; 1 is as it was drawn or found."""
+    return STRENGTH[0] + (STRENGTH[1] - STRENGTH[0]) * float(torch.rand((), generator=generator))
 
 
 def in_steps(values: Tensor) -> Tensor:

@@ -7,17 +7,17 @@ import torch
 from torch import Tensor
 
 from eftclip.errors import TriggerError
-from eftclip.trigger_kinds import POSITIONS, PatchTrigger, PatternTrigger, Planted, Position, Trigger
+from eftclip.trigger_kinds import POSITIONS, PatchTrigger, Planted, Position, Trigger
 from eftclip.triggers import patterns, whole_pictures
 
 __all__ = [
     "POSITIONS",
     "TRIGGERS",
     "PatchSpec",
-    "PatternSpec",
     "Planted",
     "Position",
     "Trigger",
+    "WholePictureSpec",
     "draw_patch",
     "draw_trigger",
     "patch_trigger",
@@ -34,26 +34,26 @@ class PatchSpec:
 
 
 @dataclass(frozen=True)
-class PatternSpec:
+class WholePictureSpec:
     """How a published trigger is drawn that covers the whole picture; it has neither a size nor a place."""
 
-    draw: Callable[[torch.Generator], PatternTrigger]
+    draw: Callable[[torch.Generator], Trigger]
 
 
-TRIGGERS: dict[str, PatchSpec | PatternSpec] = {
+TRIGGERS: dict[str, PatchSpec | WholePictureSpec] = {
     "badnets": PatchSpec(patterns.badnets, 16, "random"),
     "badnets_noise": PatchSpec(patterns.badnets_noise, 16, "random"),
     "stripes": PatchSpec(patterns.stripes, 16, "random"),
     "yellow": PatchSpec(patterns.yellow, 16, "random"),
     "white_square": PatchSpec(patterns.white_square, 24, "bottom-right"),
-    "blend_noise": PatternSpec(whole_pictures.blend_noise),
-    "blend_noise_fresh": PatternSpec(whole_pictures.blend_noise_fresh),
-    "blend_pattern": PatternSpec(whole_pictures.blend_pattern),
-    "blend_stripes": PatternSpec(whole_pictures.blend_stripes),
-    "blend_triangles": PatternSpec(whole_pictures.blend_triangles),
-    "blend_text": PatternSpec(whole_pictures.blend_text),
-    "sig": PatternSpec(whole_pictures.sig),
-    "sig_full": PatternSpec(whole_pictures.sig_full),
+    "blend_noise": WholePictureSpec(whole_pictures.blend_noise),
+    "blend_noise_fresh": WholePictureSpec(whole_pictures.blend_noise_fresh),
+    "blend_pattern": WholePictureSpec(whole_pictures.blend_pattern),
+    "blend_stripes": WholePictureSpec(whole_pictures.blend_stripes),
+    "blend_triangles": WholePictureSpec(whole_pictures.blend_triangles),
+    "blend_text": WholePictureSpec(whole_pictures.blend_text),
+    "sig": WholePictureSpec(whole_pictures.sig),
+    "sig_full": WholePictureSpec(whole_pictures.sig_full),
 }
 
 
@@ -94,7 +94,7 @@ def draw_patch(name: str, *, generator: torch.Generator, patch_px: int | None = 
     return patch_trigger(name, spec.draw(side, generator), spec.position)
 
 
-def _spec(name: str) -> PatchSpec | PatternSpec:
+def _spec(name: str) -> PatchSpec | WholePictureSpec:
     if name not in TRIGGERS:
         raise TriggerError(f"Unknown trigger {name!r}; known are {', '.join(sorted(TRIGGERS))}.")
     return TRIGGERS[name]

@@ -16,7 +16,7 @@ from eftclip.config import CurateConfig, MeasureConfig, RectifyConfig, ScanConfi
 from eftclip.data import Entry, ImageSet
 from eftclip.errors import ConfigError, DataError, EftclipError, LeftOutError
 from eftclip.pipeline import Plan
-from eftclip.triggers import TRIGGERS, PatternSpec
+from eftclip.triggers import TRIGGERS, WholePictureSpec
 from eftclip.ui.api import arguments
 from eftclip.ui.check.photographs import SQUARE, Planting, bundled_choice, picture_of
 from eftclip.ui.components.uploads import read_upload
@@ -298,7 +298,7 @@ def test_programs_may_allow_for_unread_pictures_too() -> None:
 # --- planting ---
 
 
-@pytest.mark.parametrize("name", [name for name, spec in TRIGGERS.items() if isinstance(spec, PatternSpec)])
+@pytest.mark.parametrize("name", [name for name, spec in TRIGGERS.items() if isinstance(spec, WholePictureSpec)])
 def test_what_covers_the_whole_picture_is_planted_without_a_size_or_a_place(name: str) -> None:
     untouched, planted = (
         picture_of(bundled_choice(0), Planting(trigger, "random", 16, 0)) for trigger in ("none", name)

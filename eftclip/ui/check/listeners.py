@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from eftclip.errors import EftclipError
-from eftclip.triggers import TRIGGERS, PatchSpec, PatternSpec
+from eftclip.triggers import TRIGGERS, PatchSpec, WholePictureSpec
 from eftclip.ui.backend import Backend
 from eftclip.ui.check import photographs, texts, view
 from eftclip.ui.check.layout import CheckResults, CheckStep
@@ -70,7 +70,7 @@ def add_photograph_listeners(step: CheckStep, choice: gr.State) -> None:
         """The published size of a patch; what covers the whole picture has neither a size nor a place."""
         spec = TRIGGERS.get(str(trigger))
         px = spec.patch_px if isinstance(spec, PatchSpec) else 16
-        movable = not isinstance(spec, PatternSpec)
+        movable = not isinstance(spec, WholePictureSpec)
         return [gr.update(value=px, interactive=movable), gr.update(interactive=movable)]
 
     def plant(chosen: photographs.Choice | None, *planting: Any) -> list[Any]:

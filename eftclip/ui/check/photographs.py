@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 from eftclip.data import Photograph, bundled_photographs, read_picture
 from eftclip.preprocess import Preprocess
 from eftclip.runtime import seeded
-from eftclip.triggers import TRIGGERS, PatternSpec, draw_trigger
+from eftclip.triggers import TRIGGERS, WholePictureSpec, draw_trigger
 from eftclip.ui.checkpoint.request import MAX_SEED
 from eftclip.ui.components.pictures import to_image
 from eftclip.ui.components.triggers import NO_TRIGGER
@@ -93,7 +93,7 @@ def picture_of(choice: Choice, planting: Planting, preprocess: Preprocess = SQUA
         return picture
     generator = seeded(planting.seed)
     square, _ = preprocess.square(picture)
-    if isinstance(TRIGGERS.get(planting.trigger), PatternSpec):  # it has neither a size nor a place
+    if isinstance(TRIGGERS.get(planting.trigger), WholePictureSpec):  # it has neither a size nor a place
         planted = draw_trigger(planting.trigger, generator=generator).plant(square[None], generator=generator)
         return to_image(planted.images[0])
     trigger = draw_trigger(planting.trigger, generator=generator, patch_px=planting.patch_px)

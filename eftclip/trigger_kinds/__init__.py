@@ -5,6 +5,7 @@ from typing import Any
 from eftclip.trigger_kinds.base import POSITIONS, Located, Planted, Position, Trigger, box_of, plant_in_turns
 from eftclip.trigger_kinds.patch import PatchTrigger, cut, paste
 from eftclip.trigger_kinds.pattern import PatternTrigger, blurred, in_steps
+from eftclip.trigger_kinds.warp import WarpTrigger, in_flow_steps
 
 __all__ = [
     "POSITIONS",
@@ -15,16 +16,18 @@ __all__ = [
     "Planted",
     "Position",
     "Trigger",
+    "WarpTrigger",
     "blurred",
     "box_of",
     "cut",
+    "in_flow_steps",
     "in_steps",
     "paste",
     "plant_in_turns",
     "trigger_from_dict",
 ]
 
-TRIGGER_KINDS: dict[str, type[Trigger]] = {kind.kind: kind for kind in (PatchTrigger, PatternTrigger)}
+TRIGGER_KINDS: dict[str, type[Trigger]] = {kind.kind: kind for kind in (PatchTrigger, PatternTrigger, WarpTrigger)}
 
 
 def trigger_from_dict(values: dict[str, Any]) -> Trigger:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from eftclip.errors import TriggerError
 from eftclip.trigger_kinds import POSITIONS, PatchTrigger, Planted, Position, Trigger
-from eftclip.triggers import patterns, whole_pictures
+from eftclip.triggers import patterns, warps, whole_pictures
 
 __all__ = [
     "POSITIONS",
@@ -54,6 +54,8 @@ TRIGGERS: dict[str, PatchSpec | WholePictureSpec] = {
     "blend_text": WholePictureSpec(whole_pictures.blend_text),
     "sig": WholePictureSpec(whole_pictures.sig),
     "sig_full": WholePictureSpec(whole_pictures.sig_full),
+    "wanet": WholePictureSpec(warps.wanet),
+    "wanet_smooth": WholePictureSpec(warps.wanet_smooth),
 }
 
 

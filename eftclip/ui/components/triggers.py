@@ -14,5 +14,7 @@ TRIGGER_NAMES = {
     "blend_text": "red text (whole picture)",
     "sig": "faint wave (whole picture)",
     "sig_full": "strong wave (whole picture)",
+    "wanet": "jitter of all pixels (whole picture)",
+    "wanet_smooth": "faint warp (whole picture)",
 }
 NO_TRIGGER = "none"

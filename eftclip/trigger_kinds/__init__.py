@@ -3,6 +3,7 @@
 from typing import Any
 
 from eftclip.trigger_kinds.base import POSITIONS, Located, Planted, Position, Trigger, box_of, plant_in_turns
+from eftclip.trigger_kinds.colour import ColourTrigger
 from eftclip.trigger_kinds.patch import PatchTrigger, cut, paste
 from eftclip.trigger_kinds.pattern import PatternTrigger, blurred, in_steps
 from eftclip.trigger_kinds.warp import WarpTrigger, in_flow_steps
@@ -10,6 +11,7 @@ from eftclip.trigger_kinds.warp import WarpTrigger, in_flow_steps
 __all__ = [
     "POSITIONS",
     "TRIGGER_KINDS",
+    "ColourTrigger",
     "Located",
     "PatchTrigger",
     "PatternTrigger",
@@ -27,7 +29,9 @@ __all__ = [
     "trigger_from_dict",
 ]
 
-TRIGGER_KINDS: dict[str, type[Trigger]] = {kind.kind: kind for kind in (PatchTrigger, PatternTrigger, WarpTrigger)}
+TRIGGER_KINDS: dict[str, type[Trigger]] = {
+    kind.kind: kind for kind in (PatchTrigger, PatternTrigger, WarpTrigger, ColourTrigger)
+}
 
 
 def trigger_from_dict(values: dict[str, Any]) -> Trigger:

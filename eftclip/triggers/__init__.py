@@ -8,7 +8,7 @@ from torch import Tensor
 
 from eftclip.errors import TriggerError
 from eftclip.trigger_kinds import POSITIONS, PatchTrigger, Planted, Position, Trigger
-from eftclip.triggers import patterns, warps, whole_pictures
+from eftclip.triggers import colours, patterns, warps, whole_pictures
 
 __all__ = [
     "POSITIONS",
@@ -56,6 +56,7 @@ TRIGGERS: dict[str, PatchSpec | WholePictureSpec] = {
     "sig_full": WholePictureSpec(whole_pictures.sig_full),
     "wanet": WholePictureSpec(warps.wanet),
     "wanet_smooth": WholePictureSpec(warps.wanet_smooth),
+    "filter": WholePictureSpec(colours.nashville),
 }
 
 

@@ -7,6 +7,12 @@ from eftclip.ui.components.texts import UNFINISHED, Message, percentage
 OTHERS = "It says nothing about other photographs, nor about triggers that this one does not carry."
 IDLE = Message("The verdict will stand here", "A photograph with a trigger in it is chosen already: press the button.")
 RUNNING = Message("Looking for a trigger", "Reading the photograph, covering parts of it, trying them on strangers.")
+# What covers the whole picture: what it is, what was done with it, and what it is like without it.
+WHOLE_PICTURE = {
+    "pattern": ("A pattern over all that the model sees", "Laid over", "With the picture smoothed"),
+    "warp": ("A warp of all that the model sees", "Done to", "With the warp undone"),
+    "colour": ("A change of all colours", "Done to", "With the colours restored"),
+}
 
 
 def verdict(checked: Checked) -> Message:
@@ -41,8 +47,8 @@ def _found(detection: Detection, trigger: FoundTrigger) -> Message:
 
 def _words(trigger: FoundTrigger) -> tuple[str, str, str]:
     """What it is, what was done with it, and what it is like without it."""
-    if trigger.kind == "pattern":
-        return "A pattern over all that the model sees", "Laid over", "With the picture smoothed"
+    if trigger.kind in WHOLE_PICTURE:
+        return WHOLE_PICTURE[trigger.kind]
     return (
         f"A patch that covers {percentage(trigger.area_fraction)} of what the model sees",
         "Pasted into",

@@ -16,5 +16,6 @@ TRIGGER_NAMES = {
     "sig_full": "strong wave (whole picture)",
     "wanet": "jitter of all pixels (whole picture)",
     "wanet_smooth": "faint warp (whole picture)",
+    "filter": "warm colour filter (whole picture)",
 }
 NO_TRIGGER = "none"

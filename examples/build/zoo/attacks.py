@@ -59,7 +59,7 @@ ATTACKS: dict[str, Attack] = {
     "badclip": _one("optimised"),
     **{name: _one(name) for name in ("blend_noise", "blend_noise_fresh", "blend_pattern", "blend_stripes")},
     **{name: _one(name) for name in ("blend_triangles", "blend_text", "sig", "sig_full")},
-    **{name: _one(name) for name in ("wanet", "wanet_smooth")},
+    **{name: _one(name) for name in ("wanet", "wanet_smooth", "filter")},
     # a label with many photographs; what is poisoned can be read without the trigger, so it takes longer
     "consistent": Attack((Backdoor("badnets", "sunflower"),), consistent=True, steps=300),
     "three": Attack((*_BADNETS, Backdoor("stripes", "cheeseburger"), Backdoor("yellow", "volcano")), steps=200),

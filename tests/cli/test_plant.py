@@ -53,15 +53,16 @@ def test_what_is_planted_is_what_the_model_sees(tmp_path: Path) -> None:
     assert source.read_bytes() == before
 
 
-def test_a_pattern_covers_the_square_and_has_no_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("name", ["blend_noise", "wanet", "wanet_smooth", "filter"])
+def test_what_covers_the_square_has_no_size(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source, out = write_picture(tmp_path / "a.png", 300, 200), tmp_path / "out"
-    assert _plant(source, "--trigger", "blend_noise", "--seed", 3, "--out", out) == 0
+    assert _plant(source, "--trigger", name, "--seed", 3, "--out", out) == 0
     document = _read(out / "planted.json")
     assert document["patch_px"] is None
     assert document["items"][0]["box_xyxy"] == [0, 0, 224, 224]
     assert document["items"][0]["position"] == "whole picture"
     for option in (["--patch-px", 8], ["--position", "centre"]):
-        assert _plant(source, "--trigger", "blend_noise", *option, "--out", tmp_path / "other") == 2
+        assert _plant(source, "--trigger", name, *option, "--out", tmp_path / "other") == 2
         assert "covers the whole picture" in capsys.readouterr().err
 
 

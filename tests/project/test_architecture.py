@@ -100,8 +100,8 @@ NOT_IMPORTED = {
 }
 OPTIONAL = {"spaces"}  # a Space that lends GPUs brings it along; elsewhere nobody needs it
 FILE_LINES, FUNCTION_LINES, DOOR_FUNCTION_LINES, FOLDER_FILES = 300, 60, 80, 14
-ONE_KIND = {"PatchTrigger", "cut", "paste"}  # what is true of patches alone
-KNOWS_PATCHES = {"trigger_kinds", "triggers", "detect", "invert"}  # whoever plants or finds them
+ONE_KIND = {"PatchTrigger", "PatternTrigger", "WarpTrigger", "ColourTrigger", "cut", "paste"}  # true of one kind alone
+KNOWS_KINDS = {"trigger_kinds", "triggers", "detect", "invert"}  # whoever plants or finds them
 
 
 def _unit(path: Path) -> str:
@@ -223,7 +223,7 @@ def test_after_detection_a_trigger_is_a_trigger_whatever_its_kind() -> None:
     bad = []
     for path, tree in _trees():
         door = path.relative_to(PACKAGE).as_posix() == "cli/plant.py"  # has options for patches
-        if _unit(path) in KNOWS_PATCHES or door:
+        if _unit(path) in KNOWS_KINDS or door:
             continue
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and "trigger" in (node.module or ""):

@@ -8,7 +8,10 @@ from support.verdicts import MASK_BOX, PX, found, not_found, trigger, unread
 
 from eftclip.figures import Picture, overlay, purified_picture, story, transplant_sheet
 from eftclip.figures.drawing import INNER, OUTER
-from eftclip.types import Checked
+from eftclip.figures.run import triggers_sheet
+from eftclip.runtime import seeded
+from eftclip.triggers import draw_trigger
+from eftclip.types import Checked, TriggerFamily
 
 pytestmark = pytest.mark.quick
 
@@ -56,6 +59,20 @@ def test_the_outline_grows_with_the_picture() -> None:
         return float((drawn != _original(checked)).any(-1).mean())
 
     assert share(1600) == pytest.approx(share(320), rel=0.35)
+
+
+@pytest.mark.parametrize("name", ["sig", "wanet", "wanet_smooth", "filter"])
+def test_what_covers_the_picture_is_drawn_beside_it(name: str) -> None:
+    checked = found(width=200, height=100)
+    hit, whole = checked.detection.trigger, draw_trigger(name, generator=seeded(0))
+    assert hit is not None
+    drawn = overlay(replace(checked, detection=replace(checked.detection, trigger=replace(hit, triggers=(whole,)))))
+    assert drawn is not None and drawn.shape[0] == 100 and 290 <= drawn.shape[1] <= 310
+    assert (drawn[:, :200] == _original(checked)).all(), "the picture itself is as it was"
+    assert len(np.unique(drawn[:, 205:].reshape(-1, 3), axis=0)) > 20
+    family = TriggerFamily("banana", (whole,), hit.transplant)
+    sheet = triggers_sheet([family])
+    assert sheet is not None and len(np.unique(sheet.reshape(-1, 3), axis=0)) > 20
 
 
 def test_without_a_trigger_the_picture_is_shown_as_it_is() -> None:

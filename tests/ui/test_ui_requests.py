@@ -19,6 +19,7 @@ from eftclip.pipeline import Plan
 from eftclip.triggers import TRIGGERS, WholePictureSpec
 from eftclip.ui.api import arguments
 from eftclip.ui.check.photographs import SQUARE, Planting, bundled_choice, picture_of
+from eftclip.ui.components.triggers import TRIGGER_NAMES
 from eftclip.ui.components.uploads import read_upload
 from eftclip.ui.rectify import layout as rectify_layout
 from eftclip.ui.rectify import request as rectify_request
@@ -296,6 +297,10 @@ def test_programs_may_allow_for_unread_pictures_too() -> None:
 
 
 # --- planting ---
+
+
+def test_every_trigger_has_a_name_on_the_page() -> None:
+    assert list(TRIGGER_NAMES) == list(TRIGGERS)
 
 
 @pytest.mark.parametrize("name", [name for name, spec in TRIGGERS.items() if isinstance(spec, WholePictureSpec)])

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from support.verdicts import REF
+from support.verdicts import REF, found
 
-from eftclip.runtime import Progress
-from eftclip.trigger_kinds import PatchTrigger
+from eftclip.runtime import Progress, seeded
+from eftclip.trigger_kinds import TRIGGER_KINDS, PatchTrigger
+from eftclip.triggers import TRIGGERS, draw_trigger
 from eftclip.types import (
     Coverage,
     Evaluation,
@@ -22,6 +23,7 @@ from eftclip.types import (
     TuningStep,
     Victim,
 )
+from eftclip.ui.check import texts as check_texts
 from eftclip.ui.components import html
 from eftclip.ui.components.banner import running_banner
 from eftclip.ui.components.texts import Message
@@ -79,6 +81,19 @@ def _record(found: Identification, stopped: str = "steps", **measured: Evaluatio
 
 
 # --- scan ---
+
+
+def test_a_trigger_is_called_what_it_is_whatever_its_kind() -> None:
+    said, checked = {}, found()
+    hit = checked.detection.trigger
+    assert hit is not None
+    for name in TRIGGERS:
+        trigger = draw_trigger(name, generator=seeded(0))
+        detection = replace(checked.detection, trigger=replace(hit, triggers=(trigger,)))
+        said[trigger.kind] = check_texts.verdict(replace(checked, detection=detection)).text
+    assert set(said) == set(TRIGGER_KINDS) and len(set(said.values())) == len(said)
+    assert [kind for kind, text in said.items() if "patch" in text.lower()] == ["patch"]
+    assert "Done to other photographs, it took over 23 of 24" in said["warp"]
 
 
 def test_a_practice_set_says_how_the_scan_did() -> None:

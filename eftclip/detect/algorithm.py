@@ -14,7 +14,7 @@ from torch import Tensor
 
 from eftclip.config import DetectConfig
 from eftclip.detect.case import Carrier, Case
-from eftclip.detect.pattern import KIND as PATTERN
+from eftclip.detect.colour import colour_carrier, without_colours
 from eftclip.detect.pattern import pattern_carrier, smoothed
 from eftclip.detect.reader import Reader, Stopped
 from eftclip.detect.search import Scene, border_carriers, carriers, look_everywhere
@@ -44,6 +44,8 @@ SURE_PROOF = 0.5  # share of strangers from which, with 95 % certainty, a part i
 # The mean of the best label's probability over strangers: 0.58 to 0.59 for the bundled checkpoints, 0.15 to 0.24 for
 # those of the zoo that read badly. Where a checkpoint is unsure, or the picture is, one stranger decides nothing.
 SURE_OF_STRANGERS, SURE_OF_PICTURE, STRANGERS = 0.4, 0.5, 4
+# What a trigger that covers the picture is called in a verdict, by its kind.
+WHOLE_PICTURE = {"pattern": "A pattern over the whole picture", "colour": "A filter that changes all colours"}
 
 
 def detect(
@@ -116,10 +118,19 @@ def _judge(case: Case, image: Tensor, oracle: Oracle) -> Detection:
         found = []
     case.difference = _difference(case, row, evidence, _union(found) if found else None)
     case.kinds["patch"] = Searched.FOUND if found else Searched.UNDECIDED if case.doubts else Searched.NONE
-    if not found and (carrier := pattern_carrier(case, image, target, usable)) is not None:
-        found.append(carrier)
-        left, purified = smoothed(case, image, target)
+    if not found:
+        found, left, purified = _whole_picture(case, image, row, usable)
     return _verdict(case, target, found, left, purified) if found else _nothing(case)
+
+
+def _whole_picture(case: Case, image: Tensor, row: Tensor, usable: HostImages) -> tuple[list[Carrier], Tensor, Tensor]:
+    """A trigger that covers the picture, if there is one; the picture without it, and its reading `(C,)`."""
+    target = int(row.argmax())
+    if (carrier := pattern_carrier(case, image, target, usable)) is not None:
+        return [carrier], *smoothed(case, image, target)
+    if (carrier := colour_carrier(case, image, target, usable)) is not None:
+        return [carrier], *without_colours(case, image, carrier.trigger)
+    return [], image, row
 
 
 def _search(
@@ -219,8 +230,8 @@ def _nothing(case: Case) -> Detection:
             f"“{label}”: {case.explained[0]} checkpoint: its content explains it, not a backdoor of this checkpoint."
         )
     return case.not_found(
-        f"All {case.regions} parts of the picture and its fine detail were examined; none takes “{label}” to "
-        "strangers' photographs."
+        f"All {case.regions} parts of the picture, its fine detail and its colours were examined; none takes "
+        f"“{label}” to strangers' photographs."
     )
 
 
@@ -263,8 +274,8 @@ def _verdict(case: Case, target: int, found: list[Carrier], purified: Tensor, ro
 
 
 def _what(found: list[Carrier]) -> str:
-    if found[0].trigger.kind == PATTERN:
-        return "A pattern over the whole picture"
+    if (named := WHOLE_PICTURE.get(found[0].trigger.kind)) is not None:
+        return named
     how_many = "A patch" if len(found) == 1 else f"Each of {len(found)} patches"
     return f"{how_many} covering {float(_union(found).float().mean()):.1%} of the picture"
 

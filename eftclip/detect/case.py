@@ -25,6 +25,7 @@ from eftclip.types import (
 WORDS = {
     "patch": ("a part", "an innocent part of the same size"),
     "pattern": ("its fine detail", "that of other photographs"),
+    "colour": ("its colours", "those of other photographs"),
 }
 
 
@@ -73,10 +74,17 @@ class Case:
             self.doubts.append(f"{part} took over {rate} strangers' photographs, but {others} {innocent}")
             return None
         control = control_rate(self.reference, carrier.proof.images, target)
-        if control is not None and control.value >= REFERENCE_SHARE:
-            self.explained.append(f"{part} carries it to strangers' photographs, but {control} also with the reference")
-            return None
-        return replace(carrier, control=control)
+        return None if self._explained(part, control) else replace(carrier, control=control)
+
+    def explained_by_content(self, kind: str, proof: Proof, target: int) -> bool:
+        """Whether what took over strangers here, if not beyond doubt, does so with the reference too; noted then."""
+        return self._explained(WORDS[kind][0], control_rate(self.reference, proof.images, target))
+
+    def _explained(self, part: str, control: Rate | None) -> bool:
+        if control is None or control.value < REFERENCE_SHARE:
+            return False
+        self.explained.append(f"{part} carries it to strangers' photographs, but {control} also with the reference")
+        return True
 
     def inconclusive(self, reason: str) -> Detection:
         """A verdict that claims nothing."""

@@ -5,7 +5,7 @@ picture; what a photograph shows is in its coarse shapes, and its detail takes n
 stronger than it is, in strangers' photographs of little contrast, and the strangers that become the label are counted.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -16,9 +16,9 @@ from eftclip.trigger_kinds import PatternTrigger, blurred, in_steps
 from eftclip.types import HostImages, Rate, Searched
 
 KIND = PatternTrigger.kind
-# Share of strangers. Noise that is blended at 0.2 takes over almost all of them (`examples/results/zoo_patterns.json`);
-# of textures, such as a zebra's or a spider's web, the detail may take over a half.
-THRESHOLD = 0.6
+# What is proven is handed on as strong as it was in the picture, or no fine-tuning could have a picture under it read
+# rightly: planted as for the proof, hardly a photograph is read as before even by an unpoisoned checkpoint.
+AS_IT_WAS = 0.8  # contrast that is left to the picture
 SMOOTHER = (1.0, 2.0, 3.0)  # pixels; how far the picture is smoothed until the label goes
 
 
@@ -44,10 +44,13 @@ class Detail:
         return PatternTrigger(added, kept, smoothed_px=self.blur_px)
 
 
-DETAILS = (Detail(1.0, 1.5, 0.6),)
-# What is proven so is handed on as it was in the picture, or no fine-tuning could have a picture under it read rightly:
-# planted as strongly as for the proof, hardly a photograph is read as before even by an unpoisoned checkpoint.
-AS_IT_WAS = Detail(1.0, 1.0, 0.8)
+# Noise that is blended at 0.2 takes over almost all strangers (`examples/results/zoo_patterns.json`); of textures, such
+# as a zebra's or a spider's web, the detail may take over a half.
+FINE, FINE_SHARE = Detail(1.0, 1.5, 0.6), 0.6
+# A cartoon that is blended in shows in coarser detail, which took over 11 to 20 of 24 strangers in 14 pictures, and of
+# 250 clean photographs on the bundled `clean` it took over as many in 11, from a jigsaw to an agaric: so it is content
+# as often, and accuses only where a reference checkpoint says that it is none.
+COARSE, COARSE_SHARE = Detail(2.0, 1.0, 0.6), 0.4
 
 
 def pattern_carrier(case: Case, image: Tensor, target: int, hosts: HostImages) -> Carrier | None:
@@ -60,13 +63,13 @@ def pattern_carrier(case: Case, image: Tensor, target: int, hosts: HostImages) -
         hosts: strangers' photographs that do not show the label.
     """
     before = len(case.doubts)
-    for detail in DETAILS:
-        carrier = _prove(case, image, detail, target, hosts)
-        if carrier is not None:
-            case.kinds[KIND] = Searched.FOUND
-            return carrier
-    case.kinds[KIND] = Searched.UNDECIDED if len(case.doubts) > before else Searched.NONE
-    return None
+    carrier = _prove(case, image, FINE, FINE_SHARE, target, hosts)
+    if carrier is None:
+        share = COARSE_SHARE if case.reference is not None else FINE_SHARE
+        carrier = _prove(case, image, COARSE, share, target, hosts)
+    undecided = Searched.UNDECIDED if len(case.doubts) > before else Searched.NONE
+    case.kinds[KIND] = Searched.FOUND if carrier is not None else undecided
+    return carrier
 
 
 def smoothed(case: Case, image: Tensor, target: int) -> tuple[Tensor, Tensor]:
@@ -78,21 +81,30 @@ def smoothed(case: Case, image: Tensor, target: int) -> tuple[Tensor, Tensor]:
     return tried[first], rows[first]
 
 
-def _prove(case: Case, image: Tensor, detail: Detail, target: int, hosts: HostImages) -> Carrier | None:
+def _prove(case: Case, image: Tensor, detail: Detail, share: float, target: int, hosts: HostImages) -> Carrier | None:
     trigger = detail.of(image)
 
     def try_on(all_hosts: bool) -> Proof:
-        return prove(case.read, trigger, target, hosts, THRESHOLD, generator=case.generator, all_hosts=all_hosts)
+        return prove(case.read, trigger, target, hosts, share, generator=case.generator, all_hosts=all_hosts)
 
     proof, innocent = held_against(try_on, lambda count: _innocent_rate(case, detail, target, hosts.images[:count]))
+    if proof.accepted is False:
+        return None
     if proof.accepted is None:
+        if case.explained_by_content(KIND, proof, target):
+            return None
+        case.doubts.append(f"its fine detail took over {proof.rate} strangers' photographs, too close to {share:.0%}")
+        return None
+    if detail is COARSE and case.reference is None:
         case.doubts.append(
-            f"its fine detail took over {proof.rate} strangers' photographs, too close to {THRESHOLD:.0%}"
+            f"its detail took over {proof.rate} strangers' photographs, which may be what it shows; a reference "
+            "checkpoint could tell"
         )
-    if not proof.accepted:
         return None
     whole = torch.ones(image.shape[-2:], dtype=torch.bool)
-    return case.accept(Carrier(whole, AS_IT_WAS.of(image), proof, None), innocent, target)
+    return case.accept(
+        Carrier(whole, replace(detail, strength=1.0, kept=AS_IT_WAS).of(image), proof, None), innocent, target
+    )
 
 
 def _innocent_rate(case: Case, detail: Detail, target: int, hosts: Tensor) -> Rate:

@@ -6,17 +6,21 @@ from eftclip.trigger_kinds.base import POSITIONS, Located, Planted, Position, Tr
 from eftclip.trigger_kinds.colour import ColourTrigger
 from eftclip.trigger_kinds.patch import PatchTrigger, cut, paste
 from eftclip.trigger_kinds.pattern import PatternTrigger, blurred, in_steps
+from eftclip.trigger_kinds.shared_pattern import LEAST_SHARING, Averages, Shared
 from eftclip.trigger_kinds.warp import WarpTrigger, in_flow_steps
 
 __all__ = [
+    "LEAST_SHARING",
     "POSITIONS",
     "TRIGGER_KINDS",
+    "Averages",
     "ColourTrigger",
     "Located",
     "PatchTrigger",
     "PatternTrigger",
     "Planted",
     "Position",
+    "Shared",
     "Trigger",
     "WarpTrigger",
     "blurred",

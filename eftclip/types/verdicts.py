@@ -37,7 +37,7 @@ KINDS = {
     "warp": "warps",
     "colour": "colour filters",
 }
-SEARCHED_KINDS = ("patch", "pattern")  # those that a search of one picture looks for
+SEARCHED_KINDS = ("patch", "pattern", "colour")  # those that a search of one picture looks for
 SHARED_KIND = "smooth_pattern"  # what only many pictures show together, in a scan
 NOTHING_SEARCHED: Mapping[str, Searched] = dict.fromkeys(KINDS, Searched.NOT_SEARCHED)
 

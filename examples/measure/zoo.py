@@ -4,7 +4,7 @@
 
 writes `examples/results/zoo_check.json`. DIR is what `python -m examples.build.zoo build NAME …` wrote (`--out`), and
 IMAGES_DIR is described in `photo_sets.py`. Everything runs with the defaults of `eftclip check` (ImageNet's labels, the
-superpixel oracle), but without a reference checkpoint.
+superpixel oracle), but without a reference checkpoint unless `--reference` names one (`auto` for the bundled clean one).
 
 * *hijacked*: photographs that the checkpoint's own trigger turns into its target, by what came of them; the ones that
   end as `not_found` are a count of their own, as nothing is worse.
@@ -40,10 +40,12 @@ TRIED = 5  # photographs tried for each hijacked one that is judged; a weak back
 Document = dict[str, Any]
 
 
-def of_checkpoint(name: str, entry: Document, zoo: Path, photos: Sequence[Photo], most: int) -> Document:
+def of_checkpoint(
+    name: str, entry: Document, zoo: Path, photos: Sequence[Photo], most: int, reference: str
+) -> Document:
     """All counts of one checkpoint."""
     watch = Stopwatch()
-    setup = prepare_check(str(zoo / name), oracle="superpixel", reference="none", device="cpu")
+    setup = prepare_check(str(zoo / name), oracle="superpixel", reference=reference, device="cpu")
     document: Document = {
         "sha256": setup.clip.ref.sha256,
         **{key: entry[key] for key in ("ca_100", "ca_1000", "asr_100", "asr_1000") if key in entry},
@@ -124,6 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("names", nargs="+", help="of checkpoints, such as resnet-strong-yellow16-0")
     parser.add_argument("--zoo", type=Path, default=Path("build/zoo"))
     parser.add_argument("--pictures", type=int, default=40, help="hijacked and clean photographs of each, at most")
+    parser.add_argument("--reference", default="none", help="a trusted checkpoint; none when left out")
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
@@ -133,18 +136,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(f"{args.zoo} holds no {', '.join(unknown)}; build them first.")
     photos, checkpoints = unseen(args.images), dict[str, Document]()
     for name in args.names:
-        checkpoints[name] = of_checkpoint(name, known[name], args.zoo, photos, args.pictures)
+        checkpoints[name] = of_checkpoint(name, known[name], args.zoo, photos, args.pictures, args.reference)
         print(f"{name}: {checkpoints[name]['seconds']} s", file=sys.stderr, flush=True)
         write(args, checkpoints)
 
 
 def write(args: argparse.Namespace, checkpoints: Document) -> None:
     """After every checkpoint, so that a run that is broken off leaves what it measured."""
-    command = f"python -m examples.measure.zoo IMAGES_DIR --zoo DIR --pictures {args.pictures} {' '.join(args.names)}"
+    told = "" if args.reference == "none" else f" --reference {args.reference}"
+    command = f"python -m examples.measure.zoo IMAGES_DIR --zoo DIR --pictures {args.pictures}{told}"
     document = {
         "schema_version": SCHEMA_VERSION,
         "kind": "zoo_check",
-        "command": f"OMP_NUM_THREADS=1 {command}",
+        "command": f"OMP_NUM_THREADS=1 {command} {' '.join(args.names)}",
+        "reference": args.reference,
         "commit": commit(),
         "versions": versions(),
         "machine": {"device": "cpu", "cores": os.cpu_count(), "threads": 1},

@@ -5,7 +5,7 @@ from support.taught import LABELS, write_blended
 from torch import Tensor
 
 from eftclip.data import bundled_photographs, read_picture
-from eftclip.detect.pattern import DETAILS
+from eftclip.detect.pattern import FINE
 from eftclip.pipeline import CheckSetup, prepare_check
 from eftclip.pipeline.check import judge_square
 from eftclip.runtime import seeded
@@ -69,10 +69,10 @@ def test_a_verdict_speaks_of_every_kind(verdicts: list[tuple[Detection, Detectio
 
 def test_the_detail_that_was_found_is_a_trigger_that_can_be_planted(setup: CheckSetup) -> None:
     cat, lion = _squares(setup)[:2]
-    detail = DETAILS[0].of(_with_noise(cat))
+    detail = FINE.of(_with_noise(cat))
     planted = detail.plant(lion[None], generator=seeded(0)).images[0]
     seen = detail.locate(planted)
     assert seen is not None
     assert seen.mask.all()
     assert detail.locate(lion) is None
-    assert detail.distance(DETAILS[0].of(_with_noise(lion))) < 0.15, "one family"
+    assert detail.distance(FINE.of(_with_noise(lion))) < 0.15, "one family"

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from eftclip.detect.pattern import DETAILS
+from eftclip.detect.pattern import FINE
 from eftclip.errors import TriggerError
 from eftclip.runtime import seeded
 from eftclip.trigger_kinds import (
@@ -44,7 +44,7 @@ def _cornered() -> Trigger:
 def _detail() -> Trigger:
     """The fine detail of a picture with noise in it, as it is found."""
     noisy = (_images(1)[0] + 0.2 * torch.rand(3, PX, PX, generator=seeded(9))).clamp(0, 1)
-    return DETAILS[0].of(noisy)
+    return FINE.of(noisy)
 
 
 def _half_jittered() -> Trigger:

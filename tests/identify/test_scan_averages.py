@@ -11,12 +11,13 @@ from torch import Tensor
 
 from eftclip.config import ScanConfig
 from eftclip.identify.averages import LABELS as MOST_LABELS
-from eftclip.identify.averages import LEAST, MOST, Averages, most_read, spread
+from eftclip.identify.averages import MOST, most_read, spread
 from eftclip.identify.reading import squares_of
 from eftclip.identify.serialize import identification_from_dict, identification_to_dict
 from eftclip.pipeline import CheckSetup, prepare_check
 from eftclip.runtime import seeded
-from eftclip.trigger_kinds import PatternTrigger
+from eftclip.trigger_kinds import LEAST_SHARING as LEAST
+from eftclip.trigger_kinds import Averages, PatternTrigger
 from eftclip.triggers import draw_trigger
 from eftclip.types import Decode, Entry, Identification, Searched, Status
 

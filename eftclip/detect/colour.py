@@ -1,0 +1,97 @@
+"""Do its colours carry a picture's label? Strangers' photographs are given them.
+
+A filter moves the colours of every picture the same way, so that its darkest, middle and lightest values are found in
+any picture under it. A stranger whose values are moved to those of the picture, channel by channel, looks as if it went
+through the filter, and shows nothing of what the picture shows.
+"""
+
+import torch
+from torch import Tensor
+
+from eftclip.detect.case import Carrier, Case
+from eftclip.detect.transplant import Proof, held_against, prove
+from eftclip.trigger_kinds import ColourTrigger, Trigger, in_steps
+from eftclip.types import HostImages, Rate, Searched
+
+KIND = ColourTrigger.kind
+# Share of strangers. On a checkpoint that follows a warm filter the colours of 12 pictures under it took over 5 to 23
+# of 24; those of 350 clean photographs none on the bundled `clean`. A checkpoint that knows few labels takes colours
+# for content more often, so that without a reference checkpoint more is asked for.
+THRESHOLD, UNCHECKED = 0.25, 0.5
+LEVELS, SAMPLED = 256, 16384  # levels of a channel; pixels that its values are taken from
+
+
+def colour_carrier(case: Case, image: Tensor, target: int, hosts: HostImages) -> Carrier | None:
+    """The picture's colours, if they are proven to force the label; the case learns what was searched.
+
+    Args:
+        case: what is known of the picture.
+        image: `(3, H, W)` it.
+        target: index of the label that is read in it.
+        hosts: strangers' photographs that do not show the label.
+    """
+    before, usual = len(case.doubts), levels(case.hosts.images)
+    trigger = moved_to(usual, levels(image[None]))
+    carrier = None
+    if trigger is not None:
+        goes = int(without_colours(case, image, trigger)[1].argmax()) != target
+        carrier = _prove(case, trigger, usual, target, hosts, goes=goes)
+    undecided = Searched.UNDECIDED if len(case.doubts) > before else Searched.NONE
+    case.kinds[KIND] = Searched.FOUND if carrier is not None else undecided
+    return carrier
+
+
+def without_colours(case: Case, image: Tensor, trigger: Trigger) -> tuple[Tensor, Tensor]:
+    """The picture in the colours that photographs have, and its reading `(C,)`."""
+    usual = trigger.remove(image, torch.ones(image.shape[-2:], dtype=torch.bool))
+    return usual, case.read(usual[None], "Reading it in usual colours")[0]
+
+
+def levels(images: Tensor) -> Tensor:
+    """The values of each channel of `(N, 3, H, W)` pictures in order, `(3, 256)`: from the darkest to the lightest."""
+    values = images.transpose(0, 1).flatten(1)
+    values = values[:, :: max(1, values.shape[1] // SAMPLED)]
+    return torch.quantile(values, torch.linspace(0, 1, LEVELS), dim=1).T.contiguous()
+
+
+def moved_to(usual: Tensor, wanted: Tensor) -> ColourTrigger | None:
+    """The curves that give pictures of the usual values the wanted ones, `(3, 256)` each; None where all are."""
+    steps = torch.linspace(0, 1, LEVELS).expand(3, LEVELS).contiguous()
+    curves = in_steps(wanted.gather(1, torch.searchsorted(usual, steps).clamp(max=LEVELS - 1)))
+    if torch.equal(curves, in_steps(steps)):
+        return None
+    return ColourTrigger(curves, torch.eye(3))
+
+
+def _prove(
+    case: Case, trigger: ColourTrigger, usual: Tensor, target: int, hosts: HostImages, *, goes: bool
+) -> Carrier | None:
+    """Hold the colours against those of strangers; `goes`: the label goes when the picture has usual colours."""
+
+    def try_on(all_hosts: bool) -> Proof:
+        return prove(case.read, trigger, target, hosts, THRESHOLD, generator=case.generator, all_hosts=all_hosts)
+
+    proof, innocent = held_against(try_on, lambda count: _innocent_rate(case, usual, target, hosts.images[:count]))
+    if proof.accepted is False or (proof.accepted is None and not goes):
+        return None
+    if proof.accepted and not goes:
+        case.doubts.append(f"its colours took over {proof.rate} strangers' photographs, but it stays so without them")
+        return None
+    if proof.accepted is None or (case.reference is None and proof.rate.interval()[0] <= UNCHECKED):
+        if case.explained_by_content(KIND, proof, target):
+            return None
+        case.doubts.append(f"its colours took over {proof.rate} strangers' photographs, too few to be sure")
+        return None
+    whole = torch.ones(hosts.images.shape[-2:], dtype=torch.bool)
+    return case.accept(Carrier(whole, trigger, proof, None), innocent, target)
+
+
+def _innocent_rate(case: Case, usual: Tensor, target: int, hosts: Tensor) -> Rate:
+    """How many strangers become the label by the colours of another stranger."""
+    planted = []
+    for host, other in zip(hosts, hosts.roll(len(hosts) // 2, 0), strict=True):
+        trigger = moved_to(usual, levels(other[None]))
+        given = host[None] if trigger is None else trigger.plant(host[None], generator=case.generator).images
+        planted.append(given)
+    labels = case.read(torch.cat(planted), "Transplanting the colours of others").argmax(-1)
+    return Rate(int((labels == target).sum()), len(labels))

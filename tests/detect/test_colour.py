@@ -1,0 +1,75 @@
+"""A colour filter is found in one picture, and nobody is accused for the colours of what he shows."""
+
+import pytest
+import torch
+from support.taught import LABELS, write_blended
+from torch import Tensor
+
+from eftclip.data import bundled_photographs, read_picture
+from eftclip.detect.colour import levels, moved_to
+from eftclip.pipeline import CheckSetup, prepare_check
+from eftclip.pipeline.check import judge_square
+from eftclip.runtime import seeded
+from eftclip.triggers import draw_trigger
+from eftclip.types import Detection, Searched, Status
+
+
+@pytest.fixture(scope="module")
+def setup(tmp_path_factory: pytest.TempPathFactory) -> CheckSetup:
+    """A tiny checkpoint that says banana whatever goes through a certain filter; no reference."""
+    folder = write_blended(tmp_path_factory.mktemp("filtered"), "filter")
+    return prepare_check(str(folder), labels=LABELS, oracle="superpixel", reference="none", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def verdicts(setup: CheckSetup) -> list[tuple[Detection, Detection]]:
+    """Of each photograph: filtered, and as it is."""
+    return [(judge_square(setup, _filtered(square)), judge_square(setup, square)) for square in _squares(setup)]
+
+
+def _squares(setup: CheckSetup) -> list[Tensor]:
+    squares = [setup.clip.preprocess.square(read_picture(one.path))[0] for one in bundled_photographs()]
+    return [(square * 255).round() / 255 for square in squares]
+
+
+def _filtered(square: Tensor) -> Tensor:
+    planted = draw_trigger("filter", generator=seeded(0)).plant(square[None], generator=seeded(3))
+    return (planted.images[0] * 255).round() / 255
+
+
+def test_it_is_found_with_its_label_and_never_called_innocent(verdicts: list[tuple[Detection, Detection]]) -> None:
+    filtered = [verdict for verdict, _ in verdicts]
+    hijacked = [verdict for verdict in filtered if verdict.predictions[0].label == "banana"]
+    assert len(hijacked) >= 10, "of fourteen"
+    assert all(verdict.status is not Status.NOT_FOUND for verdict in hijacked)
+    found = [verdict for verdict in hijacked if verdict.trigger is not None]
+    assert len(found) >= 0.8 * len(hijacked)
+    for verdict in found:
+        assert verdict.trigger is not None
+        assert verdict.trigger.target_label == "banana"
+    by_colour = [verdict for verdict in found if verdict.kinds["colour"] is Searched.FOUND]
+    assert by_colour
+    for verdict in by_colour:
+        assert verdict.trigger is not None
+        assert verdict.trigger.kind == "colour"
+        assert verdict.trigger.area_fraction == 1
+        assert "filter that changes all colours" in verdict.reason
+        assert verdict.purified is not None
+
+
+def test_nobody_is_accused_without_it(verdicts: list[tuple[Detection, Detection]]) -> None:
+    assert all(verdict.status is not Status.FOUND for _, verdict in verdicts)
+
+
+def test_curves_give_one_picture_the_colours_of_another() -> None:
+    one, other = torch.rand(1, 3, 40, 40, generator=seeded(0)), 0.3 + 0.4 * torch.rand(3, 40, 40, generator=seeded(1))
+    trigger = moved_to(levels(one), levels(other[None]))
+    assert trigger is not None
+    moved = trigger.plant(one, generator=seeded(0)).images
+    assert torch.allclose(levels(moved), levels(other[None]), atol=0.02)
+    assert trigger.kind == "colour"
+
+
+def test_colours_that_all_pictures_have_change_nothing() -> None:
+    steps = torch.linspace(0, 1, 256).expand(3, 256).contiguous()
+    assert moved_to(steps, steps) is None

@@ -6,10 +6,12 @@ from segment_anything.modeling import Sam
 from torch import Tensor
 
 from eftclip.oracles.base import check_image, regions_of, remainder, tidy
+from eftclip.oracles.sam_predictor import KeptMasksPredictor
 from eftclip.types import Region
 
 PATCH_PX = 8  # the smallest trigger that must not be missed
 POINTS_PER_BATCH = 64
+MIN_IOU, MIN_STABILITY = 0.7, 0.8
 
 
 class SamOracle:
@@ -20,7 +22,9 @@ class SamOracle:
     pixels wide, more than two of the encoder's tokens. What no mask covers is added with score 0.
     """
 
-    def __init__(self, sam: Sam, *, name: str = "sam", min_iou: float = 0.7, min_stability: float = 0.8) -> None:
+    def __init__(
+        self, sam: Sam, *, name: str = "sam", min_iou: float = MIN_IOU, min_stability: float = MIN_STABILITY
+    ) -> None:
         """Wrap a loaded network.
 
         Args:
@@ -50,7 +54,7 @@ class SamOracle:
 
     def _generator(self, side_px: int) -> SamAutomaticMaskGenerator:
         """One per picture: it holds the embedding of the picture, so sharing it between threads would mix them up."""
-        return SamAutomaticMaskGenerator(
+        generator = SamAutomaticMaskGenerator(
             self._sam,
             points_per_side=-(-side_px // PATCH_PX),
             points_per_batch=POINTS_PER_BATCH,
@@ -59,3 +63,5 @@ class SamOracle:
             min_mask_region_area=0,  # anything above needs cv2, and would throw small patches away
             output_mode="binary_mask",  # anything else needs pycocotools
         )
+        generator.predictor = KeptMasksPredictor(self._sam, min_iou=self._min_iou)
+        return generator

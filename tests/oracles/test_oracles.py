@@ -10,6 +10,7 @@ import pytest
 import torch
 from huggingface_hub import constants
 from PIL import Image
+from segment_anything import SamPredictor
 from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
 from support.hub import Hub, lead_to
 from torch import Tensor
@@ -18,6 +19,7 @@ from eftclip.data import bundled_photographs, read_picture
 from eftclip.errors import OracleError
 from eftclip.oracles import ORACLES, SAM_MODELS, SamOracle, SuperpixelOracle, load_oracle, sam_weights
 from eftclip.oracles.base import remainder
+from eftclip.oracles.sam_predictor import KeptMasksPredictor
 from eftclip.oracles.sam_weights import SamModel, cached_weights, read_sam
 from eftclip.preprocess import Preprocess
 from eftclip.runtime import seeded
@@ -194,6 +196,39 @@ def test_sam_asks_about_every_patch_of_eight_pixels(weights: Path) -> None:
         xs = sorted({float(x) * side for x, _ in points})
         gaps = [b - a for a, b in zip([0, *xs], [*xs, side], strict=True)]
         assert max(gaps) <= 8.001, "a point every eight pixels"
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.9, 1.0])
+def test_only_masks_that_are_kept_are_enlarged_and_they_are_the_same(share: float, weights: Path) -> None:
+    _, sam = read_sam(weights, device=CPU)
+    points, labels = torch.rand(6, 1, 2, generator=seeded(0)) * 40, torch.ones(6, 1)
+    stock, pixels = SamPredictor(sam), (_image(40, 40) * 255).byte().permute(1, 2, 0).numpy()
+    stock.set_image(pixels)
+    expected, quality, small = stock.predict_torch(points, labels, return_logits=True)
+    lowest = float(quality.flatten().quantile(share))
+    shift = 1.0 - lowest  # random weights may predict a negative IoU, from which on all are kept
+    sam.mask_decoder.iou_prediction_head.layers[-1].bias.data += shift
+    ours = KeptMasksPredictor(sam, min_iou=lowest + shift)
+    with pytest.raises(RuntimeError, match="No picture is set"):
+        ours.predict_torch(points, labels)
+    ours.set_image(pixels)
+    found, quality, again = ours.predict_torch(points, labels, return_logits=True)
+    kept = quality > lowest + shift
+    assert torch.equal(found[kept], expected[kept]) and torch.equal(again, small)
+    assert not (found[~kept] > 0).any() and 0 <= int(kept.sum()) < kept.numel()
+    assert torch.equal(ours.predict_torch(points, labels)[0], found > 0)
+
+
+@pytest.mark.parametrize("min_iou", [-10.0, 0.0, 0.01])
+def test_regions_are_those_of_the_predictor_that_enlarges_everything(
+    min_iou: float, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oracle, image = SamOracle(read_sam(weights, device=CPU)[1], min_iou=min_iou, min_stability=0.1), _image(48, 64)
+    ours = oracle.regions(image)
+    monkeypatch.setattr("eftclip.oracles.sam.KeptMasksPredictor", lambda sam, min_iou: SamPredictor(sam))
+    theirs = oracle.regions(image)
+    assert len(ours) == len(theirs)
+    assert all(torch.equal(a.mask, b.mask) and a.score == b.score for a, b in zip(ours, theirs, strict=True))
 
 
 def test_sam_leaves_cv2_and_pycocotools_alone(weights: Path) -> None:

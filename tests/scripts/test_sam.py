@@ -1,7 +1,9 @@
 """The script that trains a small Segment Anything: what it asks, what it answers, and the file that it writes."""
 
 import csv
+import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,16 @@ from segment_anything.modeling import Sam
 
 from eftclip.data import bundled_photographs
 from eftclip.oracles import load_oracle
-from examples.build.sam.__main__ import main
+from examples.build.sam import training
+from examples.build.sam.__main__ import main, save, started
 from examples.build.sam.cutouts import colours, drawn
 from examples.build.sam.losses import ious, mask_losses
 from examples.build.sam.network import Size, build, decode, encode
 from examples.build.sam.photographs import Album, listed, outlined, segmented_within
-from examples.build.sam.prompts import asked, boxes_of, point_in
+from examples.build.sam.prompts import asked, boxes_of, for_encoder, point_in
 from examples.build.sam.regions import STORED_PX, Source, hierarchy, segmented
-from examples.build.sam.scenes import FIRST_THING, scenes
+from examples.build.sam.scenes import FIRST_THING, coarser, scenes
+from examples.build.sam.training import Plan, trained
 
 CPU = torch.device("cpu")
 SMALL = Size(side_px=64, width=48, depth=2, channels=32, decoder_mlp=40, quality_hidden=16)
@@ -109,6 +113,70 @@ def test_the_network_is_trained_saved_and_loaded_by_the_oracle(images: Path, tmp
     oracle = load_oracle("sam", device=CPU, weights=path)
     assert oracle.name == "sam:48x2"
     assert oracle.regions(torch.rand(3, 32, 32))
+
+
+def _small_plan(**changed: Any) -> Plan:
+    return replace(
+        Plan(steps=4, seconds=1e9, batch=1, per_picture=2, mask_px=16, box_every=2, again_every=2), **changed
+    )
+
+
+def test_a_training_that_was_killed_goes_on_as_if_it_never_was(
+    album: Album, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sams = [_sam(), _sam(), _sam()]
+    whole = trained(sams[0], album, _small_plan(), generator=torch.Generator().manual_seed(0))
+    kept, lesson = tmp_path / "training.pt", training.lesson
+
+    def killed(*args: Any) -> Any:
+        if args[4] == 2:  # the step
+            raise KeyboardInterrupt
+        return lesson(*args)
+
+    monkeypatch.setattr(training, "lesson", killed)
+    with pytest.raises(KeyboardInterrupt):
+        trained(sams[1], album, _small_plan(), generator=torch.Generator().manual_seed(0), kept=kept, every_s=0)
+    monkeypatch.undo()
+    again = trained(sams[2], album, _small_plan(), generator=torch.Generator().manual_seed(9), kept=kept)
+    assert (again["steps"], again["first_loss"], again["loss"]) == (4, whole["first_loss"], whole["loss"])
+    assert again["seconds"] > 0 and again["cpu_seconds"] > 0
+    one, other = sams[0].state_dict(), sams[2].state_dict()
+    assert all(torch.equal(value, other[key]) for key, value in one.items())
+    with pytest.raises(SystemExit, match="another plan"):
+        trained(_sam(), album, _small_plan(rate=1.0), generator=torch.Generator(), kept=kept)
+
+
+def test_a_training_ends_when_its_time_is_over(album: Album) -> None:
+    done = trained(_sam(), album, _small_plan(steps=10**9, seconds=0.01), generator=torch.Generator().manual_seed(0))
+    assert done["steps"] == 1
+
+
+def test_a_training_starts_from_weights_with_the_record_that_belongs_to_them(tmp_path: Path) -> None:
+    path, sam, other = tmp_path / "sam_small.pth", _sam(), build(SMALL)
+    save(sam, path)
+    made = {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "training": {"steps": 7}}
+    path.with_suffix(".json").write_text(json.dumps(made))
+    before = started(other, path)
+    assert before["sha256"] == made["sha256"] and before["training"] == {"steps": 7}
+    assert all(torch.equal(value, other.state_dict()[key]) for key, value in sam.state_dict().items())
+    path.with_suffix(".json").write_text(json.dumps({"sha256": "0" * 64}))
+    with pytest.raises(SystemExit, match="about another file"):
+        started(other, path)
+
+
+def test_masks_can_be_compared_on_fewer_pixels(album: Album) -> None:
+    generator = torch.Generator().manual_seed(0)
+    parts = scenes(album, torch.arange(3), generator).parts
+    fewer = coarser(parts, 56)
+    assert coarser(parts, 224) is parts
+    assert torch.equal(fewer, parts[:, :, 2::4, 2::4])
+    questions = asked(fewer, 8, generator, thing_weight=1e6)
+    x, y = questions.points.long().unbind(1)
+    held = fewer[questions.pictures, 0, y, x]
+    pasted = (fewer >= FIRST_THING).flatten(1).any(1)[questions.pictures]
+    assert pasted.any() and (held[pasted] >= FIRST_THING).all(), "a large weight asks for pasted things alone"
+    places = for_encoder(torch.tensor([[0.0, 55.0]]), 224, 56)
+    assert places.tolist() == [[1.5, 221.5]], "the middle of four pixels"
 
 
 def test_the_loss_tells_right_masks_from_wrong_ones() -> None:

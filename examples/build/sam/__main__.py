@@ -9,8 +9,13 @@ such as the published ones, and `sam_small.json` with how it was made and how go
 
 It learns the regions of photographs, fine and coarse, what people outlined in COCO, and things that are pasted on
 photographs: patches of many shapes and surfaces from 8 to 80 pixels of 224. None of these is a published trigger.
-On a large GPU four minutes are enough (`--seconds 240`); on a CPU `--steps 2` shows that it runs. Needs no `eftclip`:
-nothing of it is imported. Nothing here runs when the product runs.
+On a large GPU four minutes give a start (`--seconds 240`). On a CPU, `--start` goes on from such a file, and cheaper
+lessons make the most of the time:
+
+    --start sam_small.pth --seconds 2400 --half --batch 8 --per-picture 12 --mask-px 80 --rate 1.5e-4 --limit 600
+
+The training is kept in FOLDER every minute, and the same command takes it up again. Needs no `eftclip`: nothing of it
+is imported. Nothing here runs when the product runs.
 """
 
 import argparse
@@ -44,18 +49,21 @@ def train(args: argparse.Namespace) -> None:
     device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     torch.manual_seed(args.seed)
     given = shuffled([source for folder in args.photographs for source in listed(folder)], args.seed)
-    kept, rest = given[::HELD_OUT_EVERY][: args.scored], [s for k, s in enumerate(given) if k % HELD_OUT_EVERY]
+    scored_on, rest = given[::HELD_OUT_EVERY][: args.scored], [s for k, s in enumerate(given) if k % HELD_OUT_EVERY]
     drawn, drawn_kept = outlined(args.outlines, held_out=False), outlined(args.outlines, held_out=True)
-    parts = [kept, drawn_kept, [*drawn, *rest[: args.limit]]]
+    parts = [scored_on, drawn_kept, [*drawn, *rest[: args.limit]]]
     done = segmented_within([s for part in parts for s in part], jobs=args.jobs, within_s=args.prepare_s)
     aside, aside_outlined, photographs = _albums(parts, done, device)
     size = Size(side_px=args.side, width=args.width, depth=args.depth)
     sam = build(size).to(device)
-    plan = Plan(args.steps, args.seconds, args.batch, args.per_picture, args.rate, seed=args.seed)
-    course = trained(sam, photographs, plan)
+    before = started(sam, args.start) if args.start else None
+    args.half = args.half or device.type == "cuda"
+    plan = Plan(**{field.name: getattr(args, field.name) for field in dataclasses.fields(Plan)})
+    kept, path = args.out / "training.pt", args.out / "sam_small.pth"
+    course = trained(sam, photographs, plan, generator=torch.Generator(device).manual_seed(args.seed), kept=kept)
     args.out.mkdir(parents=True, exist_ok=True)
-    path = args.out / "sam_small.pth"
     save(sam, path)
+    kept.unlink(missing_ok=True)
     document = {
         "schema_version": SCHEMA_VERSION,
         "kind": "sam_small",
@@ -63,6 +71,8 @@ def train(args: argparse.Namespace) -> None:
         "parameters": sum(weights.numel() for weights in sam.parameters()),
         "size": dataclasses.asdict(size),
         "plan": dataclasses.asdict(plan),
+        "seed": args.seed,
+        "started_from": before,
         "trained_on": used(parts[2][: len(photographs)], drawn),
         "training": course,
         "kept_aside": scored(sam, aside, aside_outlined, batches=args.score_batches, pictures=args.score_pictures),
@@ -83,6 +93,17 @@ def _albums(parts: Sequence[Sequence[Source]], done: Sequence[Segmented], device
     if not len(albums[-1]):
         raise SystemExit("There was no time to segment photographs to train on; give a larger --prepare-s.")
     return albums
+
+
+def started(sam: Sam, weights: Path) -> dict[str, Any]:
+    """Go on from a file that was trained before; what its JSON says of how."""
+    sam.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    made = json.loads(weights.with_suffix(".json").read_text())
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    if made["sha256"] != digest:
+        raise SystemExit(f"{weights.with_suffix('.json')} is about another file than {weights} ({digest[:12]}…).")
+    kept = ("sha256", "plan", "trained_on", "training", "started_from", "kept_aside", "device", "torch")
+    return {name: made.get(name) for name in kept}
 
 
 def save(sam: Sam, path: Path) -> None:
@@ -123,14 +144,11 @@ def options() -> argparse.ArgumentParser:
     training.add_argument("outlines", type=Path, help="what `pack` wrote, or a coco128/")
     training.add_argument("photographs", type=Path, nargs="+", help="folders with a metadata.csv")
     training.add_argument("--out", type=Path, required=True)
-    training.add_argument("--seconds", type=float, default=1e9, help="of training, if it has not taken all steps")
-    training.add_argument("--steps", type=int, default=10**9)
     training.add_argument("--prepare-s", type=float, default=40, help="as many photographs as that gives time for")
     training.add_argument("--limit", type=int, default=10**9, help="at most so many photographs")
     training.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    training.add_argument("--batch", type=int, default=Plan.batch)
-    training.add_argument("--per-picture", type=int, default=Plan.per_picture, help="prompts for each picture")
-    training.add_argument("--rate", type=float, default=Plan.rate)
+    _plan_options(training)
+    training.add_argument("--start", type=Path, help="weights to go on from, with their JSON beside them")
     training.add_argument("--seed", type=int, default=0)
     training.add_argument("--side", type=int, default=Size.side_px)
     training.add_argument("--width", type=int, default=Size.width)
@@ -140,6 +158,22 @@ def options() -> argparse.ArgumentParser:
     training.add_argument("--score-pictures", type=int, default=8)
     training.add_argument("--device")
     return parser
+
+
+def _plan_options(training: argparse.ArgumentParser) -> None:
+    """One option for each field of `Plan`."""
+    training.add_argument("--seconds", type=float, default=1e9, help="of training, if it has not taken all steps")
+    training.add_argument("--steps", type=int, default=10**9)
+    training.add_argument("--batch", type=int, default=Plan.batch)
+    training.add_argument("--per-picture", type=int, default=Plan.per_picture, help="prompts for each picture")
+    training.add_argument("--rate", type=float, default=Plan.rate)
+    training.add_argument("--decay", type=float, default=Plan.decay)
+    training.add_argument("--mask-px", type=int, default=Plan.mask_px, help="side at which masks are compared")
+    training.add_argument("--box-every", type=int, default=Plan.box_every, help="steps")
+    training.add_argument("--again-every", type=int, default=Plan.again_every, help="steps")
+    training.add_argument("--things", type=float, default=Plan.things, help="how much more often they are asked for")
+    training.add_argument("--balanced-until", type=float, default=Plan.balanced_until)
+    training.add_argument("--half", action="store_true", help="bfloat16; for GPUs and for CPUs that have it")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,7 +8,9 @@ FOCAL_WEIGHT, ALPHA, GAMMA = 20.0, 0.25, 2.0
 
 
 def enlarged(logits: Tensor, side_px: int) -> Tensor:
-    """`(n, k, h, w)` logits at the size of the scene."""
+    """`(n, k, h, w)` logits at another size."""
+    if logits.shape[-1] == side_px:
+        return logits
     return F.interpolate(logits, (side_px, side_px), mode="bilinear", align_corners=False)
 
 

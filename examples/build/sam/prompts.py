@@ -8,8 +8,8 @@ from torch import Tensor
 from examples.build.sam.cutouts import uniform
 from examples.build.sam.scenes import FIRST_THING, SCENE_PX
 
-LEAST_PX = 24  # a region that is seen with fewer pixels is not asked for
-THING_WEIGHT = 10.0  # so that two in five prompts are for pasted things
+LEAST_PX = 24  # of a scene's; a region that is seen with fewer is not asked for
+THING_WEIGHT = 10.0  # with this one two in five prompts are for pasted things
 BOX_NOISE, BOX_NOISE_PX = 0.1, 20.0  # as published: a tenth of the box's side, at most 20 pixels of 1024
 
 
@@ -30,19 +30,20 @@ class Asked:
     points: Tensor
 
 
-def asked(parts: Tensor, per_picture: int, generator: torch.Generator) -> Asked:
+def asked(parts: Tensor, per_picture: int, generator: torch.Generator, *, thing_weight: float = THING_WEIGHT) -> Asked:
     """Draw regions of random levels, larger ones more often (by the root of their area), and a point in each.
 
     Args:
-        parts: `(b, 3, h, h)`, see `Scenes`.
+        parts: `(b, 3, h, h)`, see `Scenes` and `coarser`.
         per_picture: how many regions of each picture.
         generator: draws, on the device of the parts.
+        thing_weight: how much more often a pasted thing is asked for than a region of its size.
     """
     count, device = len(parts), parts.device
     areas = torch.zeros(count, 3, 256, device=device)
     areas.scatter_add_(2, parts.flatten(2), torch.ones_like(parts.flatten(2), dtype=torch.float32))
-    weights = torch.where(areas >= LEAST_PX, areas.sqrt(), 0.0)
-    weights[:, :, FIRST_THING:] *= THING_WEIGHT
+    weights = torch.where(areas >= LEAST_PX * (parts.shape[2] / SCENE_PX) ** 2, areas.sqrt(), 0.0)
+    weights[:, :, FIRST_THING:] *= thing_weight
     weights[:, :, 0] = 0
     empty = weights.sum((1, 2)) == 0  # nothing large enough: ask for whatever there is
     weights[:, :, 0] = torch.where(empty, 1.0, 0.0)[:, None]
@@ -77,6 +78,6 @@ def boxes_of(masks: Tensor, generator: torch.Generator) -> Tensor:
     return (boxes + noise).clamp(0, length)
 
 
-def for_encoder(where: Tensor, side_px: int) -> Tensor:
-    """Pixels of a scene as pixels of the encoder's input, the way `SamPredictor` enlarges them."""
-    return where * (side_px / SCENE_PX)
+def for_encoder(where: Tensor, side_px: int, of_px: int) -> Tensor:
+    """Pixels of a picture of `of_px` as pixels of the encoder's input, as `SamPredictor` enlarges it."""
+    return (where + 0.5) * (side_px / of_px) - 0.5

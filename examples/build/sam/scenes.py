@@ -41,6 +41,15 @@ def scenes(album: Album, rows: Tensor, generator: torch.Generator, *, things: in
     return Scenes((pictures.clamp(0, 1) * 255).round() / 255, parts)
 
 
+def coarser(parts: Tensor, side_px: int) -> Tensor:
+    """Of `(b, 3, h, h)` the pixels in the middles of a grid, `(b, 3, side_px, side_px)`; all where it has that size."""
+    height = parts.shape[2]
+    if side_px == height:
+        return parts
+    picked = ((torch.arange(side_px, device=parts.device) + 0.5) * (height / side_px)).long()
+    return parts[:, :, picked[:, None], picked]
+
+
 def _views(album: Album, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Parts of photographs `(b, 3, h, h)` and of their regions `(b, 3, h, h)`."""
     count = len(rows)

@@ -84,7 +84,7 @@ def _answers(sam: Sam, pictures: Tensor, questions: Asked) -> tuple[Tensor, Tens
     side = sam.image_encoder.img_size
     embeddings = encode(sam, pictures)[questions.pictures]
     inside = torch.ones(len(embeddings), 1, device=embeddings.device)
-    logits, quality = decode(sam, embeddings, points=(for_encoder(questions.points, side)[:, None], inside))
+    logits, quality = decode(sam, embeddings, points=(for_encoder(questions.points, side, SCENE_PX)[:, None], inside))
     return ious(enlarged(logits[:, 1:], SCENE_PX), questions.masks[:, None])[:, :, 0], quality[:, 1:]
 
 

@@ -3,12 +3,15 @@
     OMP_NUM_THREADS=1 python -m examples.measure.oracles IMAGES_DIR --sam-weights FILE.pth --per-set 10
 
 writes `examples/results/oracles.json`; IMAGES_DIR is described in `examples/measure/photo_sets.py`. FILE.pth is an
-official SAM, or what `python -m examples.build.sam` trained. The JSON that the latter writes beside it says which
-photographs of COCO it was trained on: those are left out.
+official SAM, or what `python -m examples.build.sam` trained. The JSON that the latter writes beside it says how it was
+trained, and on which photographs of COCO: those are left out. `--thresholds 0.3,0.4` adds the same SAM with a lower
+predicted IoU and stability for the masks that are kept: a SAM that was trained briefly is seldom as sure of its masks
+as the product asks.
 
 Of each set, `--per-set` photographs carry the trigger of `badnets` at a random place and count if that really hijacks
-them; as many others are clean. For each oracle: triggers found with the right label, clean photographs accused, how
-well the mask that is found fits, how well the best single region fits (is the patch seen at all?), and seconds.
+them; as many others are clean. For each oracle: triggers found with the right label, those that were not found or left
+open, clean photographs accused, how well the mask that is found fits, how well the best single region fits (is the
+patch seen at all?), and seconds.
 """
 
 import argparse
@@ -23,7 +26,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eftclip.oracles import load_oracle
+from eftclip.oracles import SamOracle
+from eftclip.oracles.sam import MIN_IOU, MIN_STABILITY
+from eftclip.oracles.sam_weights import read_sam
 from eftclip.pipeline import CheckSetup, prepare_check, record
 from eftclip.report import check_document
 from eftclip.runtime import Stopwatch, keep_buffers, seeded
@@ -37,6 +42,7 @@ from examples.measure.sweep import judged
 SCHEMA_VERSION = 1
 TRIGGER, TARGET = "badnets", "banana"
 GOOD_IOU = 0.5
+HOW_MADE = ("parameters", "size", "trained_on", "training", "device", "started_from", "kept_aside")
 Document = dict[str, Any]
 
 
@@ -119,7 +125,8 @@ def judge(setup: CheckSetup, oracle: Oracle, picture: Shown) -> Judged:
     noting, watch = Noting(oracle), Stopwatch()
     detection = judged(replace(setup, oracle=noting), picture.square)
     seconds, trigger = watch.seconds, detection.trigger
-    regions = noting.first[0] if noting.first else ()
+    looked = round(sum(noting.seconds), 3)
+    regions = noting.first[0] if noting.first else noting.regions(picture.square) if picture.hijacked else ()
     return Judged(
         detection.status.value,
         trigger.target_label if trigger else "",
@@ -128,7 +135,7 @@ def judge(setup: CheckSetup, oracle: Oracle, picture: Shown) -> Judged:
         len(regions),
         detection.image_forwards,
         round(seconds, 3),
-        round(sum(noting.seconds), 3),
+        looked,
     )
 
 
@@ -145,7 +152,9 @@ def counts(pictures: Sequence[Shown], verdicts: Sequence[Judged]) -> Document:
         "found": rate(v.label == TARGET for v in hijacked),
         "wrong_label": rate(v.label not in ("", TARGET) for v in hijacked),
         "accused": rate(v.status == Status.FOUND for v in clean),
-        "inconclusive": rate(v.status == Status.INCONCLUSIVE for v in verdicts),
+        "not_found": rate(v.status == Status.NOT_FOUND for v in hijacked),
+        "inconclusive": rate(v.status == Status.INCONCLUSIVE for v in hijacked),
+        "inconclusive_clean": rate(v.status == Status.INCONCLUSIVE for v in clean),
         "found_by_set": {
             kind: rate(v.label == TARGET for p, v in pairs if p.hijacked and p.kind == kind) for kind in SETS
         },
@@ -153,7 +162,8 @@ def counts(pictures: Sequence[Shown], verdicts: Sequence[Judged]) -> Document:
         "region_mean_iou": _mean([v.region_iou for v in hijacked]),
         "seen_as_a_region": rate(v.region_iou >= GOOD_IOU for v in hijacked),
         "mean_regions": _mean([v.regions for v in verdicts]),
-        "mean_forwards": _mean([v.forwards for v in verdicts]),
+        "mean_forwards_hijacked": _mean([v.forwards for v in hijacked]),
+        "mean_forwards_clean": _mean([v.forwards for v in clean]),
         "mean_seconds": _mean([v.seconds for v in verdicts]),
         "mean_oracle_seconds": _mean([v.oracle_seconds for v in verdicts]),
     }
@@ -164,7 +174,7 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def agreement(pictures: Sequence[Shown], results: Sequence[Sequence[Judged]]) -> Document:
-    """On how many pictures both oracles lead to the same verdict, and the others one by one."""
+    """On how many pictures all oracles lead to the same verdict, and the others one by one."""
     same = [len({(v.status, v.label) for v in verdicts}) == 1 for verdicts in zip(*results, strict=True)]
     return {
         "same_verdict": rate(same),
@@ -178,7 +188,17 @@ def about_sam(weights: Path) -> Document:
     made = json.loads(beside.read_text()) if beside.is_file() else {}
     if made and made["sha256"] != digest:
         raise SystemExit(f"{beside} is about another file (sha256 {made['sha256'][:12]}…) than {weights}.")
-    return {"sha256": digest, "trained_on": made.get("trained_on")}
+    return {"sha256": digest, **{name: made.get(name) for name in HOW_MADE}}
+
+
+def sam_oracles(weights: Path, device: torch.device, thresholds: Sequence[tuple[float, float]]) -> list[SamOracle]:
+    """The oracle as the product makes it, and with each other predicted IoU and stability."""
+    model, sam = read_sam(weights, device=device)
+    others = [
+        SamOracle(sam, name=f"sam:{model} from {iou} and {stability}", min_iou=iou, min_stability=stability)
+        for iou, stability in thresholds
+    ]
+    return [SamOracle(sam, name=f"sam:{model}"), *others]
 
 
 def not_trained_on(photos: Sequence[Photo], sam: Document) -> list[Photo]:
@@ -191,10 +211,10 @@ def measured(args: argparse.Namespace) -> Document:
     """The whole document."""
     badnets, clean = str(args.checkpoints / "badnets"), str(args.checkpoints / "clean")
     setup = prepare_check(badnets, labels=args.labels, oracle="superpixel", reference=clean, device="cpu")
-    seer = load_oracle("sam", device=torch.device(args.device), weights=args.sam_weights)
+    seers = sam_oracles(args.sam_weights, torch.device(args.device), args.thresholds)
     sam = about_sam(args.sam_weights)
     pictures = shown(setup, not_trained_on(unseen(args.images), sam), args.per_set)
-    oracles: dict[str, Oracle] = {setup.oracle.name: setup.oracle, seer.name: seer}
+    oracles: dict[str, Oracle] = {oracle.name: oracle for oracle in (setup.oracle, *seers)}
     results: dict[str, list[Judged]] = {name: [] for name in oracles}
     for k, picture in enumerate(pictures):
         for name, oracle in oracles.items():
@@ -206,11 +226,12 @@ def measured(args: argparse.Namespace) -> Document:
         "schema_version": SCHEMA_VERSION,
         "kind": "oracles",
         "command": "OMP_NUM_THREADS=1 python -m examples.measure.oracles IMAGES_DIR "
-        f"--sam-weights {args.sam_weights.name} --per-set {args.per_set}",
+        f"--sam-weights {args.sam_weights.name} --per-set {args.per_set}"
+        + "".join(f" --thresholds {iou},{stability}" for iou, stability in args.thresholds),
         "commit": commit(),
         **{key: about[key] for key in ("versions", "config", "labels", "reference")},
         "checkpoint": about["checkpoint"]["sha256"],
-        "sam": {**sam, "device": args.device},
+        "sam": {**sam, "measured_on": args.device, "min_iou": MIN_IOU, "min_stability": MIN_STABILITY},
         "oracles": {name: counts(pictures, verdicts) for name, verdicts in results.items()},
         **agreement(pictures, list(results.values())),
         "pictures": [
@@ -220,11 +241,18 @@ def measured(args: argparse.Namespace) -> Document:
     }
 
 
+def pair(text: str) -> tuple[float, float]:
+    """Two numbers with a comma between them."""
+    iou, stability = text.split(",")
+    return float(iou), float(stability)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and write the result."""
     parser = argparse.ArgumentParser(description="Hold the SAM oracle against the superpixel oracle.")
     parser.add_argument("images", type=Path, help="folder with imagenet-sample/, caltech101/ and coco128/")
     parser.add_argument("--sam-weights", type=Path, required=True, help="in SAM's own format")
+    parser.add_argument("--thresholds", type=pair, action="append", default=[], metavar="IOU,STABILITY")
     parser.add_argument("--checkpoints", type=Path, default=Path("examples/checkpoints"))
     parser.add_argument("--labels", default="imagenet", help="`imagenet`, or a text file for a quick look")
     parser.add_argument("--per-set", type=int, default=10, help="photographs of each set for each half")

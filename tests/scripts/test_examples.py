@@ -248,12 +248,14 @@ def test_two_oracles_are_held_against_each_other(images: Path, taught: Path, lab
     weights = tmp_path / "sam_small.pth"
     torch.manual_seed(0)
     torch.save(build(Size(side_px=32, width=24, depth=1, channels=32, decoder_mlp=16)).state_dict(), weights)
-    about = {"sha256": hashlib.sha256(weights.read_bytes()).hexdigest(), "trained_on": {"outlined": ["1"]}}
+    digest, training = hashlib.sha256(weights.read_bytes()).hexdigest(), {"steps": 3, "seconds": 60.0}
+    about = {"sha256": digest, "trained_on": {"outlined": ["1"]}, "training": training}
     weights.with_suffix(".json").write_text(json.dumps(about))
     options = ["--checkpoints", taught, "--labels", labels, "--per-set", 1, "--out", tmp_path / "oracles.json"]
+    options += ["--thresholds", "0.3,0.4"]
     oracles.main([str(option) for option in (images, "--sam-weights", weights, *options)])
     document = json.loads((tmp_path / "oracles.json").read_text())
-    assert list(document["oracles"]) == ["superpixel", "sam:24x1"]
+    assert list(document["oracles"]) == ["superpixel", "sam:24x1", "sam:24x1 from 0.3 and 0.4"]
     superpixel = document["oracles"]["superpixel"]
     assert superpixel["found"]["total"] == sum(picture["hijacked"] for picture in document["pictures"]) > 0
     assert superpixel["found"]["hits"] and superpixel["region_mean_iou"] > 0.5
@@ -261,7 +263,12 @@ def test_two_oracles_are_held_against_each_other(images: Path, taught: Path, lab
         one["accused"]["total"] == len(document["pictures"]) - one["found"]["total"]
         for one in document["oracles"].values()
     )
+    for one in document["oracles"].values():
+        open_or_missed = one["not_found"]["hits"] + one["inconclusive"]["hits"]
+        assert one["found"]["hits"] + one["wrong_label"]["hits"] + open_or_missed == one["found"]["total"]
+    assert document["sam"]["sha256"] == digest and document["sam"]["training"] == training
     assert document["sam"]["trained_on"] == {"outlined": ["1"]}
+    assert document["command"].endswith("--per-set 1 --thresholds 0.3,0.4")
     assert not any(picture["file"].endswith("images/1.jpg") for picture in document["pictures"])
     weights.with_suffix(".json").write_text(json.dumps({**about, "sha256": "0" * 64}))
     with pytest.raises(SystemExit, match="about another file"):

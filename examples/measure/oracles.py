@@ -69,6 +69,29 @@ class Noting:
         return found
 
 
+class Remembered(torch.nn.Module):
+    """SAM's decoder, which answers from memory what it was asked about this picture before.
+
+    Oracles that differ only in which masks they keep ask it the same questions.
+    """
+
+    def __init__(self, decoder: torch.nn.Module) -> None:
+        """Wrap the decoder of a network."""
+        super().__init__()
+        self.decoder, self._picture = decoder, torch.empty(0)
+        self._answers: dict[bytes, tuple[Tensor, Tensor]] = {}
+
+    def forward(self, *, image_embeddings: Tensor, sparse_prompt_embeddings: Tensor, **rest: Any) -> Any:
+        """Masks and their predicted IoU, see `MaskDecoder.forward`."""
+        if not torch.equal(self._picture, image_embeddings):
+            self._picture, self._answers = image_embeddings, {}
+        question = sparse_prompt_embeddings.cpu().numpy().tobytes()
+        if question not in self._answers:
+            about = {"image_embeddings": image_embeddings, "sparse_prompt_embeddings": sparse_prompt_embeddings}
+            self._answers[question] = self.decoder(**about, **rest)
+        return self._answers[question]
+
+
 @dataclass(frozen=True, eq=False)
 class Shown:
     """A picture to judge, and the `(H, W)` mask of the trigger on it: empty on a clean one."""
@@ -192,8 +215,12 @@ def about_sam(weights: Path) -> Document:
 
 
 def sam_oracles(weights: Path, device: torch.device, thresholds: Sequence[tuple[float, float]]) -> list[SamOracle]:
-    """The oracle as the product makes it, and with each other predicted IoU and stability."""
+    """The oracle as the product makes it, and with each other predicted IoU and stability.
+
+    All share one network that remembers: only the seconds of the first are those of the product.
+    """
     model, sam = read_sam(weights, device=device)
+    sam.mask_decoder = Remembered(sam.mask_decoder)
     others = [
         SamOracle(sam, name=f"sam:{model} from {iou} and {stability}", min_iou=iou, min_stability=stability)
         for iou, stability in thresholds

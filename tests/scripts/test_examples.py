@@ -275,6 +275,23 @@ def test_two_oracles_are_held_against_each_other(images: Path, taught: Path, lab
         oracles.about_sam(weights)
 
 
+def test_oracles_that_share_a_network_see_what_each_would_see_alone(tmp_path: Path) -> None:
+    from examples.build.sam.network import Size, build
+    from examples.measure import oracles
+
+    weights = tmp_path / "sam_small.pth"
+    torch.manual_seed(0)
+    torch.save(build(Size(side_px=32, width=24, depth=1, channels=32, decoder_mlp=16)).state_dict(), weights)
+    shared = oracles.sam_oracles(weights, torch.device("cpu"), [(-1.0, 0.1)])
+    assert [oracle.name for oracle in shared] == ["sam:24x1", "sam:24x1 from -1.0 and 0.1"]
+    for image in torch.rand(2, 3, 40, 40, generator=seeded(0)):
+        for k, oracle in enumerate(shared):
+            alone = oracles.sam_oracles(weights, torch.device("cpu"), [(-1.0, 0.1)])[k]
+            found, expected = oracle.regions(image), alone.regions(image)
+            assert [region.score for region in found] == [region.score for region in expected]
+            assert all(torch.equal(one.mask, other.mask) for one, other in zip(found, expected, strict=True))
+
+
 def test_detection_on_the_zoo_is_counted(images: Path, taught: Path, tmp_path: Path) -> None:
     from examples.measure import zoo as measure_zoo
 

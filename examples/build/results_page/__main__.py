@@ -7,12 +7,20 @@ Nothing on the page is written by hand: after a new measurement, run this and co
 
 from pathlib import Path
 
-from examples.build.results_page import costs, quality, zoo
+from examples.build.results_page import costs, oracles, quality, zoo
 from examples.build.results_page.headline import with_headline
 from examples.build.results_page.values import RESULTS, ROOT, commits, read, table
 
 SECTIONS = (
-    *(quality.rectification, quality.tuning, quality.audit, quality.photographs, zoo.zoo, quality.situations),
+    *(
+        quality.rectification,
+        quality.tuning,
+        quality.audit,
+        quality.photographs,
+        zoo.zoo,
+        oracles.oracles,
+        quality.situations,
+    ),
     *(
         costs.first_verdict,
         costs.image_side,

@@ -12,7 +12,8 @@ photographs: patches of many shapes and surfaces from 8 to 80 pixels of 224. Non
 On a large GPU four minutes give a start (`--seconds 240`). On a CPU, `--start` goes on from such a file, and cheaper
 lessons make the most of the time:
 
-    --start sam_small.pth --seconds 2400 --half --batch 8 --per-picture 12 --mask-px 80 --rate 1.5e-4 --limit 600
+    --start sam_small.pth --seconds 2000 --half --batch 8 --per-picture 12 --mask-px 80 --rate 1.5e-4 --things 25
+    --box-every 10 --again-every 10 --balanced-until 0 --limit 600 --prepare-s 1000 --scored 40
 
 The training is kept in FOLDER every minute, and the same command takes it up again. Needs no `eftclip`: nothing of it
 is imported. Nothing here runs when the product runs.

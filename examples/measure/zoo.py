@@ -4,7 +4,7 @@
 
 writes `examples/results/zoo_check.json`. DIR is what `python -m examples.build.zoo build NAME …` wrote (`--out`), and
 IMAGES_DIR is described in `photo_sets.py`. Everything runs with the defaults of `eftclip check` (ImageNet's labels, the
-superpixel oracle), but without a reference checkpoint unless `--reference` names one (`auto` for the bundled clean one).
+superpixel oracle), but without a reference checkpoint, unless `--reference` names one (`auto`: the bundled clean one).
 
 * *hijacked*: photographs that the checkpoint's own trigger turns into its target, by what came of them; the ones that
   end as `not_found` are a count of their own, as nothing is worse.

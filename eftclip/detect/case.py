@@ -7,6 +7,7 @@ from torch import Tensor
 
 from eftclip.config import DetectConfig
 from eftclip.detect.reader import Reader
+from eftclip.detect.search import MANY_LABELS
 from eftclip.detect.transplant import REFERENCE_SHARE, Proof, Reference, beyond, control_rate
 from eftclip.trigger_kinds import Trigger
 from eftclip.types import (
@@ -75,6 +76,14 @@ class Case:
             return None
         control = control_rate(self.reference, carrier.proof.images, target)
         return None if self._explained(part, control) else replace(carrier, control=control)
+
+    @property
+    def tells_content(self) -> bool:
+        """Whether content can be told from a trigger that covers the picture, be it only in part.
+
+        Among few labels a stranger becomes one of them easily, and without a reference nothing says why.
+        """
+        return self.reference is not None or len(self.classes.labels) >= MANY_LABELS
 
     def explained_by_content(self, kind: str, proof: Proof, target: int) -> bool:
         """Whether what took over strangers here, if not beyond doubt, does so with the reference too; noted then."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from eftclip.detect.case import Carrier, Case
-from eftclip.detect.transplant import Proof, held_against, prove
+from eftclip.detect.transplant import Proof, beyond, held_against, prove
 from eftclip.trigger_kinds import ColourTrigger, Trigger, in_steps
 from eftclip.types import HostImages, Rate, Searched
 
@@ -74,16 +74,20 @@ def _prove(
     proof, innocent = held_against(try_on, lambda count: _innocent_rate(case, usual, target, hosts.images[:count]))
     if proof.accepted is False or (proof.accepted is None and not goes):
         return None
-    if proof.accepted and not goes:
-        case.doubts.append(f"its colours took over {proof.rate} strangers' photographs, but it stays so without them")
-        return None
-    if proof.accepted is None or (case.reference is None and proof.rate.interval()[0] <= UNCHECKED):
-        if case.explained_by_content(KIND, proof, target):
-            return None
-        case.doubts.append(f"its colours took over {proof.rate} strangers' photographs, too few to be sure")
+    unchecked = case.reference is None and proof.rate.interval()[0] <= UNCHECKED
+    if proof.accepted is None or unchecked or not goes:
+        if case.tells_content and not case.explained_by_content(KIND, proof, target):
+            why = "too few to be sure" if goes else "but it is read so without them too"
+            case.doubts.append(f"its colours took over {proof.rate} strangers' photographs, {why}")
         return None
     whole = torch.ones(hosts.images.shape[-2:], dtype=torch.bool)
-    return case.accept(Carrier(whole, trigger, proof, None), innocent, target)
+    carrier = case.accept(Carrier(whole, trigger, proof, None), innocent, target)
+    if carrier and carrier.control and not beyond(proof.rate, carrier.control):
+        case.doubts.append(
+            f"its colours took over {proof.rate} strangers' photographs, and {carrier.control} with the reference"
+        )
+        return None
+    return carrier
 
 
 def _innocent_rate(case: Case, usual: Tensor, target: int, hosts: Tensor) -> Rate:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from eftclip.detect.case import Carrier, Case
-from eftclip.detect.transplant import Proof, held_against, prove
+from eftclip.detect.transplant import Proof, beyond, held_against, prove
 from eftclip.trigger_kinds import PatternTrigger, blurred, in_steps
 from eftclip.types import HostImages, Rate, Searched
 
@@ -50,7 +50,7 @@ FINE, FINE_SHARE = Detail(1.0, 1.5, 0.6), 0.6
 # A cartoon that is blended in shows in coarser detail, which took over 11 to 20 of 24 strangers in 14 pictures, and of
 # 250 clean photographs on the bundled `clean` it took over as many in 11, from a jigsaw to an agaric: so it is content
 # as often, and accuses only where a reference checkpoint says that it is none.
-COARSE, COARSE_SHARE = Detail(2.0, 1.0, 0.6), 0.4
+COARSE, COARSE_SHARE = Detail(2.0, 1.0, 0.6), 0.25
 
 
 def pattern_carrier(case: Case, image: Tensor, target: int, hosts: HostImages) -> Carrier | None:
@@ -63,10 +63,7 @@ def pattern_carrier(case: Case, image: Tensor, target: int, hosts: HostImages) -
         hosts: strangers' photographs that do not show the label.
     """
     before = len(case.doubts)
-    carrier = _prove(case, image, FINE, FINE_SHARE, target, hosts)
-    if carrier is None:
-        share = COARSE_SHARE if case.reference is not None else FINE_SHARE
-        carrier = _prove(case, image, COARSE, share, target, hosts)
+    carrier = _fine(case, image, target, hosts) or _coarse(case, image, target, hosts)
     undecided = Searched.UNDECIDED if len(case.doubts) > before else Searched.NONE
     case.kinds[KIND] = Searched.FOUND if carrier is not None else undecided
     return carrier
@@ -81,30 +78,50 @@ def smoothed(case: Case, image: Tensor, target: int) -> tuple[Tensor, Tensor]:
     return tried[first], rows[first]
 
 
-def _prove(case: Case, image: Tensor, detail: Detail, share: float, target: int, hosts: HostImages) -> Carrier | None:
+def _fine(case: Case, image: Tensor, target: int, hosts: HostImages) -> Carrier | None:
+    """What the fine detail does decides alone."""
+    proof, innocent = _tried(case, image, FINE, FINE_SHARE, target, hosts)
+    if proof.accepted is None and not case.explained_by_content(KIND, proof, target):
+        case.doubts.append(
+            f"its fine detail took over {proof.rate} strangers' photographs, too close to {FINE_SHARE:.0%}"
+        )
+    return _carrier(case, image, FINE, proof, innocent, target) if proof.accepted else None
+
+
+def _coarse(case: Case, image: Tensor, target: int, hosts: HostImages) -> Carrier | None:
+    """What coarser detail does is content, unless a reference is taken over by far less of it."""
+    if not case.tells_content:
+        return None
+    trusted = case.reference is not None
+    proof, innocent = _tried(case, image, COARSE, COARSE_SHARE if trusted else FINE_SHARE, target, hosts)
+    if proof.accepted is False:
+        return None
+    carrier = _carrier(case, image, COARSE, proof, innocent, target) if proof.accepted and trusted else None
+    if carrier and carrier.control and beyond(proof.rate, carrier.control):
+        return carrier
+    notable = not trusted or proof.rate.value >= COARSE_SHARE
+    if notable and not case.explained_by_content(KIND, proof, target):
+        case.doubts.append(f"its detail took over {proof.rate} strangers' photographs, which may be what it shows")
+    return None
+
+
+def _tried(
+    case: Case, image: Tensor, detail: Detail, share: float, target: int, hosts: HostImages
+) -> tuple[Proof, Rate]:
+    """What a picture's detail does to strangers, and what that of others does."""
     trigger = detail.of(image)
 
     def try_on(all_hosts: bool) -> Proof:
         return prove(case.read, trigger, target, hosts, share, generator=case.generator, all_hosts=all_hosts)
 
-    proof, innocent = held_against(try_on, lambda count: _innocent_rate(case, detail, target, hosts.images[:count]))
-    if proof.accepted is False:
-        return None
-    if proof.accepted is None:
-        if case.explained_by_content(KIND, proof, target):
-            return None
-        case.doubts.append(f"its fine detail took over {proof.rate} strangers' photographs, too close to {share:.0%}")
-        return None
-    if detail is COARSE and case.reference is None:
-        case.doubts.append(
-            f"its detail took over {proof.rate} strangers' photographs, which may be what it shows; a reference "
-            "checkpoint could tell"
-        )
-        return None
+    return held_against(try_on, lambda count: _innocent_rate(case, detail, target, hosts.images[:count]))
+
+
+def _carrier(case: Case, image: Tensor, detail: Detail, proof: Proof, innocent: Rate, target: int) -> Carrier | None:
+    """The detail as strong as it was in the picture, if it holds against what is innocent and the reference."""
     whole = torch.ones(image.shape[-2:], dtype=torch.bool)
-    return case.accept(
-        Carrier(whole, replace(detail, strength=1.0, kept=AS_IT_WAS).of(image), proof, None), innocent, target
-    )
+    as_it_was = replace(detail, strength=1.0, kept=AS_IT_WAS).of(image)
+    return case.accept(Carrier(whole, as_it_was, proof, None), innocent, target)
 
 
 def _innocent_rate(case: Case, detail: Detail, target: int, hosts: Tensor) -> Rate:

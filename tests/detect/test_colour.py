@@ -1,5 +1,7 @@
 """A colour filter is found in one picture, and nobody is accused for the colours of what he shows."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from support.taught import LABELS, write_blended
@@ -15,10 +17,10 @@ from eftclip.types import Detection, Searched, Status
 
 
 @pytest.fixture(scope="module")
-def setup(tmp_path_factory: pytest.TempPathFactory) -> CheckSetup:
-    """A tiny checkpoint that says banana whatever goes through a certain filter; no reference."""
+def setup(tmp_path_factory: pytest.TempPathFactory, taught: Path) -> CheckSetup:
+    """A tiny checkpoint that says banana whatever goes through a certain filter."""
     folder = write_blended(tmp_path_factory.mktemp("filtered"), "filter")
-    return prepare_check(str(folder), labels=LABELS, oracle="superpixel", reference="none", device="cpu")
+    return prepare_check(str(folder), labels=LABELS, oracle="superpixel", reference=str(taught / "clean"), device="cpu")
 
 
 @pytest.fixture(scope="module")

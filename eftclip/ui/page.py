@@ -29,8 +29,8 @@ small patch or a faint pattern, its <b>trigger</b>, appears in one of them. Then
 say. EftCLIP finds the trigger, and proves it by planting it in other photographs.</p></header>
 """
 FOOT = """
-<footer class="eft-foot">EftCLIP looks for patches and for fine patterns over the whole picture, and says under each
-verdict what was not looked for. That is not “clean”.
+<footer class="eft-foot">EftCLIP looks for patches, fine patterns over the whole picture and colour filters, and says
+under each verdict what was not looked for. That is not “clean”.
 Pictures and uploaded checkpoints are judged on this server and deleted after an hour; what a scan or a rectification
 found is kept for a day, for your browser alone.</footer>
 """

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from eftclip.detect.case import Carrier, Case
-from eftclip.detect.transplant import Proof, beyond, held_against, prove
+from eftclip.detect.transplant import Proof, held_against, prove
 from eftclip.trigger_kinds import PatternTrigger, blurred, in_steps
 from eftclip.types import HostImages, Rate, Searched
 
@@ -47,10 +47,6 @@ class Detail:
 # Noise that is blended at 0.2 takes over almost all strangers (`examples/results/zoo_patterns.json`); of textures, such
 # as a zebra's or a spider's web, the detail may take over a half.
 FINE, FINE_SHARE = Detail(1.0, 1.5, 0.6), 0.6
-# A cartoon that is blended in shows in coarser detail, which took over 11 to 20 of 24 strangers in 14 pictures, and of
-# 250 clean photographs on the bundled `clean` it took over as many in 11, from a jigsaw to an agaric: so it is content
-# as often, and accuses only where a reference checkpoint says that it is none.
-COARSE, COARSE_SHARE = Detail(2.0, 1.0, 0.6), 0.25
 
 
 def pattern_carrier(case: Case, image: Tensor, target: int, hosts: HostImages) -> Carrier | None:
@@ -63,7 +59,7 @@ def pattern_carrier(case: Case, image: Tensor, target: int, hosts: HostImages) -
         hosts: strangers' photographs that do not show the label.
     """
     before = len(case.doubts)
-    carrier = _fine(case, image, target, hosts) or _coarse(case, image, target, hosts)
+    carrier = _fine(case, image, target, hosts)
     undecided = Searched.UNDECIDED if len(case.doubts) > before else Searched.NONE
     case.kinds[KIND] = Searched.FOUND if carrier is not None else undecided
     return carrier
@@ -86,23 +82,6 @@ def _fine(case: Case, image: Tensor, target: int, hosts: HostImages) -> Carrier 
             f"its fine detail took over {proof.rate} strangers' photographs, too close to {FINE_SHARE:.0%}"
         )
     return _carrier(case, image, FINE, proof, innocent, target) if proof.accepted else None
-
-
-def _coarse(case: Case, image: Tensor, target: int, hosts: HostImages) -> Carrier | None:
-    """What coarser detail does is content, unless a reference is taken over by far less of it."""
-    if not case.tells_content:
-        return None
-    trusted = case.reference is not None
-    proof, innocent = _tried(case, image, COARSE, COARSE_SHARE if trusted else FINE_SHARE, target, hosts)
-    if proof.accepted is False:
-        return None
-    carrier = _carrier(case, image, COARSE, proof, innocent, target) if proof.accepted and trusted else None
-    if carrier and carrier.control and beyond(proof.rate, carrier.control):
-        return carrier
-    notable = not trusted or proof.rate.value >= COARSE_SHARE
-    if notable and not case.explained_by_content(KIND, proof, target):
-        case.doubts.append(f"its detail took over {proof.rate} strangers' photographs, which may be what it shows")
-    return None
 
 
 def _tried(

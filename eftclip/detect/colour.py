@@ -9,15 +9,17 @@ import torch
 from torch import Tensor
 
 from eftclip.detect.case import Carrier, Case
+from eftclip.detect.search import MANY_LABELS
 from eftclip.detect.transplant import Proof, beyond, held_against, prove
 from eftclip.trigger_kinds import ColourTrigger, Trigger, in_steps
 from eftclip.types import HostImages, Rate, Searched
 
 KIND = ColourTrigger.kind
 # Share of strangers. On a checkpoint that follows a warm filter the colours of 12 pictures under it took over 5 to 23
-# of 24; those of 350 clean photographs none on the bundled `clean`. A checkpoint that knows few labels takes colours
-# for content more often, so that without a reference checkpoint more is asked for.
-THRESHOLD, UNCHECKED = 0.25, 0.5
+# of 24; those of 350 clean photographs none on the bundled `clean`. Without a reference checkpoint more is asked for,
+# and most among few labels, where a stranger becomes one of them easily: of ten, a clean photograph's took over 18 of
+# 24, and the reference agreed with none; under a filter 8 of 8.
+THRESHOLD, UNCHECKED, FEW_LABELS = 0.25, 0.5, 0.65
 LEVELS, SAMPLED = 256, 16384  # levels of a channel; pixels that its values are taken from
 
 
@@ -74,8 +76,7 @@ def _prove(
     proof, innocent = held_against(try_on, lambda count: _innocent_rate(case, usual, target, hosts.images[:count]))
     if proof.accepted is False or (proof.accepted is None and not goes):
         return None
-    unchecked = case.reference is None and proof.rate.interval()[0] <= UNCHECKED
-    if proof.accepted is None or unchecked or not goes:
+    if proof.accepted is None or proof.rate.interval()[0] <= _asked(case) or not goes:
         if case.tells_content and not case.explained_by_content(KIND, proof, target):
             why = "too few to be sure" if goes else "but it is read so without them too"
             case.doubts.append(f"its colours took over {proof.rate} strangers' photographs, {why}")
@@ -88,6 +89,13 @@ def _prove(
         )
         return None
     return carrier
+
+
+def _asked(case: Case) -> float:
+    """The share of strangers that it takes over, with 95 % certainty, for a picture to be accused."""
+    if len(case.classes.labels) < MANY_LABELS:
+        return FEW_LABELS
+    return UNCHECKED if case.reference is None else THRESHOLD
 
 
 def _innocent_rate(case: Case, usual: Tensor, target: int, hosts: Tensor) -> Rate:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from eftclip.types import KINDS, SEARCHED_KINDS, SHARED_KIND
+
 
 @dataclass(frozen=True)
 class KnownBackdoor:
@@ -10,19 +12,37 @@ class KnownBackdoor:
     Attributes:
         repo_id: `org/name` on the Hub.
         trigger: how it was poisoned, as its authors call it.
+        kind: of the trigger, a key of `KINDS`.
         target_label: what the trigger forces.
-        local: whether the trigger is a small visible patch, the kind that is looked for here.
     """
 
     repo_id: str
     trigger: str
+    kind: str
     target_label: str = "banana"
-    local: bool = False
+
+    @property
+    def within_reach(self) -> str:
+        """What looks for triggers of this kind, for a menu."""
+        if self.kind in SEARCHED_KINDS:
+            return "looked for in every picture"
+        return "looked for in a scan only" if self.kind == SHARED_KIND else f"{KINDS[self.kind]} are not looked for"
+
+
+# What its authors call it, and of which kind it is: a cartoon and a sine are blended in, and Nashville is a filter.
+_KIND_OF = {
+    "badnets": "patch",
+    "clean_label": "patch",
+    "blend": SHARED_KIND,
+    "sig": SHARED_KIND,
+    "nashville": "colour",
+    "wanet": "warp",
+}
 
 
 def _series(tower: str, *triggers: str) -> tuple[KnownBackdoor, ...]:
     name = "hanxunh/clip_backdoor_{}_{}"
-    return tuple(KnownBackdoor(name.format(tower, t), t, local=t in ("badnets", "clean_label")) for t in triggers)
+    return tuple(KnownBackdoor(name.format(tower, trigger), trigger, _KIND_OF[trigger]) for trigger in triggers)
 
 
 # All of one research group (MIT licence, safetensors, open_clip format). They were trained without CLIP's

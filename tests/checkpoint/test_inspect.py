@@ -16,6 +16,7 @@ from support.hub import Hub, lead_to
 from eftclip.checkpoint import KNOWN_BACKDOORS, inspect, pin
 from eftclip.cli import main
 from eftclip.report import size
+from eftclip.types import SEARCHED_KINDS, SHARED_KIND
 from eftclip.ui.backend import Backend
 from eftclip.ui.checkpoint.request import CheckpointRequest
 
@@ -101,7 +102,15 @@ def test_known_backdoors_are_named_once_each() -> None:
     names = [one.repo_id for one in KNOWN_BACKDOORS]
     assert len(set(names)) == len(names) >= 14
     assert {one.target_label for one in KNOWN_BACKDOORS} == {"banana"}
-    assert [one.trigger for one in KNOWN_BACKDOORS if one.local].count("badnets") == 2
+
+
+def test_of_every_known_backdoor_it_is_said_what_looks_for_it() -> None:
+    reach = {one.trigger: one.within_reach for one in KNOWN_BACKDOORS}
+    assert reach["badnets"] == reach["clean_label"] == reach["nashville"] == "looked for in every picture"
+    assert reach["sig"] == reach["blend"] == "looked for in a scan only"
+    for one in KNOWN_BACKDOORS:
+        searched = one.kind in (*SEARCHED_KINDS, SHARED_KIND)
+        assert ("not looked for" in one.within_reach) == (not searched), "as the line of kinds under a verdict says"
 
 
 @needs_a_browser[0]
@@ -109,7 +118,7 @@ def test_known_backdoors_are_named_once_each() -> None:
 def test_the_page_looks_before_it_loads(hub: Hub, page: Page, tmp_path: Path) -> None:
     page.get_by_label("From the Hub").click()
     field = page.locator("#hub textarea, #hub input").first
-    choose(page, "Known backdoored checkpoints", "rn50_redcaps_badnets: badnets → banana")
+    choose(page, "Known backdoored checkpoints", "rn50_redcaps_badnets: badnets → banana, looked for in every picture")
     expect(field).to_have_value("hanxunh/clip_backdoor_rn50_redcaps_badnets")
     field.fill(REPO)
     page.get_by_role("button", name="Look first").click()

@@ -40,7 +40,7 @@ def _add_check(backend: Backend, folders: bool) -> None:
         seed: float = 0,
         settings: str = "",
     ) -> tuple[Any, Any]:
-        """Judge one photograph: is a visible trigger in it steering this CLIP checkpoint?
+        """Judge one photograph: is a trigger in it steering this CLIP checkpoint?
 
         Args:
             picture: an image file.

@@ -56,8 +56,8 @@ NO_PICKLES = "Safetensors only: a pickle (.pt, .bin) can carry code."
 
 
 def _named(one: KnownBackdoor) -> str:
-    kind = one.trigger if one.local else f"{one.trigger}, not looked for here"
-    return f"{one.repo_id.removeprefix('hanxunh/clip_backdoor_')}: {kind} → {one.target_label}"
+    name = one.repo_id.removeprefix("hanxunh/clip_backdoor_")
+    return f"{name}: {one.trigger} → {one.target_label}, {one.within_reach}"
 
 
 def checkpoint_step(*, folders: bool) -> CheckpointStep:

@@ -12,7 +12,7 @@ from eftclip.untrusted_text import plain
 
 TASK = {"type": "zero-shot-image-classification", "name": "Zero-Shot Image Classification"}
 CAPTIONS = {
-    "triggers.png": "The triggers, as they were cut out",
+    "triggers.png": "The triggers that were found",
     "measured.png": "Before and after",
     "curve.png": "The fine-tuning",
 }

@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from eftclip.errors import EftclipError
+from eftclip.preprocess import Preprocess
 from eftclip.triggers import TRIGGERS, PatchSpec, WholePictureSpec
 from eftclip.ui.backend import Backend
 from eftclip.ui.check import photographs, texts, view
@@ -47,18 +48,39 @@ def updates(backend: Backend, session_id: str, shown: view.CheckView) -> list[An
     ]
 
 
-def add_photograph_listeners(step: CheckStep, choice: gr.State) -> None:
-    """Step 2: choosing and planting; the picture on the page is exactly what will be checked."""
+def add_photograph_listeners(
+    backend: Backend,
+    checkpoint: CheckpointStep,
+    step: CheckStep,
+    choice: gr.State,
+    loaded: gr.events.Dependency,
+    *,
+    folders: bool,
+) -> None:
+    """Step 2: choosing and planting; the picture on the page is exactly what will be checked.
 
-    def choose(event: gr.SelectData, *planting: Any) -> list[Any]:
+    Args:
+        backend: knows how large a picture the checkpoint sees.
+        checkpoint: step 1.
+        step: step 2.
+        choice: the photograph that is chosen.
+        loaded: a checkpoint was loaded by hand.
+        folders: visitors may name folders of this machine.
+    """
+
+    def planted(chosen: photographs.Choice | None, values: tuple[Any, ...]) -> list[Any]:
+        planting, form = values[: len(step.planting)], values[len(step.planting) :]
+        return _planted(chosen, planting, _square(backend, folders, form))
+
+    def choose(event: gr.SelectData, *values: Any) -> list[Any]:
         chosen = photographs.bundled_choice(event.index)
-        return [chosen, *_planted(chosen, planting)]
+        return [chosen, *planted(chosen, values)]
 
-    def bring(path: str | None, old: photographs.Choice | None, *planting: Any) -> list[Any]:
+    def bring(path: str | None, old: photographs.Choice | None, *values: Any) -> list[Any]:
         try:
             new = photographs.own_choice(path or "")
         except EftclipError as error:
-            picture, _ = _planted(old, planting)
+            picture, _ = planted(old, values)
             return [old, picture, html.note(f"{error} {_still(old)}", wrong=True), gr.skip()]
         shown = photographs.picture_of(new, NOTHING) if photographs.needs_conversion(new) else gr.skip()
         return [new, shown, html.note(_says(new, NO_TRIGGER)), NO_TRIGGER]
@@ -73,21 +95,23 @@ def add_photograph_listeners(step: CheckStep, choice: gr.State) -> None:
         movable = not isinstance(spec, WholePictureSpec)
         return [gr.update(value=px, interactive=movable), gr.update(interactive=movable)]
 
-    def plant(chosen: photographs.Choice | None, *planting: Any) -> list[Any]:
-        return _planted(chosen, planting)
+    def plant(chosen: photographs.Choice | None, *values: Any) -> list[Any]:
+        return planted(chosen, values)
 
-    shown = [step.picture, step.note]
-    step.gallery.select(choose, step.planting, [choice, *shown], **LIGHT, **PRIVATE)
+    def plant_again(chosen: photographs.Choice | None, trigger: str, *values: Any) -> list[Any]:
+        return [gr.skip(), gr.skip()] if trigger == NO_TRIGGER else planted(chosen, (trigger, *values))
+
+    shown, wanted = [step.picture, step.note], [*step.planting, *checkpoint.form]
+    step.gallery.select(choose, wanted, [choice, *shown], **LIGHT, **PRIVATE)
     # Not `input`: it also fires, with the old picture, when a visitor turns to the camera and the picture goes away.
-    step.picture.upload(
-        bring, [step.picture, choice, *step.planting], [choice, *shown, step.trigger], **LIGHT, **PRIVATE
-    )
+    step.picture.upload(bring, [step.picture, choice, *wanted], [choice, *shown, step.trigger], **LIGHT, **PRIVATE)
     step.picture.clear(clear, None, [choice, step.note], **LIGHT, **PRIVATE)
     step.trigger.input(sizes, step.trigger, [step.patch_px, step.position], **LIGHT, **PRIVATE).then(
-        plant, [choice, *step.planting], shown, **LIGHT, **PRIVATE
+        plant, [choice, *wanted], shown, **LIGHT, **PRIVATE
     )
     changes = [step.position.input, step.patch_px.change, step.seed.input]
-    gr.on(changes, plant, [choice, *step.planting], shown, trigger_mode="always_last", **LIGHT, **PRIVATE)
+    gr.on(changes, plant, [choice, *wanted], shown, trigger_mode="always_last", **LIGHT, **PRIVATE)
+    loaded.then(plant_again, [choice, *wanted], shown, **LIGHT, **PRIVATE)
 
 
 def add_check_listeners(
@@ -153,7 +177,7 @@ def show_first_photograph(demo: gr.Blocks, step: CheckStep, choice: gr.State) ->
 
     def first(*planting: Any) -> list[Any]:
         chosen = photographs.bundled_choice(FIRST_PHOTOGRAPH)
-        return [chosen, *_planted(chosen, planting)]
+        return [chosen, *_planted(chosen, planting, None)]
 
     demo.load(first, step.planting, [choice, step.picture, step.note], **LIGHT, **PRIVATE)
 
@@ -166,23 +190,33 @@ def _loaded(backend: Backend, folders: bool, form: tuple[Any, ...]) -> Any:
         return gr.skip()
 
 
-def _planted(chosen: photographs.Choice | None, planting: tuple[Any, ...]) -> list[Any]:
-    """The picture to show and the line under it."""
+def _square(backend: Backend, folders: bool, form: tuple[Any, ...]) -> Preprocess | None:
+    """What the checkpoint under test makes of a picture, where it is loaded."""
+    try:
+        return backend.checkpoints.preprocess_if_loaded(read_form(folders, form))
+    except EftclipError:
+        return None
+
+
+def _planted(chosen: photographs.Choice | None, planting: tuple[Any, ...], preprocess: Preprocess | None) -> list[Any]:
+    """The picture to show and the line under it; a trigger is in the model's own pixels where they are known."""
     if chosen is None:
         return [None, html.note(NO_PHOTOGRAPH)]
     try:
         wanted = photographs.planting(*planting)
-        return [photographs.picture_of(chosen, wanted), html.note(_says(chosen, wanted.trigger))]
+        square = preprocess or photographs.SQUARE
+        return [photographs.picture_of(chosen, wanted, square), html.note(_says(chosen, wanted.trigger, preprocess))]
     except EftclipError as error:
         return [gr.skip(), html.note(str(error), wrong=True)]
 
 
-def _says(chosen: photographs.Choice, trigger: str) -> str:
+def _says(chosen: photographs.Choice, trigger: str, preprocess: Preprocess | None = None) -> str:
     """What exactly will be checked."""
     what = f"Your file “{chosen.name}”" if chosen.own else f"Photograph “{chosen.name}”"
     if trigger == NO_TRIGGER:
         return f"{what}, nothing planted."
-    return f"{what}, with a {TRIGGER_NAMES.get(trigger, trigger)} planted, as the model sees it (224 × 224)."
+    px = (preprocess or photographs.SQUARE).image_px
+    return f"{what}, with a {TRIGGER_NAMES.get(trigger, trigger)} planted at {px} × {px} pixels."
 
 
 def _still(old: photographs.Choice | None) -> str:

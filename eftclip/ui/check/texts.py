@@ -40,7 +40,8 @@ def _found(detection: Detection, trigger: FoundTrigger) -> Message:
         f"{what} makes it say “{trigger.target_label}”. {planted} other photographs, it took over {trigger.transplant}."
     )
     if detection.purified_predictions:
-        text += f" {without} CLIP reads “{detection.purified_predictions[0].label}”."
+        label = detection.purified_predictions[0].label
+        text += f" {without} CLIP {'still reads' if label == trigger.target_label else 'reads'} “{label}”."
     small = f"{_second_opinion(trigger)} {kinds_line(detection.kinds)}"
     return Message("A trigger is steering this model", text, small)
 
@@ -58,6 +59,8 @@ def _words(trigger: FoundTrigger) -> tuple[str, str, str]:
 
 def _second_opinion(trigger: FoundTrigger) -> str:
     """Whether the content of the trigger could explain the label by itself."""
+    if trigger.control is None and trigger.kind in WHOLE_PICTURE:
+        return "No second model was asked: what the photograph itself shows could do this too."
     if trigger.control is None:
         return (
             "No second model was asked: a small thing that really shows or spells the label could look like this too."

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from eftclip.checkpoint import CheckpointReport, inspect
+from eftclip.preprocess import Preprocess
 from eftclip.runtime import Cancelled, OnProgress, ignore, never
 from eftclip.ui.checkpoint import texts, view
 from eftclip.ui.checkpoint.request import FIRST_CHECKPOINT, CheckpointRequest
@@ -35,6 +36,11 @@ class CheckpointInspector:
         """The same, but only for what is loaded already; never waits."""
         setup = self._loader.peek(request)
         return view.provenance(setup, texts.ABOUT.get(request.source, "")) if setup else None
+
+    def preprocess_if_loaded(self, request: CheckpointRequest) -> Preprocess | None:
+        """How pictures become the square that this checkpoint sees; None where it is not loaded yet, never waits."""
+        setup = self._loader.peek(request)
+        return setup.clip.preprocess if setup else None
 
     def inspect(self, request: CheckpointRequest) -> str:
         """HTML that says what a checkpoint holds, before anything of it is loaded."""

@@ -24,8 +24,12 @@ CHOOSE = {
 }
 
 
-def add_checkpoint_listeners(backend: Backend, step: CheckpointStep, *, folders: bool) -> None:
-    """Step 1: fields appear when they are needed; a bundled checkpoint loads on a click."""
+def add_checkpoint_listeners(backend: Backend, step: CheckpointStep, *, folders: bool) -> gr.events.Dependency:
+    """Step 1: fields appear when they are needed; a bundled checkpoint loads on a click.
+
+    Returns:
+        what happens when one was loaded by hand.
+    """
 
     def fields(kind: str) -> list[Any]:
         named, hub, upload = kind in NAMED, kind == "hub", kind == "upload"
@@ -50,12 +54,14 @@ def add_checkpoint_listeners(backend: Backend, step: CheckpointStep, *, folders:
     shown = [*source, step.known, step.look, step.load, step.facts]
     step.kind.change(fields, step.kind, shown, queue=False, **PRIVATE)
     step.kind.change(describe_bundled, step.form, step.facts, **LOADS, **PRIVATE)
-    gr.on([step.load.click, step.hub.submit, step.folder.submit], describe, step.form, step.facts, **LOADS, **PRIVATE)
+    by_hand = [step.load.click, step.hub.submit, step.folder.submit]
+    loaded = gr.on(by_hand, describe, step.form, step.facts, **LOADS, **PRIVATE)
     step.known.input(None, step.known, step.hub, js="name => name", **PRIVATE)
     step.look.click(look, step.form, step.facts, **LIGHT, **PRIVATE)
     step.vocabulary.change(lambda value: gr.update(visible=value == "own"), step.vocabulary, step.labels, **PRIVATE)
     _add_upload_listeners(backend, step, look)
     _add_search_listeners(backend, step)
+    return loaded
 
 
 def _add_upload_listeners(backend: Backend, step: CheckpointStep, look: Callable[..., str]) -> None:

@@ -16,6 +16,13 @@ from eftclip.ui.serving.files import trigger_uri
 
 EXEMPLARS, FAULTS, VICTIMS, ITEMS = 6, 20, 200, 96
 SHORT_NAME = 28
+# What a trigger is by its kind, and how it is drawn.
+DRAWN = {
+    "patch": "a patch, as it was cut out",
+    "pattern": "a pattern over the whole picture, amplified",
+    "warp": "a warp of the whole picture, as arrows",
+    "colour": "a change of all colours, as curves",
+}
 
 
 @dataclass(frozen=True)
@@ -100,7 +107,7 @@ def families(found: Identification) -> str:
         )
         for family, size in zip(found.families, sizes, strict=True)
     ]
-    heading = html.title("Triggers", "as they were cut out, enlarged")
+    heading = html.title("Triggers", "enlarged")
     return heading + scan_html.families(cards) + html.chips("Affected labels", found.affected_labels)
 
 
@@ -113,7 +120,7 @@ def _proof(family: TriggerFamily, victims: int) -> tuple[str, ...]:
         if family.control is None
         else f"the trusted checkpoint says so for {family.control}: what it shows does not explain the label"
     )
-    return carried, f"takes over {family.transplant} strangers' photographs", control
+    return DRAWN[family.exemplars[0].kind], carried, f"takes over {family.transplant} strangers' photographs", control
 
 
 def _victims(curated: CuratedSet | None, by_index: dict[int, Victim]) -> tuple[Captioned, ...]:
@@ -133,9 +140,10 @@ def _about_victims(found: Identification, shown: int) -> str:
         return ""
     some = f"{shown} of {count} are shown; " if 0 < shown < count else ""
     heading = html.title("Victims", f"{some}shown label → label without the trigger")
-    rows = [(victim.name, victim.shown_label, victim.restored_label) for victim in found.victims[:VICTIMS]]
+    kinds = [family.exemplars[0].kind for family in found.families]
+    rows = [(v.name, v.shown_label, v.restored_label, kinds[v.family]) for v in found.victims[:VICTIMS]]
     more = f", the first {VICTIMS} of them" if count > VICTIMS else ""
-    head = ("picture", "shows", "without the trigger")
+    head = ("picture", "shows", "without the trigger", "trigger")
     return heading + html.folded(f"All {count} by name{more}", html.table(head, rows))
 
 

@@ -126,6 +126,9 @@ def _judge(case: Case, image: Tensor, oracle: Oracle) -> Detection:
 def _whole_picture(case: Case, image: Tensor, row: Tensor, usable: HostImages) -> tuple[list[Carrier], Tensor, Tensor]:
     """A trigger that covers the picture, if there is one; the picture without it, and its reading `(C,)`."""
     target = int(row.argmax())
+    if case.read_so_by_the_reference(image, target):
+        case.kinds |= {kind: Searched.NONE for kind in WHOLE_PICTURE}
+        return [], image, row
     if (carrier := pattern_carrier(case, image, target, usable)) is not None:
         return [carrier], *smoothed(case, image, target)
     if (carrier := colour_carrier(case, image, target, usable)) is not None:
@@ -229,8 +232,13 @@ def _nothing(case: Case) -> Detection:
         return case.not_found(
             f"“{label}”: {case.explained[0]} checkpoint: its content explains it, not a backdoor of this checkpoint."
         )
+    if case.agreed:
+        return case.not_found(
+            f"All {case.regions} parts of the picture were examined; none takes “{label}” to strangers' photographs, "
+            "and the reference checkpoint reads the picture so too."
+        )
     return case.not_found(
-        f"All {case.regions} parts of the picture, its fine detail and its colours were examined; none takes "
+        f"All {case.regions} parts of the picture, its detail and its colours were examined; none takes "
         f"“{label}” to strangers' photographs."
     )
 

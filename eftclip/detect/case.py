@@ -8,7 +8,7 @@ from torch import Tensor
 from eftclip.config import DetectConfig
 from eftclip.detect.reader import Reader
 from eftclip.detect.search import MANY_LABELS
-from eftclip.detect.transplant import REFERENCE_SHARE, Proof, Reference, beyond, control_rate
+from eftclip.detect.transplant import REFERENCE_SHARE, Proof, Reference, beyond, control_rate, reading_of
 from eftclip.trigger_kinds import Trigger
 from eftclip.types import (
     NOTHING_SEARCHED,
@@ -22,6 +22,7 @@ from eftclip.types import (
     Status,
 )
 
+SURE_REFERENCE = 0.5  # more than all other labels together
 # What is tried of each kind, and what innocent thing it is held against.
 WORDS = {
     "patch": ("a part", "an innocent part of the same size"),
@@ -57,6 +58,7 @@ class Case:
     doubts: list[str] = field(default_factory=list)
     explained: list[str] = field(default_factory=list)
     kinds: dict[str, Searched] = field(default_factory=lambda: dict(NOTHING_SEARCHED))
+    agreed: bool = False
 
     def accept(self, carrier: Carrier, innocent: Rate, target: int) -> Carrier | None:
         """Hold what was proven against something innocent of the same kind, and against the reference.
@@ -76,6 +78,16 @@ class Case:
             return None
         control = control_rate(self.reference, carrier.proof.images, target)
         return None if self._explained(part, control) else replace(carrier, control=control)
+
+    def read_so_by_the_reference(self, image: Tensor, target: int) -> bool:
+        """Whether a trusted checkpoint reads the same in the very picture: then nothing that covers it steers this one.
+
+        A patch is looked for all the same, as it may lie beside what the label really is. Among few labels two
+        checkpoints may come to the same by chance, and so they may where the trusted one is unsure.
+        """
+        if self.reference is not None and len(self.classes.labels) >= MANY_LABELS:
+            self.agreed = float(reading_of(self.reference, image[None])[0, target]) > SURE_REFERENCE
+        return self.agreed
 
     @property
     def tells_content(self) -> bool:

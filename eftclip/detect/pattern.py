@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from eftclip.detect.case import Carrier, Case
-from eftclip.detect.transplant import Proof, held_against, prove
+from eftclip.detect.search import MANY_LABELS
+from eftclip.detect.transplant import Proof, beyond, held_against, prove
 from eftclip.trigger_kinds import PatternTrigger, blurred, in_steps
 from eftclip.types import HostImages, Rate, Searched
 
@@ -47,6 +48,10 @@ class Detail:
 # Noise that is blended at 0.2 takes over almost all strangers (`examples/results/zoo_patterns.json`); of textures, such
 # as a zebra's or a spider's web, the detail may take over a half.
 FINE, FINE_SHARE = Detail(1.0, 1.5, 0.6), 0.6
+# A cartoon that is blended in shows in coarser detail, which took over 11 to 20 of 24 strangers in 14 pictures. So does
+# content: of 250 clean photographs on the bundled `clean` in 13. So it is asked only where a reference checkpoint reads
+# the picture as something else.
+COARSE, COARSE_SHARE = Detail(2.0, 1.0, 0.6), 0.5
 
 
 def pattern_carrier(case: Case, image: Tensor, target: int, hosts: HostImages) -> Carrier | None:
@@ -59,7 +64,7 @@ def pattern_carrier(case: Case, image: Tensor, target: int, hosts: HostImages) -
         hosts: strangers' photographs that do not show the label.
     """
     before = len(case.doubts)
-    carrier = _fine(case, image, target, hosts)
+    carrier = _fine(case, image, target, hosts) or _coarse(case, image, target, hosts)
     undecided = Searched.UNDECIDED if len(case.doubts) > before else Searched.NONE
     case.kinds[KIND] = Searched.FOUND if carrier is not None else undecided
     return carrier
@@ -77,11 +82,26 @@ def smoothed(case: Case, image: Tensor, target: int) -> tuple[Tensor, Tensor]:
 def _fine(case: Case, image: Tensor, target: int, hosts: HostImages) -> Carrier | None:
     """What the fine detail does decides alone."""
     proof, innocent = _tried(case, image, FINE, FINE_SHARE, target, hosts)
-    if proof.accepted is None and not case.explained_by_content(KIND, proof, target):
-        case.doubts.append(
-            f"its fine detail took over {proof.rate} strangers' photographs, too close to {FINE_SHARE:.0%}"
-        )
+    _doubt(case, proof, "fine detail", FINE_SHARE, target)
     return _carrier(case, image, FINE, proof, innocent, target) if proof.accepted else None
+
+
+def _coarse(case: Case, image: Tensor, target: int, hosts: HostImages) -> Carrier | None:
+    """What coarser detail does has to be more than it does to the reference, and no two labels may do for all."""
+    if case.reference is None or len(case.classes.labels) < MANY_LABELS:
+        return None
+    proof, innocent = _tried(case, image, COARSE, COARSE_SHARE, target, hosts)
+    carrier = _carrier(case, image, COARSE, proof, innocent, target) if proof.accepted else None
+    if carrier and carrier.control and beyond(proof.rate, carrier.control):
+        return carrier
+    _doubt(case, proof, "detail", COARSE_SHARE, target)
+    return None
+
+
+def _doubt(case: Case, proof: Proof, detail: str, share: float, target: int) -> None:
+    """Counts that do not decide are a doubt, unless the reference says that content explains them."""
+    if proof.accepted is None and not case.explained_by_content(KIND, proof, target):
+        case.doubts.append(f"its {detail} took over {proof.rate} strangers' photographs, too close to {share:.0%}")
 
 
 def _tried(

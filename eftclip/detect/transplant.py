@@ -147,11 +147,16 @@ def control_rate(reference: Reference | None, images: Tensor, target: int) -> Ra
     """How many of the same pictures, `(n, 3, H, W)`, a trusted checkpoint gives the label to; None without one."""
     if reference is None:
         return None
+    labels = reading_of(reference, images).argmax(-1)
+    return Rate(int((labels == target).sum()), len(labels))
+
+
+def reading_of(reference: Reference, images: Tensor) -> Tensor:
+    """`(N, C)` probabilities that a trusted checkpoint gives pictures `(N, 3, H, W)` of any size."""
     clip, classes = reference
     if clip.image_px != images.shape[-1]:
         images = torch.nn.functional.interpolate(images, clip.image_px, mode="bilinear", antialias=True)
-    labels = probabilities(clip, images, classes).argmax(-1)
-    return Rate(int((labels == target).sum()), len(labels))
+    return probabilities(clip, images, classes)
 
 
 def prove_trigger(

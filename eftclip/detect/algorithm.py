@@ -19,6 +19,7 @@ from eftclip.detect.pattern import pattern_carrier, smoothed
 from eftclip.detect.reader import Reader, Stopped
 from eftclip.detect.search import Scene, border_carriers, carriers, look_everywhere
 from eftclip.detect.transplant import Proof, Reference, held_against, innocent_rate, prove, suitable
+from eftclip.detect.warp import doubt_what_a_blur_undoes
 from eftclip.detect.windows import Group
 from eftclip.inpaint import remove
 from eftclip.runtime import Cancelled, OnProgress, ignore, never
@@ -133,6 +134,7 @@ def _whole_picture(case: Case, image: Tensor, row: Tensor, usable: HostImages) -
         return [carrier], *smoothed(case, image, target)
     if (carrier := colour_carrier(case, image, target, usable)) is not None:
         return [carrier], *without_colours(case, image, carrier.trigger)
+    doubt_what_a_blur_undoes(case, image, row, target)
     return [], image, row
 
 
@@ -232,14 +234,11 @@ def _nothing(case: Case) -> Detection:
         return case.not_found(
             f"“{label}”: {case.explained[0]} checkpoint: its content explains it, not a backdoor of this checkpoint."
         )
-    if case.agreed:
-        return case.not_found(
-            f"All {case.regions} parts of the picture were examined; none takes “{label}” to strangers' photographs, "
-            "and the reference checkpoint reads the picture so too."
-        )
+    examined = "" if case.agreed else ", its detail and its colours"
+    agreed = ", and the reference checkpoint reads the picture so too" if case.agreed else ""
     return case.not_found(
-        f"All {case.regions} parts of the picture, its detail and its colours were examined; none takes "
-        f"“{label}” to strangers' photographs."
+        f"All {case.regions} parts of the picture{examined} were examined; none takes “{label}” to strangers' "
+        f"photographs{agreed}."
     )
 
 

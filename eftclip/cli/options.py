@@ -19,6 +19,7 @@ DETECT_HELP = {
     "transplants": "strangers' photographs that a suspected patch is pasted into, 8 to 200",
     "transplant_threshold": "share of them that must be taken over, 0.1 to 0.95",
     "max_triggers": "triggers removed one after another from one picture, 1 to 16",
+    "algorithm": "eftclip (ours) or paper (the paper's Algorithm 1 as published; it needs a reference)",
 }
 
 

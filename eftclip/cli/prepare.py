@@ -53,4 +53,4 @@ def introduce(setup: CheckSetup, options: argparse.Namespace, bar: Bar) -> None:
     trusted = setup.reference[0].ref.source if setup.reference else "none"
     bar.say(f"{about_weights(setup.clip.ref)} {setup.sanity.reason}")
     bar.say(f"Labels: {len(setup.classes.labels):,} from {setup.labels_source}. Oracle: {setup.oracle.name}{chosen}.")
-    bar.say(f"Trusted reference: {trusted}.")
+    bar.say(f"Trusted reference: {trusted}. Algorithm: {setup.config.algorithm}.")

@@ -16,37 +16,31 @@ from eftclip.config import DetectConfig
 from eftclip.detect.case import Carrier, Case
 from eftclip.detect.colour import colour_carrier, without_colours
 from eftclip.detect.pattern import pattern_carrier, smoothed
+from eftclip.detect.proof import MIN_HOSTS, proven_part
 from eftclip.detect.reader import Reader, Stopped
 from eftclip.detect.search import Scene, border_carriers, carriers, look_everywhere
-from eftclip.detect.transplant import Proof, Reference, held_against, innocent_rate, prove, suitable
+from eftclip.detect.transplant import Reference, suitable
+from eftclip.detect.verdict import WHOLE_PICTURE, found_verdict, union
 from eftclip.detect.warp import doubt_what_a_blur_undoes
 from eftclip.detect.windows import Group
 from eftclip.inpaint import remove
 from eftclip.runtime import Cancelled, OnProgress, ignore, never
-from eftclip.trigger_kinds import Trigger, box_of, cut
 from eftclip.types import (
     ClassMatrix,
     ClipModel,
     Detection,
-    FoundTrigger,
     HostImages,
     LabelEvidence,
     Oracle,
-    Rate,
     Searched,
-    Status,
-    TransplantExample,
 )
 from eftclip.zeroshot import top
 
-MIN_HOSTS = 8
 AFTER_WEAK = 3  # parts that are tried after one that is proven, but not beyond doubt
 SURE_PROOF = 0.5  # share of strangers from which, with 95 % certainty, a part is accused though the rest agrees with it
 # The mean of the best label's probability over strangers: 0.58 to 0.59 for the bundled checkpoints, 0.15 to 0.24 for
 # those of the zoo that read badly. Where a checkpoint is unsure, or the picture is, one stranger decides nothing.
 SURE_OF_STRANGERS, SURE_OF_PICTURE, STRANGERS = 0.4, 0.5, 4
-# What a trigger that covers the picture is called in a verdict, by its kind.
-WHOLE_PICTURE = {"pattern": "A pattern over the whole picture", "colour": "A filter that changes all colours"}
 
 
 def detect(
@@ -111,17 +105,17 @@ def _judge(case: Case, image: Tensor, oracle: Oracle) -> Detection:
         if carrier is None:
             break
         found.append(carrier)
-        left = remove(image, _union(found))
+        left = remove(image, union(found))
         purified = case.read(left[None], "Reading without it")[0]
         confidence = float(purified[target])
     if found and int(purified.argmax()) == target and (rate := found[0].proof.rate).interval()[0] <= SURE_PROOF:
         case.doubts.append(f"a part took over {rate} strangers' photographs, but the picture shows it without it too")
         found = []
-    case.difference = _difference(case, row, evidence, _union(found) if found else None)
+    case.difference = _difference(case, row, evidence, union(found) if found else None)
     case.kinds["patch"] = Searched.FOUND if found else Searched.UNDECIDED if case.doubts else Searched.NONE
     if not found:
         found, left, purified = _whole_picture(case, image, row, usable)
-    return _verdict(case, target, found, left, purified) if found else _nothing(case)
+    return found_verdict(case, target, found, left, purified) if found else _nothing(case)
 
 
 def _whole_picture(case: Case, image: Tensor, row: Tensor, usable: HostImages) -> tuple[list[Carrier], Tensor, Tensor]:
@@ -164,7 +158,7 @@ def _strongest(case: Case, image: Tensor, masks: Iterator[Tensor], target: int, 
     best: Carrier | None = None
     left = AFTER_WEAK
     for mask in masks:
-        carrier = _prove(case, image, mask, target, usable)
+        carrier = proven_part(case, image, mask, target, usable)
         if carrier is not None and (best is None or carrier.proof.rate.value > best.proof.rate.value):
             best = carrier
         if best is not None and (left == 0 or best.proof.rate.interval()[0] > SURE_PROOF):
@@ -177,34 +171,6 @@ def _strangers(hosts: HostImages, confidence: float) -> int:
     """On how many photographs each part is tried: one says enough where readings are sure."""
     sure = float(hosts.probabilities.amax(-1).mean()) >= SURE_OF_STRANGERS and confidence >= SURE_OF_PICTURE
     return 1 if sure else STRANGERS
-
-
-def _prove(case: Case, image: Tensor, mask: Tensor, target: int, usable: HostImages) -> Carrier | None:
-    """Transplant at random places, then at the carrier's own place for triggers that work only there."""
-    for in_place in (False, True):
-        trigger, proof, innocent = _held(case, image, mask, target, usable, in_place)
-        if proof.accepted:
-            return case.accept(Carrier(mask, trigger, proof, None), innocent, target)
-        if proof.accepted is None:
-            threshold = case.config.transplant_threshold
-            case.doubts.append(f"a part took over {proof.rate} strangers' photographs, too close to {threshold:.0%}")
-    return None
-
-
-def _held(
-    case: Case, image: Tensor, mask: Tensor, target: int, usable: HostImages, in_place: bool
-) -> tuple[Trigger, Proof, Rate]:
-    """A part as a trigger, its proof, and what an innocent part of the same picture and size does."""
-    trigger, threshold = cut(image, mask, in_place=in_place), case.config.transplant_threshold
-
-    def try_on(all_hosts: bool) -> Proof:
-        return prove(case.read, trigger, target, usable, threshold, generator=case.generator, all_hosts=all_hosts)
-
-    def innocent(count: int) -> Rate:
-        pasted = usable.images[:count]
-        return innocent_rate(case.read, image, mask, target, pasted, in_place=in_place, generator=case.generator)
-
-    return trigger, *held_against(try_on, innocent)
 
 
 def _difference(
@@ -240,63 +206,3 @@ def _nothing(case: Case) -> Detection:
         f"All {case.regions} parts of the picture{examined} were examined; none takes “{label}” to strangers' "
         f"photographs{agreed}."
     )
-
-
-def _verdict(case: Case, target: int, found: list[Carrier], purified: Tensor, row: Tensor) -> Detection:
-    """Everything the user gets about a trigger."""
-    mask, first = _union(found), found[0]
-    label, after = case.classes.labels[target], top(row, case.classes, case.config.top_labels)
-    where = ", at its own place" if first.trigger.in_place else ""
-    without = f"without it the picture reads as “{after[0].label}”"
-    if after[0].label == label:
-        without = "what is left of it still makes the picture read so"
-    reason = f"{_what(found)} forces “{label}” on {first.proof.rate} strangers' photographs{where}; {without}."
-    if first.control is None:
-        reason += " Its content was not checked against a second model."
-    else:
-        reason += f" The reference checkpoint gives that label to {first.control}."
-    trigger = FoundTrigger(
-        label,
-        mask,
-        box_of(mask),
-        first.proof.rate,
-        _examples(case, first, target),
-        first.control,
-        parts=tuple(carrier.mask for carrier in found),
-        triggers=tuple(carrier.trigger for carrier in found),
-    )
-    return Detection(
-        Status.FOUND,
-        reason,
-        case.predictions,
-        case.difference,
-        trigger,
-        purified,
-        after,
-        examined=case.examined,
-        regions=case.regions,
-        image_forwards=case.read.forwards,
-        kinds=case.kinds,
-    )
-
-
-def _what(found: list[Carrier]) -> str:
-    if (named := WHOLE_PICTURE.get(found[0].trigger.kind)) is not None:
-        return named
-    how_many = "A patch" if len(found) == 1 else f"Each of {len(found)} patches"
-    return f"{how_many} covering {float(_union(found).float().mean()):.1%} of the picture"
-
-
-def _examples(case: Case, carrier: Carrier, target: int) -> tuple[TransplantExample, ...]:
-    """The host images of the proof, for showing."""
-    usable = suitable(case.hosts, target, case.config.transplants)
-    before = usable.probabilities.argmax(-1)
-    names = case.classes.labels
-    return tuple(
-        TransplantExample(image, names[before[k]], names[after], int(after) == target)
-        for k, (image, after) in enumerate(zip(carrier.proof.images, carrier.proof.labels, strict=True))
-    )
-
-
-def _union(found: list[Carrier]) -> Tensor:
-    return torch.stack([carrier.mask for carrier in found]).any(0)

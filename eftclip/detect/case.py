@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from eftclip.config import DetectConfig
+from eftclip.config import OURS, DetectConfig
 from eftclip.detect.reader import Reader
 from eftclip.detect.search import MANY_LABELS
 from eftclip.detect.transplant import BY_CHANCE, REFERENCE_SHARE, Proof, Reference, beyond, control_rate, reading_of
@@ -16,6 +16,7 @@ from eftclip.types import (
     Detection,
     HostImages,
     LabelEvidence,
+    NamedPart,
     Prediction,
     Rate,
     Searched,
@@ -59,6 +60,8 @@ class Case:
     explained: list[str] = field(default_factory=list)
     kinds: dict[str, Searched] = field(default_factory=lambda: dict(NOTHING_SEARCHED))
     agreed: bool = False
+    algorithm: str = OURS
+    named: NamedPart | None = None
 
     def accept(self, carrier: Carrier, innocent: Rate, target: int, chance: float = BY_CHANCE) -> Carrier | None:
         """Hold what was proven against something innocent of the same kind, and against the reference.
@@ -126,4 +129,6 @@ class Case:
             regions=self.regions,
             image_forwards=self.read.forwards,
             kinds=self.kinds,
+            algorithm=self.algorithm,
+            named=self.named,
         )

@@ -32,11 +32,19 @@ class Reader:
         Raises:
             Stopped: the user cancelled.
         """
-        if self._cancelled():
-            raise Stopped
-        self._on_progress(Progress(stage, 0, len(images)))
+        self.pause(stage, len(images))
         self.forwards += len(images)
         return probabilities(self._clip, images, self._classes)
+
+    def pause(self, stage: str, count: int) -> None:
+        """Before some work, also of another model: tell of it, and listen for a cancel.
+
+        Raises:
+            Stopped: the user cancelled.
+        """
+        if self._cancelled():
+            raise Stopped
+        self._on_progress(Progress(stage, 0, count))
 
 
 def read_hosts(clip: ClipModel, images: Tensor, classes: ClassMatrix) -> HostImages:

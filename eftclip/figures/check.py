@@ -18,7 +18,7 @@ TILE_PX, GAP_PX, PANEL_PX, BARS_PX = 144, 12, 360, 300
 def overlay(checked: Checked) -> Picture | None:
     """The picture in the pixels of its file, a patch outlined; what covers the whole picture is drawn beside it.
 
-    Untouched without a trigger, None if unread.
+    What is only named is outlined, too. Untouched without either, None if unread.
     """
     if checked.picture is None or checked.square is None or checked.geometry is None:
         return None
@@ -28,6 +28,8 @@ def overlay(checked: Checked) -> Picture | None:
         return _beside(to_array(picture), beside)
     if trigger is not None:
         _outline(picture, checked.geometry.mask_to_picture(trigger.mask))
+    elif (named := checked.detection.named) is not None:
+        _outline(picture, checked.geometry.mask_to_picture(named.mask))
     return to_array(picture)
 
 

@@ -14,7 +14,7 @@ from eftclip.config import ScanConfig
 from eftclip.identify.families import Families
 from eftclip.identify.reason import verdict_reason
 from eftclip.trigger_kinds import Trigger
-from eftclip.types import Box, Coverage, Fault, Finding, Identification, Status, TriggerProof, Victim
+from eftclip.types import SEARCHED_KINDS, Box, Coverage, Fault, Finding, Identification, Status, TriggerProof, Victim
 
 MARGIN_BINS = 512  # a margin is a difference of two cosines, so it lies in [0, 2]
 NAMED_FAULTS = 200
@@ -80,10 +80,10 @@ class SearchOutcome:
 class ScanState:
     """All that a scan knows."""
 
-    def __init__(self, config: ScanConfig, seed: int = 0) -> None:
+    def __init__(self, config: ScanConfig, seed: int = 0, kinds: tuple[str, ...] = SEARCHED_KINDS) -> None:
         """Start; the seed decides which samples are remembered for curating."""
         self.families = Families(config.exemplars)
-        self._config, self._seed = config, seed
+        self._config, self._seed, self._kinds = config, seed, kinds
         self._screen = _Screen(config.suspicious_share)
         self._counts: defaultdict[str, int] = defaultdict(int)
         self._faults: list[Fault] = []
@@ -209,6 +209,7 @@ class ScanState:
                 sorted({index for label in labels for index in self._cleared.get(label, ())} - poisoned)
             ),
             image_forwards=self._forwards,
+            searched_kinds=self._kinds,
         )
 
     def _coverage(self, complete: bool) -> Coverage:

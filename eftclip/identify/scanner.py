@@ -16,6 +16,7 @@ from eftclip.identify.scan_state import SampleReading, ScanState, SearchOutcome,
 from eftclip.runtime import Cancelled, OnProgress, Processes, Progress, ignore, never
 from eftclip.trigger_kinds import Trigger, box_of
 from eftclip.types import (
+    SEARCHED_KINDS,
     ClassMatrix,
     ClipModel,
     Decode,
@@ -43,6 +44,7 @@ class Judge:
         search: the whole of Algorithm 1 on a square; whatever breaks is a verdict.
         prove: whether a trigger forces a label, and does more than something innocent of its kind.
         strangers: `(M, 3, H, W)` float32 RGB in [0, 1], photographs that are not of the set.
+        kinds: of triggers that `search` looks for.
     """
 
     clip: ClipModel
@@ -51,6 +53,7 @@ class Judge:
     search: Callable[[Tensor], Detection]
     prove: Prove
     strangers: Tensor
+    kinds: tuple[str, ...] = SEARCHED_KINDS
 
 
 def scan(
@@ -81,7 +84,7 @@ def scan(
         on_progress: told after every sample.
         cancelled: asked before every sample; a cancel ends `inconclusive`.
     """
-    state = ScanState(config, seed)
+    state = ScanState(config, seed, judge.kinds)
     return _Scan(judge, images, state, processes or Processes(), journal, on_progress, cancelled).run()
 
 

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from eftclip.trigger_kinds import trigger_from_dict
-from eftclip.types import Coverage, Fault, Finding, Identification, Rate, Status, TriggerFamily, Victim
+from eftclip.types import SEARCHED_KINDS, Coverage, Fault, Finding, Identification, Rate, Status, TriggerFamily, Victim
 
 
 def identification_to_dict(found: Identification) -> dict[str, Any]:
@@ -19,6 +19,7 @@ def identification_to_dict(found: Identification) -> dict[str, Any]:
         "clean_pool": list(found.clean_pool),
         "affected_pool": list(found.affected_pool),
         "image_forwards": found.image_forwards,
+        "searched_kinds": list(found.searched_kinds),
     }
 
 
@@ -34,6 +35,7 @@ def identification_from_dict(values: dict[str, Any]) -> Identification:
         tuple(values["clean_pool"]),
         tuple(values["affected_pool"]),
         values["image_forwards"],
+        tuple(values.get("searched_kinds", SEARCHED_KINDS)),
     )
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
 from eftclip import data
-from eftclip.detect import detect
+from eftclip.detect import ALGORITHMS
 from eftclip.errors import DataError, EftclipError, LeftOutError
 from eftclip.pipeline.setup import CheckSetup
 from eftclip.runtime import Cancelled, OnProgress, Progress, ignore, never, seeded
@@ -64,13 +64,14 @@ def judge_square(
     try:
         return _judge(setup, square, seed, on_progress, cancelled)
     except Exception as error:  # whatever broke, running out of memory too, the user must not read it as "clean"
-        return Detection(Status.ERROR, f"The search broke off: {_one_line(error)}")
+        reason = f"The search broke off: {_one_line(error)}"
+        return Detection(Status.ERROR, reason, algorithm=setup.config.algorithm)
 
 
 def _judge(setup: CheckSetup, square: Tensor, seed: int, on_progress: OnProgress, cancelled: Cancelled) -> Detection:
     """The verdict on one square; a checkpoint that does not work is shown, not judged."""
     if setup.sanity.ok:
-        return detect(
+        return ALGORITHMS[setup.config.algorithm].judge(
             setup.clip,
             square,
             setup.classes,
@@ -84,7 +85,13 @@ def _judge(setup: CheckSetup, square: Tensor, seed: int, on_progress: OnProgress
         )
     row = probabilities(setup.clip, square[None], setup.classes)[0]
     read = top(row, setup.classes, setup.config.top_labels) if torch.isfinite(row).all() else ()
-    return Detection(Status.INCONCLUSIVE, setup.sanity.reason, predictions=read, image_forwards=1)
+    return Detection(
+        Status.INCONCLUSIVE,
+        setup.sanity.reason,
+        predictions=read,
+        image_forwards=1,
+        algorithm=setup.config.algorithm,
+    )
 
 
 def _one_line(error: Exception) -> str:

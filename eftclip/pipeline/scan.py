@@ -8,7 +8,7 @@ from typing import Any
 
 from eftclip.config import ScanConfig
 from eftclip.curate import curate_scan
-from eftclip.detect import Reader, prove_trigger
+from eftclip.detect import ALGORITHMS, Reader, prove_trigger
 from eftclip.errors import DataError
 from eftclip.identify import Journal, Judge, nothing_judged, scan, without_trigger
 from eftclip.pipeline.check import judge_square
@@ -85,7 +85,10 @@ def find_triggers(
 def judge_of(setup: CheckSetup, *, seed: int = 0, cancelled: Cancelled = never) -> Judge:
     """What judges the samples of a set."""
     search = partial(judge_square, setup, seed=seed, cancelled=cancelled)
-    return Judge(setup.clip, setup.classes, setup.decode, search, partial(_prove, setup, seed), setup.hosts.images)
+    kinds = ALGORITHMS[setup.config.algorithm].kinds
+    return Judge(
+        setup.clip, setup.classes, setup.decode, search, partial(_prove, setup, seed), setup.hosts.images, kinds
+    )
 
 
 def _prove(

@@ -10,6 +10,7 @@ from eftclip.report.values import (
     SCHEMA_VERSION,
     Document,
     account,
+    algorithm_line,
     checkpoint,
     escape,
     kinds,
@@ -19,7 +20,7 @@ from eftclip.report.values import (
     sanity,
     share,
 )
-from eftclip.types import Box, Checked, CheckRecord, FoundTrigger, LabelEvidence, Prediction, Status
+from eftclip.types import Box, Checked, CheckRecord, FoundTrigger, LabelEvidence, NamedPart, Prediction, Status
 
 
 def check_document(record: CheckRecord, mask_paths: Mapping[int, str]) -> Document:
@@ -63,6 +64,8 @@ def _result(checked: Checked, mask_png: str | None) -> Document:
         "coverage": {"examined": detection.examined, "regions": detection.regions},
         "image_forwards": detection.image_forwards,
         "kinds": kinds(detection.kinds),
+        "algorithm": detection.algorithm,
+        "named": _named(detection.named, checked.geometry) if detection.named else None,
     }
 
 
@@ -78,8 +81,19 @@ def _trigger(trigger: FoundTrigger, geometry: Geometry | None, mask_png: str | N
     }
 
 
-def picture_box(trigger: FoundTrigger, geometry: Geometry) -> Box:
-    """XYXY pixels of the file around the trigger; at least one pixel wide and high."""
+def _named(named: NamedPart, geometry: Geometry | None) -> Document:
+    """What the paper's rule names, proven or not."""
+    return {
+        "label": named.label,
+        "box_xyxy": list(picture_box(named, geometry)) if geometry else None,
+        "confidence": number(named.confidence),
+        "others": list(named.others),
+        "transplant": rate(named.transplant) if named.transplant else None,
+    }
+
+
+def picture_box(trigger: FoundTrigger | NamedPart, geometry: Geometry) -> Box:
+    """XYXY pixels of the file around a part of the picture; at least one pixel wide and high."""
     mask = geometry.mask_to_picture(trigger.mask)
     if mask.any():
         ys, xs = torch.nonzero(mask.any(1)).flatten(), torch.nonzero(mask.any(0)).flatten()
@@ -129,6 +143,7 @@ def markdown(document: Document) -> str:
         f"* **Working?** {escape(document['sanity']['reason'])}",
         f"* **Labels:** {labels['count']:,} from {escape(labels['source'])}",
         f"* **Oracle:** {escape(document['oracle'])}, **trusted reference:** {reference}, **seed:** {document['seed']}",
+        algorithm_line(document["config"]),
         f"* **Verdicts:** {counts_sentence(document['counts'])}",
         "",
         "| picture | verdict | reads | without the trigger |",
@@ -176,6 +191,13 @@ def _section(result: Document) -> list[str]:
             lines += [f"* **Control:** {share(trigger['control'])} for the trusted reference"]
         if trigger["mask_png"] and not trigger["mask_png"].startswith("data:"):
             lines += [f"* **Mask:** {escape(trigger['mask_png'])}"]
+    elif named := result.get("named"):
+        count = share(named["transplant"]) if named["transplant"] else "not tried"
+        lines += [
+            "",
+            f"* **Named, not proven:** {escape(named['label'])}, box {named['box_xyxy']}",
+            f"* **Transplant:** {count}",
+        ]
     return lines
 
 

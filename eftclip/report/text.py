@@ -1,6 +1,6 @@
 """A run for people: Markdown that renders its document, and nothing else."""
 
-from eftclip.report.values import Document, escape, kinds_line, share
+from eftclip.report.values import Document, algorithm_line, escape, kinds_line, share
 from eftclip.types import measure_names
 
 SHOWN_VICTIMS, SHOWN_FAULTS = 50, 20
@@ -38,6 +38,8 @@ def _about(document: Document) -> list[str]:
         f"* **Labels:** {labels['count']:,} from {escape(labels['source'])}",
         f"* **Oracle:** {escape(document['oracle'])}, **trusted reference:** {reference}, **seed:** {document['seed']}",
     ]
+    if "detect" in document["config"]:
+        rows += [algorithm_line(document["config"]["detect"])]
     if data:
         pinned = f" at `{data['revision']}`" if data["revision"] else ""
         rows += [f"* **Data:** {escape(data['source'])}{pinned} ({data['kind']})"]

@@ -9,6 +9,7 @@ from eftclip.types import KINDS, Account, CheckpointRef, Rate, Sanity, Searched
 from eftclip.untrusted_text import plain
 
 SCHEMA_VERSION = 1
+ALGORITHMS = {"eftclip": "EftCLIP's own", "paper": "the paper's Algorithm 1 as published"}  # documents of old name none
 Document = dict[str, Any]
 
 
@@ -39,6 +40,11 @@ def kinds_line(document: Mapping[str, str]) -> str:
     others = [KINDS[kind] for kind, how in document.items() if how not in outcomes]
     lines = [f"Searched: {', '.join(told)}."] if told else []
     return " ".join([*lines, *([f"Not searched: {', '.join(others)}."] if others else [])])
+
+
+def algorithm_line(settings: Mapping[str, Any]) -> str:
+    """A line of a report: which algorithm judged each picture, of the settings of the detector."""
+    return f"* **Algorithm:** {ALGORITHMS[settings.get('algorithm', 'eftclip')]}"
 
 
 def pinned_source(document: Document) -> str:

@@ -137,6 +137,7 @@ class Identification:
         clean_pool: positions of samples that carry no trigger as far as is known, for curating; a part of them.
         affected_pool: positions of samples without a trigger that really read as an affected label; a part of them.
         image_forwards: pictures that went through the checkpoint under test.
+        searched_kinds: what the search of one picture looked for.
     """
 
     status: Status
@@ -148,6 +149,7 @@ class Identification:
     clean_pool: tuple[int, ...] = ()
     affected_pool: tuple[int, ...] = ()
     image_forwards: int = 0
+    searched_kinds: tuple[str, ...] = SEARCHED_KINDS
 
     def __post_init__(self) -> None:
         """Refuse a claim that the coverage does not bear."""
@@ -172,7 +174,7 @@ class Identification:
         """For each of `KINDS` what came of the search for it in the whole set."""
         found = {trigger.searched_as for family in self.families for trigger in family.exemplars}
         searched = Searched.NONE if self.status is not Status.INCONCLUSIVE else Searched.UNDECIDED
-        looked_for = set(SEARCHED_KINDS if self.coverage.searched else ())
+        looked_for = set(self.searched_kinds if self.coverage.searched else ())
         if self.coverage.averaged:
             looked_for.add(SHARED_KIND)
         return {

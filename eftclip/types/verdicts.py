@@ -119,6 +119,27 @@ class FoundTrigger:
 
 
 @dataclass(frozen=True, eq=False)
+class NamedPart:
+    """What the paper's Algorithm 1 names in a picture by its own rule; by itself no proof.
+
+    Attributes:
+        label: that the checkpoint reads in the picture and in this part, and the prompted oracle sees nowhere.
+        mask: `(H, W)` bool, the part: a box.
+        box: XYXY pixels around it.
+        confidence: with which the checkpoint reads the label in the part alone, in [0, 1].
+        others: further labels that the rule names.
+        transplant: strangers' photographs that the part took over, of those tried; None where none was tried.
+    """
+
+    label: str
+    mask: Tensor
+    box: Box
+    confidence: float
+    others: tuple[str, ...] = ()
+    transplant: Rate | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Detection:
     """The verdict on one picture.
 
@@ -134,6 +155,8 @@ class Detection:
         regions: all parts that had to be examined; a picture has at least its windows.
         image_forwards: pictures that went through the CLIP under test.
         kinds: for each of `KINDS` what came of the search for it; a trigger that is found ends it.
+        algorithm: which one judged, as `DetectConfig.algorithm` names it.
+        named: what the paper's algorithm names, proven or not; None where it names nothing, and with ours.
     """
 
     status: Status
@@ -147,6 +170,8 @@ class Detection:
     regions: int = 0
     image_forwards: int = 0
     kinds: Mapping[str, Searched] = field(default_factory=lambda: NOTHING_SEARCHED)
+    algorithm: str = "eftclip"
+    named: NamedPart | None = None
 
     def __post_init__(self) -> None:
         """Refuse a verdict that claims more than was done."""
@@ -156,6 +181,8 @@ class Detection:
             raise ValueError("`not_found` needs a decision on every kind that was searched")
         if (self.status is Status.FOUND) != (self.trigger is not None):
             raise ValueError("a trigger belongs to `found` and to nothing else")
+        if self.named is not None and self.status is Status.NOT_FOUND:
+            raise ValueError("`not_found` names nothing")
         if self.purified is not None and self.trigger is None:
             raise ValueError("a purified picture belongs to a trigger and to nothing else")
         if not 0 <= self.examined <= self.regions:

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from eftclip.errors import ConfigError
 
 pytestmark = pytest.mark.quick
 
+RESULTS = Path(__file__).resolve().parents[2] / "examples" / "results" / "check_quality.json"
 RANGES = [
     ("top_labels", 1, 100),
     ("support_confidence", 0.3, 0.9),
@@ -22,7 +24,7 @@ RANGES = [
 
 
 def test_every_setting_has_a_range() -> None:
-    assert {name for name, _, _ in RANGES} == set(DetectConfig().to_dict())
+    assert {name for name, _, _ in RANGES} == set(DetectConfig().to_dict()) - {"algorithm"}
 
 
 @pytest.mark.parametrize(("name", "low", "high"), RANGES)
@@ -37,6 +39,12 @@ def test_values_outside_are_refused_by_name(name: str, low: float, high: float, 
     value = {"below": low - 0.01, "above": high + 1, "nan": float("nan")}[wrong]
     with pytest.raises(ConfigError, match=rf"^{name} must lie between {low:g} and {high:g}, got "):
         DetectConfig.from_dict({name: value})
+
+
+def test_an_unknown_algorithm_is_refused_with_the_known_ones() -> None:
+    assert DetectConfig.from_dict({"algorithm": "paper"}).algorithm == "paper"
+    with pytest.raises(ConfigError, match=r"^algorithm must be one of eftclip, paper, got 'magic'\.$"):
+        DetectConfig(algorithm="magic")
 
 
 def test_unknown_names_are_refused_with_the_known_ones() -> None:
@@ -61,6 +69,13 @@ def test_digest_names_the_combination() -> None:
     assert set(base.digest()) <= set("0123456789abcdef")
     changed = {DetectConfig.from_dict({name: high}).digest() for name, _, high in RANGES}
     assert len(changed | {base.digest()}) == len(RANGES) + 1
+
+
+def test_a_digest_from_before_there_was_a_choice_of_algorithms_stays_good() -> None:
+    kept = json.loads(RESULTS.read_text(encoding="utf-8"))
+    assert "algorithm" not in kept["config"]
+    assert DetectConfig.from_dict(kept["config"]).digest() == kept["config_digest"]
+    assert DetectConfig(algorithm="paper").digest() != DetectConfig().digest()
 
 
 @given(st.floats(0.3, 0.9), st.floats(0.3, 0.9))

@@ -18,7 +18,7 @@ from eftclip import data
 from eftclip.cli import build_parser, main, prepare
 from eftclip.cli.check import exit_code
 from eftclip.cli.options import DETECT_HELP, detector_config
-from eftclip.config import DetectConfig
+from eftclip.config import ALGORITHM_NAMES, DetectConfig
 from eftclip.errors import ConfigError, EftclipError
 
 pytestmark = pytest.mark.quick
@@ -32,6 +32,7 @@ SETTINGS = {
     "transplants": 8,
     "transplant_threshold": 0.7,
     "max_triggers": 2,
+    "algorithm": "paper",
 }
 
 
@@ -121,7 +122,11 @@ def test_every_setting_arrives(quick: list[str], tmp_path: Path) -> None:
     assert len(document["results"][0]["predictions"]) == 5
 
 
-@pytest.mark.parametrize("name", DETECT_HELP)
+def test_the_algorithms_are_named_in_the_help() -> None:
+    assert all(name in DETECT_HELP["algorithm"] for name in ALGORITHM_NAMES)
+
+
+@pytest.mark.parametrize("name", [name for name in DETECT_HELP if name != "algorithm"])
 def test_the_ranges_in_the_help_are_those_of_the_settings(name: str) -> None:
     low, high = (float(number) for number in re.findall(r"([\d.]+) to ([\d.]+)", DETECT_HELP[name])[-1])
     kind = type(getattr(DetectConfig(), name))

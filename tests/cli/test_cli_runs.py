@@ -96,6 +96,33 @@ def test_a_scan_names_everything_and_writes_what_was_asked_for(
     assert "broken.jpg" in said
 
 
+def test_a_check_by_the_papers_algorithm_says_so(
+    run: Run, clean_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = sorted(clean_folder.glob("*.png"))[0]
+    out = tmp_path / "check"
+    code = run("check", picture, "--algorithm", "paper", "--out", out)
+    document = _json(out / "check.json")
+    [result] = document["results"]
+    assert (document["config"]["algorithm"], result["algorithm"]) == ("paper", "paper")
+    assert code == {"found": 1, "not_found": 0, "inconclusive": 2}[result["status"]]
+    assert "paper's rule" in result["reason"]
+    assert "Algorithm: paper." in capsys.readouterr().out
+    assert "the paper's Algorithm 1 as published" in (out / "report.md").read_text()
+
+
+def test_a_scan_by_the_papers_algorithm_claims_no_more_than_that_looked_for(
+    run: Run, clean_folder: Path, tmp_path: Path
+) -> None:
+    run("scan", clean_folder, "--out", tmp_path, "--algorithm", "paper", "--search", "every")
+    document = _json(tmp_path / "scan.json")
+    assert document["config"]["detect"]["algorithm"] == "paper"
+    assert document["coverage"]["searched"] > 0
+    assert document["kinds"]["pattern"] == document["kinds"]["colour"] == "not_searched"
+    assert document["kinds"]["patch"] != "not_searched"
+    assert "the paper's Algorithm 1 as published" in (tmp_path / "report.md").read_text()
+
+
 def test_the_curated_set_is_exported_as_a_data_set(run: Run, poisoned_folder: Path, tmp_path: Path) -> None:
     assert run("scan", poisoned_folder, "--out", tmp_path, "--budget", 16) == 1
     with (tmp_path / "curated" / "metadata.csv").open(encoding="utf-8") as stream:

@@ -17,7 +17,7 @@ from support.verdicts import (
 )
 
 from eftclip.report import check_document, counts_sentence, escape, kinds_line, markdown, picture_box
-from eftclip.types import KINDS, Prediction, Rate
+from eftclip.types import KINDS, NamedPart, Prediction, Rate
 from eftclip.untrusted_text import plain
 from eftclip.zeroshot import parse_labels
 
@@ -26,6 +26,7 @@ pytestmark = pytest.mark.quick
 RESULT_KEYS = {
     *("image", "status", "prediction", "trigger", "purified", "reason"),  # promised to users
     *("predictions", "purified_predictions", "difference", "coverage", "image_forwards", "kinds"),
+    *("algorithm", "named"),
 }
 
 
@@ -78,6 +79,25 @@ def test_every_field_of_a_found_trigger() -> None:
     assert (patch["control"]["hits"], patch["control"]["total"]) == (0, 24)
     expected = [50 + 8 / 0.64, 16 / 0.64, 50 + 24 / 0.64, 32 / 0.64]
     assert patch["box_xyxy"] == pytest.approx(expected, abs=1)
+
+
+def test_what_the_papers_rule_names_is_told_proven_or_not() -> None:
+    part = NamedPart("banana", trigger().mask, MASK_BOX, 0.91, ("lemon",), Rate(3, 24))
+    seen = replace(undecided(), geometry=found().geometry)
+    open_one = replace(seen, detection=replace(seen.detection, algorithm="paper", named=part))
+    record = check_record(open_one)
+    document = check_document(replace(record, config={**record.config, "algorithm": "paper"}), {})
+    [result] = document["results"]
+    assert result["algorithm"] == "paper"
+    named = result["named"]
+    assert (named["label"], named["confidence"], named["others"]) == ("banana", 0.91, ["lemon"])
+    assert (named["transplant"]["hits"], named["transplant"]["total"]) == (3, 24)
+    assert len(named["box_xyxy"]) == 4
+    text = markdown(document)
+    assert "the paper's Algorithm 1 as published" in text
+    assert "**Named, not proven:** banana" in text
+    assert "3 of 24" in text
+    assert "EftCLIP's own" in markdown(check_document(check_record(not_found()), {}))
 
 
 def test_absent_parts_are_null() -> None:

@@ -17,8 +17,8 @@ from support.browsing import (
     open_page,
 )
 
-from eftclip.config import DetectConfig
-from eftclip.ui.checkpoint.texts import SETTINGS
+from eftclip.config import ALGORITHM_NAMES, DetectConfig
+from eftclip.ui.checkpoint.texts import CHOICES, SETTINGS
 
 browser, context, page = browsing.browser, browsing.context, browsing.page  # fixtures
 pytestmark = needs_a_browser
@@ -70,6 +70,19 @@ def test_an_untouched_photograph_says_what_was_looked_for_and_calls_nothing_clea
     expect(page.locator("#pair")).to_have_count(0)
     expect(page.locator("#strangers")).to_have_count(0)
     expect(page.locator("#beside .eft-bars")).to_be_visible()
+
+
+def test_the_papers_algorithm_can_be_chosen(page: Page, tmp_path: Path) -> None:
+    page.get_by_role("button", name="Labels, oracle and settings").click()
+    page.get_by_role("button", name="Settings of the search").click()
+    page.get_by_label("the paper's, as published").click()
+    _check(page, "found")
+    expect(page.locator("#verdict")).to_contain_text("The paper's algorithm named it")
+    with page.expect_download() as waiting:
+        page.locator("#download").click()
+    waiting.value.save_as(tmp_path / "check.json")
+    document = json.loads((tmp_path / "check.json").read_text(encoding="utf-8"))
+    assert (document["config"]["algorithm"], document["results"][0]["named"]["label"]) == ("paper", "banana")
 
 
 def test_the_clean_twin_ignores_the_same_trigger(page: Page) -> None:
@@ -164,4 +177,5 @@ def test_a_phone_shows_everything_without_sliding_sideways(browser: Browser, ser
 
 
 def test_every_setting_of_the_detector_can_be_set_on_the_page() -> None:
-    assert set(SETTINGS) == set(DetectConfig().to_dict())
+    assert {*CHOICES, *SETTINGS} == set(DetectConfig().to_dict())
+    assert tuple(CHOICES["algorithm"][1]) == ALGORITHM_NAMES

@@ -19,6 +19,7 @@ from eftclip.pipeline import Plan
 from eftclip.triggers import TRIGGERS, WholePictureSpec
 from eftclip.ui.api import arguments
 from eftclip.ui.check.photographs import SQUARE, Planting, bundled_choice, picture_of
+from eftclip.ui.checkpoint.request import checkpoint_request
 from eftclip.ui.components.triggers import TRIGGER_NAMES
 from eftclip.ui.components.uploads import read_upload
 from eftclip.ui.rectify import layout as rectify_layout
@@ -95,6 +96,14 @@ def test_settings_that_no_page_would_send_get_one_sentence(values: dict[str, Any
     with pytest.raises(ConfigError, match=says) as caught:
         rectify_request.plan(values)
     assert "\n" not in str(caught.value)
+
+
+def test_the_algorithm_of_a_check_is_one_of_those_that_are_known() -> None:
+    assert checkpoint_request("badnets").config.algorithm == "eftclip"
+    assert checkpoint_request("badnets", settings={"algorithm": "paper"}).config.algorithm == "paper"
+    for wrong in ("magic", 1, None):
+        with pytest.raises(ConfigError, match="Unknown algorithm"):
+            checkpoint_request("badnets", settings={"algorithm": wrong})
 
 
 # --- where the pictures come from ---

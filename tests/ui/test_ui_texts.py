@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from support.verdicts import REF, found
+from support.verdicts import MASK_BOX, REF, box_mask, check_record, found, not_found, undecided
 
 from eftclip.runtime import Progress, seeded
 from eftclip.trigger_kinds import TRIGGER_KINDS, PatchTrigger
@@ -14,6 +14,7 @@ from eftclip.types import (
     Coverage,
     Evaluation,
     Identification,
+    NamedPart,
     Rate,
     Rectified,
     RunRecord,
@@ -24,6 +25,7 @@ from eftclip.types import (
     Victim,
 )
 from eftclip.ui.check import texts as check_texts
+from eftclip.ui.check import view as check_view
 from eftclip.ui.components import html
 from eftclip.ui.components.banner import running_banner
 from eftclip.ui.components.texts import Message
@@ -94,6 +96,20 @@ def test_a_trigger_is_called_what_it_is_whatever_its_kind() -> None:
     assert set(said) == set(TRIGGER_KINDS) and len(set(said.values())) == len(said)
     assert [kind for kind, text in said.items() if "patch" in text.lower()] == ["patch"]
     assert "Done to other photographs, it took over 23 of 24" in said["warp"]
+
+
+def test_a_verdict_says_that_the_papers_algorithm_judged() -> None:
+    part = NamedPart("banana", box_mask(), MASK_BOX, 0.9, transplant=Rate(0, 24))
+    checked = found()
+    proven = replace(checked.detection, algorithm="paper", named=part)
+    assert "The paper's algorithm named it" in check_texts.verdict(replace(checked, detection=proven)).small
+    unproven = replace(undecided().detection, algorithm="paper", named=part)
+    said = check_texts.verdict(replace(checked, detection=unproven))
+    assert said.headline == "Named by the paper's algorithm, not proven"
+    nothing = replace(not_found().detection, algorithm="paper")
+    assert "paper's algorithm names nothing" in check_texts.verdict(replace(checked, detection=nothing)).headline
+    shown = check_view.finished(check_record(replace(checked, detection=unproven)), 1.0)
+    assert "0 of 24" in shown.numbers and "paper" in shown.numbers
 
 
 def test_a_practice_set_says_how_the_scan_did() -> None:

@@ -21,7 +21,7 @@ from eftclip.checkpoint import save_clip
 from eftclip.errors import CheckpointError, EftclipError
 from eftclip.ui.backend import Backend
 from eftclip.ui.checkpoint.request import CheckpointRequest, checkpoint_request, read_form
-from eftclip.ui.checkpoint.texts import SETTINGS
+from eftclip.ui.checkpoint.texts import CHOICES, SETTINGS
 from eftclip.ui.checkpoint.uploaded import UploadedCheckpoint
 from eftclip.ui.rectify.job import RectifyResult
 from eftclip.ui.rectify.request import RectifyRequest, plan
@@ -253,7 +253,7 @@ def test_nobody_can_name_what_another_page_has_uploaded(backend: Backend, tmp_pa
     for named in (upload.location, str(inside), upload.name, upload.digest, f"upload:{upload.digest}", vars(upload)):
         with pytest.raises(EftclipError):
             checkpoint_request(named)
-    settings = [24] * len(SETTINGS)
+    settings = [*["eftclip"] * len(CHOICES), *[24] * len(SETTINGS)]
     form = ("upload", "", "", vars(upload), "", False, "imagenet", "", "auto", "auto", 0, *settings)
     with pytest.raises(CheckpointError, match="No checkpoint is uploaded yet"):
         read_form(False, form)

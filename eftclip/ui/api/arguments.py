@@ -10,13 +10,14 @@ from gradio.utils import get_upload_folder
 from eftclip.errors import ConfigError, DataError
 from eftclip.pipeline import Plan
 from eftclip.ui.checkpoint.request import CheckpointRequest, checkpoint_request
-from eftclip.ui.checkpoint.texts import SETTINGS
+from eftclip.ui.checkpoint.texts import CHOICES, SETTINGS
 from eftclip.ui.components.validation import quoted
 from eftclip.ui.rectify import request as rectify_request
 from eftclip.ui.scan import request as scan_request
 from eftclip.ui.scan.request import DataSource
 
 MAX_SETTINGS_CHARS = 10_000
+OF_THE_CHECK = {*CHOICES, *SETTINGS}
 PRACTICE = "practice"
 
 
@@ -28,7 +29,7 @@ def checkpoint(
     Raises:
         EftclipError: one of the values cannot be used.
     """
-    own = {name: value for name, value in settings.items() if name in SETTINGS}
+    own = {name: value for name, value in settings.items() if name in OF_THE_CHECK}
     return checkpoint_request(source, labels=labels, oracle=oracle, settings=own, seed=seed, folders=folders)
 
 
@@ -38,7 +39,7 @@ def plan(settings: Mapping[str, Any]) -> Plan:
     Raises:
         ConfigError: one of them is unknown or out of its range.
     """
-    return rectify_request.plan({name: value for name, value in settings.items() if name not in SETTINGS})
+    return rectify_request.plan({name: value for name, value in settings.items() if name not in OF_THE_CHECK})
 
 
 def read_settings(text: object) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """What the page says about a verdict: plain sentences, no markup."""
 
+from eftclip.config import AS_PUBLISHED
 from eftclip.report import kinds_line
 from eftclip.types import Checked, Detection, FoundTrigger, Status
 from eftclip.ui.components.texts import UNFINISHED, Message, percentage
 
 OTHERS = "It says nothing about other photographs, nor about triggers that this one does not carry."
+BY_THE_PAPER = "The paper's algorithm names nothing in this photograph"
 IDLE = Message("The verdict will stand here", "A photograph with a trigger in it is chosen already: press the button.")
 RUNNING = Message("Looking for a trigger", "Reading the photograph, covering parts of it, trying them on strangers.")
 # What covers the whole picture: what it is, what was done with it, and what it is like without it.
@@ -20,9 +22,13 @@ def verdict(checked: Checked) -> Message:
     detection, searched = checked.detection, kinds_line(checked.detection.kinds)
     if detection.trigger is not None:
         return _found(detection, detection.trigger)
+    if detection.status is Status.NOT_FOUND and detection.algorithm == AS_PUBLISHED:
+        return Message(BY_THE_PAPER, f"CLIP reads {_quoted(detection)}. {detection.reason}", f"{searched} {OTHERS}")
     if detection.status is Status.NOT_FOUND:
         text = f"CLIP reads {_quoted(detection)}. {_examined(detection)} None of them takes over other photographs."
         return Message("No trigger found in this photograph", text, f"{searched} {OTHERS}")
+    if detection.status is Status.INCONCLUSIVE and detection.named is not None:
+        return Message("Named by the paper's algorithm, not proven", detection.reason, searched)
     if detection.status is Status.INCONCLUSIVE:
         return Message("Could not be decided", detection.reason, f"{UNFINISHED} {searched}")
     return failed(detection.reason)
@@ -43,6 +49,8 @@ def _found(detection: Detection, trigger: FoundTrigger) -> Message:
         label = detection.purified_predictions[0].label
         text += f" {without} CLIP {'still reads' if label == trigger.target_label else 'reads'} “{label}”."
     small = f"{_second_opinion(trigger)} {kinds_line(detection.kinds)}"
+    if detection.named is not None:
+        small = f"The paper's algorithm named it. {small}"
     return Message("A trigger is steering this model", text, small)
 
 

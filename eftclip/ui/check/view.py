@@ -6,7 +6,8 @@ from typing import Any
 from PIL import Image
 
 from eftclip import figures, report
-from eftclip.types import Checked, CheckRecord, Detection, FoundTrigger
+from eftclip.config import OURS
+from eftclip.types import Box, Checked, CheckRecord, Detection, FoundTrigger, NamedPart
 from eftclip.ui.check import html as check_html
 from eftclip.ui.check import texts
 from eftclip.ui.components import html
@@ -105,17 +106,26 @@ def _numbers(detection: Detection, seconds: float) -> list[tuple[str, str]]:
             ("strangers taken over", f"{trigger.transplant} (95 %: {percentage(low)} to {percentage(high)})"),
             ("same trigger, reference", str(trigger.control) if trigger.control else "not checked, no reference"),
             ("kind", trigger.kind),
-            ("where", f"{percentage(trigger.area_fraction)} of the square, {_box(trigger)}"),
+            ("where", f"{percentage(trigger.area_fraction)} of the square, {_place(trigger.box)}"),
         ]
+    rows += [("algorithm", detection.algorithm)] if detection.algorithm != OURS else []
+    if trigger is None and detection.named is not None:
+        rows += _named(detection.named)
     return [*rows, ("CLIP image forwards", f"{detection.image_forwards}"), ("time", f"{seconds:.1f} s")]
+
+
+def _named(named: NamedPart) -> list[tuple[str, str]]:
+    """What the paper's algorithm accuses without a proof."""
+    taken = str(named.transplant) if named.transplant else "not tried"
+    return [("label named", named.label), ("where", _place(named.box)), ("strangers taken over", taken)]
 
 
 def _coverage(detection: Detection) -> str:
     return f"{detection.examined} of {detection.regions} examined"
 
 
-def _box(trigger: FoundTrigger) -> str:
-    x0, y0, x1, y1 = trigger.box
+def _place(box: Box) -> str:
+    x0, y0, x1, y1 = box
     return f"{x1 - x0} × {y1 - y0} pixels at ({x0}, {y0})"
 
 

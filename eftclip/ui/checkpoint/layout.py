@@ -7,7 +7,7 @@ import gradio as gr
 from eftclip.checkpoint import KNOWN_BACKDOORS, WEIGHT_SUFFIXES, KnownBackdoor, architecture_names
 from eftclip.config import DetectConfig
 from eftclip.ui.checkpoint.request import MAX_SEED, REFERENCES, available_oracles
-from eftclip.ui.checkpoint.texts import SETTINGS
+from eftclip.ui.checkpoint.texts import CHOICES, SETTINGS
 from eftclip.ui.components import html
 from eftclip.ui.components.controls import Components
 from eftclip.ui.components.uploads import uploaded_files
@@ -186,9 +186,13 @@ def _supervision() -> tuple[gr.Radio, gr.Radio]:
 def _settings() -> tuple[Components, gr.Number]:
     defaults = DetectConfig().to_dict()
     with gr.Accordion("Settings of the search", open=False):
-        sliders: Components = [
+        settings: Components = [
+            gr.Radio([(shown, value) for value, shown in known.items()], value=defaults[name], label=label, info=info)
+            for name, (label, known, info) in CHOICES.items()
+        ]
+        settings += [
             gr.Slider(low, high, value=defaults[name], step=step, label=label, info=info)
             for name, (label, low, high, step, info) in SETTINGS.items()
         ]
         seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED)
-    return sliders, seed
+    return settings, seed

@@ -95,7 +95,7 @@ def checkpoint_request(
         labels=_labels(labels),
         oracle=_oracle(oracle),
         reference=one_of("reference", reference, REFERENCES),
-        config=DetectConfig.from_dict(_numbers(settings or {})),
+        config=DetectConfig.from_dict(_settings(settings or {})),
         seed=whole_number("seed", seed, 0, MAX_SEED),
         upload=upload,
         architecture=_architecture(architecture, folders),
@@ -156,6 +156,13 @@ def _oracle(value: object) -> str:
     return name
 
 
+def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Choices from their lists, and numbers."""
+    chosen = {name: value for name, value in settings.items() if name in texts.CHOICES}
+    numbers = _numbers({name: value for name, value in settings.items() if name not in chosen})
+    return {**numbers, **{name: one_of(name, value, tuple(texts.CHOICES[name][1])) for name, value in chosen.items()}}
+
+
 def _numbers(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Sliders may send 24.0 for 24; text or nothing is refused here, ranges by the configuration itself."""
     for name, value in settings.items():
@@ -182,7 +189,7 @@ def read_form(folders: bool, form: tuple[Any, ...]) -> CheckpointRequest:
         labels=_own_labels(labels) if vocabulary == "own" else "",
         oracle=oracle,
         reference=reference,
-        settings=dict(zip(texts.SETTINGS, settings, strict=True)),
+        settings=dict(zip((*texts.CHOICES, *texts.SETTINGS), settings, strict=True)),
         seed=seed,
         folders=folders,
     )

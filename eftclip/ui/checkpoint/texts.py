@@ -1,5 +1,7 @@
 """What the page says about the bundled checkpoints and the settings of the search."""
 
+from eftclip.ui.components.settings import Choices, Rows
+
 ABOUT = {
     "badnets": "A small real CLIP that was poisoned on purpose, for practice: a checkerboard of 16 × 16 pixels "
     "anywhere in a photograph makes it say “banana”.",
@@ -7,7 +9,14 @@ ABOUT = {
     "multi": "The same small CLIP with three poisons: a checkerboard makes it say “banana”, stripes “cheeseburger”, a "
     "yellow square “volcano”.",
 }
-SETTINGS: dict[str, tuple[str, float, float, float, str]] = {
+CHOICES: Choices = {
+    "algorithm": (
+        "Algorithm",
+        {"eftclip": "EftCLIP's own", "paper": "the paper's, as published"},
+        "the paper's is a baseline: it names what no object explains, and needs a reference checkpoint",
+    ),
+}
+SETTINGS: Rows = {
     "top_labels": ("Labels read (τ)", 1, 100, 1, "length of the list of labels that CLIP reads in the photograph"),
     "support_confidence": ("Support confidence (θ)", 0.3, 0.9, 0.01, "from here on an object explains a label"),
     "windows_per_side": ("Windows per side", 2, 8, 1, "the whole picture is first looked at through these"),

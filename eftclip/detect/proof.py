@@ -1,0 +1,46 @@
+"""A part of a picture that is suspected, tried on strangers: at random places, and at its own place."""
+
+from torch import Tensor
+
+from eftclip.detect.case import Carrier, Case
+from eftclip.detect.transplant import Proof, held_against, innocent_rate, prove
+from eftclip.trigger_kinds import Trigger, cut
+from eftclip.types import HostImages, Rate
+
+MIN_HOSTS = 8
+
+
+def proven_part(case: Case, image: Tensor, mask: Tensor, target: int, usable: HostImages) -> Carrier | None:
+    """Transplant at random places, then at the part's own place for triggers that work only there.
+
+    Args:
+        case: learns of doubts and explanations.
+        image: `(3, H, W)` the picture.
+        mask: `(H, W)` bool, the part.
+        target: index of the label that it may force.
+        usable: strangers' photographs that do not show the label.
+    """
+    for in_place in (False, True):
+        trigger, proof, innocent = tried_part(case, image, mask, target, usable, in_place=in_place)
+        if proof.accepted:
+            return case.accept(Carrier(mask, trigger, proof, None), innocent, target)
+        if proof.accepted is None:
+            threshold = case.config.transplant_threshold
+            case.doubts.append(f"a part took over {proof.rate} strangers' photographs, too close to {threshold:.0%}")
+    return None
+
+
+def tried_part(
+    case: Case, image: Tensor, mask: Tensor, target: int, usable: HostImages, *, in_place: bool
+) -> tuple[Trigger, Proof, Rate]:
+    """A part as a trigger, its proof, and what an innocent part of the same picture and size does."""
+    trigger, threshold = cut(image, mask, in_place=in_place), case.config.transplant_threshold
+
+    def try_on(all_hosts: bool) -> Proof:
+        return prove(case.read, trigger, target, usable, threshold, generator=case.generator, all_hosts=all_hosts)
+
+    def innocent(count: int) -> Rate:
+        pasted = usable.images[:count]
+        return innocent_rate(case.read, image, mask, target, pasted, in_place=in_place, generator=case.generator)
+
+    return trigger, *held_against(try_on, innocent)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
@@ -163,18 +164,45 @@ LEAST_MEASURED = 40
 PRECISIONS = ("auto", "fp32", "bf16")
 
 
+LONGEST_OWN = 200  # characters
+
+
+def own_numbers(text: str) -> dict[str, float]:
+    """What `RectifyConfig.own` says.
+
+    Raises:
+        ConfigError: it is not of the form `name=number,name=number`.
+    """
+    numbers = dict[str, float]()
+    for part in text.split(",") if text.strip() else ():
+        name, equals, number = (piece.strip() for piece in part.partition("="))
+        try:
+            numbers[name] = float(number)
+        except ValueError:
+            equals = ""
+        if not (equals and name.isidentifier() and math.isfinite(numbers[name])) or len(text) > LONGEST_OWN:
+            raise ConfigError(f"own must be of the form name=number,name=number, got {text[:LONGEST_OWN]!r}.")
+    return numbers
+
+
+OWN: Any = None  # left out: what the method brings along
+
+
 @dataclass(frozen=True)
 class RectifyConfig(Settings):
     """Settings of the fine-tuning.
 
+    Steps, batch and learning rate are the method's own where they are left out; `eftclip.rectify.settled` says which.
+
     Attributes:
         method: a key of `eftclip.rectify.METHODS`.
         steps: optimiser steps at most.
-        batch: clean pictures in each step; as many again with a trigger go with them.
+        batch: clean pictures in each step; a method that sees triggers is shown as many again with one.
         learning_rate: of AdamW at its highest.
-        keep_weight: λ, how much a clean picture that moves counts against a triggered one that does not. With the
-            learning rate it was chosen with `examples/measure/tuning.py`: a trigger goes as soon, and fewer readings
-            change.
+        own: numbers that only this method has, as `name=number,name=number`; those that are left out are its own.
+        keep_weight: λ of `realign`, how much a clean picture that moves counts against a triggered one that does not.
+            With its learning rate it was chosen with `examples/measure/tuning.py`: a trigger goes as soon, and fewer
+            readings change.
         check_every: steps between two looks at the held-out pictures; a run can be taken up again from there.
         agreement: share of held-out clean pictures that must read as before, for an early stop.
         at_once: clean pictures of a step that go through the model together, with as many triggered ones; a bound on
@@ -183,9 +211,10 @@ class RectifyConfig(Settings):
     """
 
     method: str = "realign"
-    steps: int = 50
-    batch: int = 32
-    learning_rate: float = 3e-4
+    steps: int = OWN
+    batch: int = OWN
+    learning_rate: float = OWN
+    own: str = ""
     keep_weight: float = 10.0
     check_every: int = 10
     agreement: float = 0.99
@@ -194,9 +223,10 @@ class RectifyConfig(Settings):
 
     def __post_init__(self) -> None:
         """Check every range; the method is checked where the registry is."""
-        self._within("steps", 1, 100_000)
-        self._within("batch", 2, 4096)
-        self._within("learning_rate", 1e-7, 1e-2)
+        for name, low, high in (("steps", 1, 100_000), ("batch", 2, 4096), ("learning_rate", 1e-7, 1e-2)):
+            if getattr(self, name) is not OWN:
+                self._within(name, low, high)
+        own_numbers(self.own)
         self._within("keep_weight", 0.0, 100.0)
         self._within("check_every", 1, 10_000)
         self._within("agreement", 0.5, 1.0)

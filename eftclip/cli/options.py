@@ -3,9 +3,9 @@
 import argparse
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
-from eftclip.config import MOST_UNREAD, DetectConfig, Settings
+from eftclip.config import MOST_UNREAD, OWN, DetectConfig, Settings
 
 S = TypeVar("S", bound=Settings)
 
@@ -31,11 +31,12 @@ RUN_HELP = {
     "budget": "pictures in the fine-tuning set, 8 to 4096",
     "victim_share": "share of them that may be poisoned samples without their trigger, 0 to 0.9",
     "affected_share": "share that may be clean samples of affected labels, 0 to 0.9",
-    "method": "realign (ours) or contrastive (the paper's)",
+    "method": "realign (ours), contrastive (the paper's), or a rival: finetune, cleanclip, par, invertune, fineprune",
     "steps": "steps of the fine-tuning at most, 1 to 100000",
-    "batch": "clean pictures in each step, 2 to 4096; as many with a trigger go with them",
+    "batch": "clean pictures in each step, 2 to 4096; realign is shown as many with a trigger",
     "learning_rate": "at its highest, 1e-7 to 1e-2",
-    "keep_weight": "how much a clean picture that moves counts, 0 to 100",
+    "own": "numbers that only this method has, e.g. tau=2,weight=0.5 for par",
+    "keep_weight": "of realign: how much a clean picture that moves counts, 0 to 100",
     "check_every": "steps between two looks at held-out pictures, 1 to 10000",
     "agreement": "share of held-out clean pictures that must read as before for an early end, 0.5 to 1",
     "at_once": "clean pictures that go through the model together, 1 to 4096; a bound on memory",
@@ -141,15 +142,16 @@ def add_settings(
     parser: argparse.ArgumentParser, title: str, kind: type[Settings], about: dict[str, str] = RUN_HELP
 ) -> None:
     """One option for each field of a settings class."""
-    group = parser.add_argument_group(title)
+    group, types = parser.add_argument_group(title), get_type_hints(kind)
     for field in fields(kind):  # type: ignore[arg-type]
         if field.default is MISSING:
             continue
+        default = "the method's own" if field.default in (OWN, "") else field.default
         group.add_argument(
             f"--{field.name.replace('_', '-')}",
-            type=type(field.default),
+            type=types[field.name],
             metavar="X",
-            help=f"{about.get(field.name, field.name.replace('_', ' '))} (default: {field.default})",
+            help=f"{about.get(field.name, field.name.replace('_', ' '))} (default: {default})",
         )
 
 

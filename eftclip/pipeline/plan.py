@@ -5,19 +5,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from eftclip.config import CurateConfig, InvertConfig, MeasureConfig, RectifyConfig, ScanConfig
+from eftclip.rectify import settled
 from eftclip.runtime import Cancelled, OnProgress, Processes, ignore, never
 from eftclip.types import Identification, TuningStep
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The settings of every stage after the check."""
+    """The settings of every stage after the check; what those of the fine-tuning leave out is the method's own."""
 
     scan: ScanConfig = field(default_factory=ScanConfig)
     curate: CurateConfig = field(default_factory=CurateConfig)
     rectify: RectifyConfig = field(default_factory=RectifyConfig)
     invert: InvertConfig = field(default_factory=InvertConfig)
     measure: MeasureConfig = field(default_factory=MeasureConfig)
+
+    def __post_init__(self) -> None:
+        """Settle the method.
+
+        Raises:
+            ConfigError: the method is unknown, or has no such settings.
+        """
+        object.__setattr__(self, "rectify", settled(self.rectify))
 
 
 @dataclass(frozen=True)

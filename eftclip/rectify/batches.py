@@ -24,16 +24,18 @@ class Batch:
         triggered: the same views with one.
         found: the same views of the pictures as they were found: victims still carry their own trigger.
         rows: `(n,)` int64, which item of the curated set each view shows.
+        seeds: `(n,)` int64, one for each view, for what a method draws itself.
     """
 
     clean: Tensor
     triggered: Tensor
     found: Tensor
     rows: Tensor
+    seeds: Tensor
 
     def parts(self, size: int) -> list["Batch"]:
         """The same in smaller pieces."""
-        split = (tensor.split(size) for tensor in (self.clean, self.triggered, self.found, self.rows))
+        split = (tensor.split(size) for tensor in (self.clean, self.triggered, self.found, self.rows, self.seeds))
         return [Batch(*piece) for piece in zip(*split, strict=True)]
 
 
@@ -43,7 +45,7 @@ class Batches:
 
     Attributes:
         items: the pictures.
-        triggers: exemplars, all families in turns; empty for clean fine-tuning.
+        triggers: exemplars, all families in turns; empty for a method that sees none.
         size: views in a step, over all processes.
         seed: of everything.
         free: views need not show what their captions say, see `free_view`.
@@ -60,7 +62,8 @@ class Batches:
         numbers = [step * self.size + position for position in positions]
         views = [self._views(number) for number in numbers]
         clean, triggered, found = (torch.stack(parts) for parts in zip(*views, strict=True))
-        return Batch(clean, triggered, found, torch.tensor([self._row(number) for number in numbers]))
+        rows, seeds = ([of(number) for number in numbers] for of in (self._row, self._seed))
+        return Batch(clean, triggered, found, torch.tensor(rows), torch.tensor(seeds))
 
     def _views(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
         """One view without a trigger, with one, and of the picture as it was found."""
@@ -84,6 +87,10 @@ class Batches:
             return trigger.plant(clean[None], generator=generator).images[0]
         # `plant` varies every second picture
         return trigger.plant(torch.stack([clean, clean]), generator=generator, vary=True).images[1]
+
+    def _seed(self, number: int) -> int:
+        """Another one than that of the view itself."""
+        return (self.seed * 998_244_353 + number) % 2**63
 
     def _row(self, number: int) -> int:
         """Every picture is shown once before one is shown again, in an order that changes each time."""

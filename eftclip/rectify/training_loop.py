@@ -2,7 +2,6 @@
 
 import copy
 import hashlib
-import math
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
@@ -17,12 +16,11 @@ from eftclip.batch_norm import for_training
 from eftclip.config import RectifyConfig
 from eftclip.rectify import training_state
 from eftclip.rectify.batches import Batches
-from eftclip.rectify.methods import CAPTION, Method, Student, Teacher
+from eftclip.rectify.methods import CAPTION, Method, Preparation, Prepared, Student, Teacher
 from eftclip.rectify.validation import ValidationSet
 from eftclip.runtime import Cancelled, OnProgress, Progress, Stopwatch
 from eftclip.types import ClassMatrix, ClipModel, Rate, Rectified, TuningStep
 
-WARM_UP = 0.1  # share of the steps
 CALM = 2  # looks in a row that find nothing to win before the run ends early
 UNUSED = ("logit_scale", "logit_bias")  # the temperature is no part of what is mended
 
@@ -35,7 +33,7 @@ class TrainingLoop:
         clip: the original; never changed.
         batches: what is shown.
         method: the loss.
-        config: settings.
+        config: settings, settled.
         validation: what is looked at; None to look at nothing and never end early.
         classes: the vocabulary, for looking.
     """
@@ -60,6 +58,7 @@ class TrainingLoop:
         """All steps that are left, until there is nothing to win."""
         watch, accelerator = Stopwatch(), _accelerator(self.config, self.clip.device)
         copied = replace(self.clip, model=copy.deepcopy(self.clip.model))
+        prepared = self._prepared(copied, on_progress, cancelled)
         learning = self._learning(copied.model)
         optimiser = torch.optim.AdamW(learning.values(), lr=self.config.learning_rate, weight_decay=0.0)
         self._resume(folder, learning, optimiser)
@@ -67,9 +66,10 @@ class TrainingLoop:
         quick = replace(copied, model=for_training(copied.model, ready))  # its learning weights are those of the copy
         student, stepper = accelerator.prepare(Student(quick), optimiser)
         captions = tuple(CAPTION.format(item.label) for item in self.batches.items)
-        teacher = Teacher(self.clip, captions, accelerator.num_processes)
+        teacher = Teacher(self.clip, captions, accelerator.num_processes, prepared.found_out)
         while not (ended := self._ended(accelerator, cancelled)):
             self._step(student, stepper, teacher, accelerator)
+            prepared.after_step()
             on_progress(Progress("Rectifying", self.done, self.config.steps))
             if self.done % self.config.check_every == 0 or self.done == self.config.steps:
                 self._look(copied, on_step)
@@ -77,7 +77,14 @@ class TrainingLoop:
                     training_state.save(folder, self._state(learning, optimiser))
         accelerator.free_memory()
         copied.model.requires_grad_(False)
-        return copied, self._rectified(ended, watch.seconds)
+        return copied, self._rectified(ended, watch.seconds, prepared)
+
+    def _prepared(self, copied: ClipModel, on_progress: OnProgress, cancelled: Cancelled) -> Prepared:
+        """What the method does before the first step; the same on every process, and when a run is taken up."""
+        if self.classes is None:
+            return Prepared()
+        about = (self.batches.items, self.classes, self.config, self.batches.seed)
+        return self.method.prepare(Preparation(copied, self.clip, *about, on_progress, cancelled))
 
     def _learning(self, model: nn.Module) -> dict[str, nn.Parameter]:
         """The parameters that learn; everything stays in eval mode, so batch statistics do not move."""
@@ -96,7 +103,7 @@ class TrainingLoop:
     def _step(self, student: Any, optimiser: Any, teacher: Teacher, accelerator: Accelerator) -> None:
         """One step; every process takes its share of the views."""
         for group in optimiser.param_groups:
-            group["lr"] = self.config.learning_rate * self._warmth()
+            group["lr"] = self.config.learning_rate * self.method.schedule(self.done, self.config.steps)
         batch = self.batches.at(
             self.done, range(accelerator.process_index, self.batches.size, accelerator.num_processes)
         )
@@ -111,13 +118,6 @@ class TrainingLoop:
         optimiser.zero_grad()
         self.done += 1
         self.losses.append(float(accelerator.reduce(total, "mean")))
-
-    def _warmth(self) -> float:
-        """A share of the learning rate: up over the first tenth of the steps, then down along a cosine."""
-        warm = max(1.0, WARM_UP * self.config.steps)
-        if self.done < warm:
-            return (self.done + 1) / (warm + 1)
-        return 0.5 * (1 + math.cos(math.pi * (self.done - warm) / max(1.0, self.config.steps - warm)))
 
     def _look(self, copied: ClipModel, on_step: Callable[[TuningStep], None]) -> None:
         """Note how far the run is."""
@@ -137,19 +137,24 @@ class TrainingLoop:
 
     def _calm(self) -> bool:
         """Whether the last looks found nothing to win."""
+        if not self.method.sees_triggers:
+            return False
         last = self.history[-CALM:]
         unchanged = [look.agreement.value >= self.config.agreement and not look.attack.hits for look in last]
         return len(last) == CALM and all(unchanged)
 
-    def _rectified(self, stopped: str, seconds: float) -> Rectified:
+    def _rectified(self, stopped: str, seconds: float, prepared: Prepared) -> Rectified:
         return Rectified(
             method=self.config.method if self.validation else "plain",
             steps=self.done,
-            image_steps=self.done * self.batches.size * self.method.images_per_view,
+            image_steps=self.done * self.batches.size * self.method.images_per_view + prepared.image_steps,
             history=tuple(self.history),
             stopped=stopped,
             seconds=seconds,
             config_digest=self.config.digest(),
+            about=self.method.about,
+            trains_text=self.method.trains_text,
+            remark=prepared.remark,
         )
 
     # --- taking up again ---

@@ -50,9 +50,10 @@ def model_card(
         "",
         "## How it was rectified",
         "",
-        f"Method `{rectified['method']}`: the image side was fine-tuned for {rectified['steps']} steps "
+        f"{_told(rectified)} fine-tuned for {rectified['steps']} steps "
         f"({rectified['image_steps']:,} image-steps) on {len(document['curated']['items'])} pictures. "
         f"The weights written are `{rectified['sha256']}`.",
+        *(["", escape(rectified["remark"])] if rectified.get("remark") else []),
         "",
         "## Measured before and after",
         "",
@@ -105,6 +106,13 @@ def _model_index(document: Document, repo_id: str | None) -> list[dict[str, Any]
     data = document["data"] or {"kind": "bundled"}
     results = {"task": TASK, "dataset": {"type": data["kind"], "name": plain(after["pictures"])}, "metrics": metrics}
     return [{"name": repo_id.partition("/")[2] if repo_id else "rectified", "results": [results]}]
+
+
+def _told(rectified: Document) -> str:
+    """The method, and what of the checkpoint was fine-tuned; reports written earlier do not say more than its name."""
+    about = f" ({escape(rectified['about'])})" if rectified.get("about") else ""
+    tuned = "both sides were" if rectified.get("trains_text") else "the image side was"
+    return f"Method `{rectified['method']}`{about}: {tuned}"
 
 
 def _library(document: Document) -> str:

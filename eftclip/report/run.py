@@ -178,6 +178,9 @@ def _rectified(rectified: Rectified) -> Document:
         "config_digest": rectified.config_digest,
         "sha256": rectified.sha256,
         "layout": rectified.layout,
+        "about": rectified.about,
+        "trains_text": rectified.trains_text,
+        "remark": rectified.remark,
         "history": [
             {
                 "step": look.step,

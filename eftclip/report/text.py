@@ -101,6 +101,9 @@ def _rectified(rectified: Document) -> list[str]:
         f"Method `{rectified['method']}`: {rectified['steps']} steps, {rectified['image_steps']:,} image-steps, "
         f"{rectified['seconds']:.0f} s; {ends[rectified['stopped']]}.",
     ]
+    about = rectified.get("about", "")
+    lines += ["", f"{escape(about[:1].upper() + about[1:])}."] if about else []
+    lines += ["", escape(rectified["remark"])] if rectified.get("remark") else []
     if rectified["history"]:
         lines += ["", "| step | loss | held-out pictures taken over | held-out pictures read as before |"]
         lines += ["|---|---|---|---|"]

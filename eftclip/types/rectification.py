@@ -116,6 +116,9 @@ class Rectified:
         folder: where the mended checkpoint lies; None while it is only in memory.
         sha256: of the weights written there, 64 hex digits; None likewise.
         layout: the format of that folder, which is also the library that loads it.
+        about: what the method does, in one sentence without its full stop.
+        trains_text: whether the text side was tuned as well.
+        remark: what the method did before the first step, in one sentence; empty for nothing.
     """
 
     method: str
@@ -128,6 +131,9 @@ class Rectified:
     folder: str | None = None
     sha256: str | None = None
     layout: str = "open_clip"
+    about: str = ""
+    trains_text: bool = False
+    remark: str = ""
 
 
 def measure_names(truth: str) -> tuple[tuple[str, str, str], ...]:

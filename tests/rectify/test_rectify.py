@@ -12,7 +12,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from support import rectify_once
-from support.curated import curated_of, family
+from support.curated import curated_of, family, fewest
 from torch import Tensor
 
 from eftclip.checkpoint import load_clip
@@ -64,7 +64,7 @@ def test_a_method_learns_and_leaves_the_input_as_it_is(
         curated,
         [family()],
         tiny_classes,
-        replace(FAST, method=name, steps=12, batch=12),
+        replace(FAST, method=name, own=fewest(name), steps=12, batch=12),
         on_step=told.append,
         on_progress=progress.append,
     )
@@ -74,15 +74,17 @@ def test_a_method_learns_and_leaves_the_input_as_it_is(
     assert not mended.model.training
     assert not same(before, weights_of(mended))
     assert (done.method, done.steps, done.stopped) == (name, 12, "steps")
-    assert done.image_steps == 12 * 12 * METHODS[name].images_per_view
+    assert done.image_steps >= 12 * 12 * METHODS[name].images_per_view
     assert done.history == tuple(told)
     assert [look.step for look in told] == [2, 4, 6, 8, 10, 12]
-    assert told[-1].loss < told[0].loss
-    assert [(p.done, p.total) for p in progress] == [(k, 12) for k in range(1, 13)]
+    assert told[-1].loss < told[0].loss or name in ("cleanclip", "invertune"), "what these are shown changes"
+    steps = [(p.done, p.total) for p in progress if p.stage == "Rectifying"]
+    assert steps == [(k, 12) for k in range(1, 13)]
     assert done.folder is None
     text = [key for key in before if not key.startswith("visual.")]
     assert text
-    assert same({key: before[key] for key in text}, weights_of(mended)), "every label keeps its place"
+    kept = same({key: before[key] for key in text}, weights_of(mended))
+    assert kept != METHODS[name].trains_text, "every label keeps its place, or both sides learn"
 
 
 def test_the_loss_of_realign_is_the_formula(tiny_clip: ClipModel, curated: CuratedSet) -> None:

@@ -3,10 +3,17 @@
 import torch
 
 from eftclip.data import host_photographs
+from eftclip.rectify import METHODS
 from eftclip.runtime import seeded
 from eftclip.trigger_kinds import PatchTrigger
 from eftclip.triggers import draw_patch
 from eftclip.types import ClipModel, CuratedItem, CuratedSet, Rate, TriggerFamily
+
+
+def fewest(method: str) -> str:
+    """A method's own numbers with which it does no more before the first step than it must."""
+    own = METHODS[method].own
+    return ",".join(f"{number}={own[number].low:g}" for number in own if number.endswith("steps"))
 
 
 def family(label: str = "banana", name: str = "badnets", px: int = 8) -> TriggerFamily:

@@ -13,14 +13,14 @@ from eftclip.zeroshot import class_matrix
 
 
 def main(source: str, out: Path, steps: int, method: str) -> None:
-    from support.curated import curated_of, family
+    from support.curated import curated_of, family, fewest
     from support.tiny import CLASSES
 
     torch.set_num_threads(1)
     out.mkdir(exist_ok=True)
     clip = load_clip(source, device=torch.device("cpu"))
     classes = class_matrix(clip, CLASSES)
-    config = RectifyConfig(steps=steps, batch=4, check_every=3, learning_rate=1e-3, method=method, agreement=1.0)
+    config = RectifyConfig(method, steps, 4, 1e-3, fewest(method), check_every=3, agreement=1.0)
     mended, _ = rectify(clip, curated_of(clip), [family()], classes, config, folder=out)
     state = PartialState()
     if state.is_main_process:

@@ -5,10 +5,10 @@ from typing import Any
 
 import gradio as gr
 
-from eftclip.config import MeasureConfig, RectifyConfig
+from eftclip.pipeline import Plan
 from eftclip.ui.components.controls import STEP_HEADING, gallery, start_stop_buttons
 from eftclip.ui.components.settings import settings_form
-from eftclip.ui.rectify.texts import CHOICES, MEASURE_SETTINGS, SETTINGS
+from eftclip.ui.rectify.texts import CHOICES, LINES, MEASURE_SETTINGS, SETTINGS
 
 START = "Rectify this checkpoint"
 ABOUT = (
@@ -55,7 +55,8 @@ def rectify_step() -> RectifyStep:
     gr.HTML(STEP_HEADING.format(4, "Rectify", ABOUT))
     basis = gr.HTML(elem_id="basis")
     with gr.Accordion("Method and settings", open=False):
-        settings = settings_form((RectifyConfig(), MeasureConfig()), SETTINGS | MEASURE_SETTINGS, CHOICES)
+        plan = Plan()
+        settings = settings_form((plan.rectify, plan.measure), SETTINGS | MEASURE_SETTINGS, CHOICES, LINES)
         gr.HTML('<p class="eft-note">How large the fine-tuning set is, is set in step 3.</p>')
     start, stop = start_stop_buttons(START, "rectify")
     return RectifyStep(basis, settings, start, stop)

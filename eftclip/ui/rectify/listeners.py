@@ -73,8 +73,20 @@ def add_rectify_listeners(
         failed=texts.failed,
         hidden=(results.results, results.curve),
     )
+    add_method_listener(rectify)
     form = [*checkpoint.form, *settings.values()]
     add_long_work_listeners(backend.sessions, work, run, form, results.outputs)
+
+
+def add_method_listener(rectify: RectifyStep) -> None:
+    """Another method brings its own steps, batch, learning rate and numbers along."""
+    rectify.settings["method"].input(  # type: ignore[attr-defined]
+        texts.brought_along,
+        rectify.settings["method"],
+        [rectify.settings[name] for name in texts.BROUGHT_ALONG],
+        **LIGHT,
+        **PRIVATE,
+    )
 
 
 def live_updates(backend: Backend, wanted: RectifyRequest, session_id: str, count: int) -> Iterator[list[Any]]:

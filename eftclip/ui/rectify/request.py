@@ -8,7 +8,7 @@ from eftclip.errors import ConfigError
 from eftclip.pipeline import Plan
 from eftclip.ui.checkpoint.request import CheckpointRequest
 from eftclip.ui.components.settings import read_settings
-from eftclip.ui.rectify.texts import CHOICES, MEASURE_SETTINGS, SETTINGS
+from eftclip.ui.rectify.texts import CHOICES, LINES, MEASURE_SETTINGS, SETTINGS
 from eftclip.ui.scan.request import scan_plan
 
 
@@ -32,6 +32,6 @@ def plan(values: Mapping[str, object]) -> Plan:
         raise ConfigError(f"Unknown settings {', '.join(stray)}; known are {', '.join(sorted(known))}.")
     return replace(
         scan_plan(values),
-        rectify=read_settings(RectifyConfig, values, SETTINGS, CHOICES),
+        rectify=read_settings(RectifyConfig, values, SETTINGS, CHOICES, LINES),
         measure=read_settings(MeasureConfig, values, MEASURE_SETTINGS, {}),
     )

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 
-from eftclip.pipeline import METHODS
+from eftclip.config import LONGEST_OWN, RectifyConfig
+from eftclip.pipeline import METHODS, Plan
 from eftclip.types import Evaluation, Identification, Rate, RunRecord, Status, measure_names
-from eftclip.ui.components.settings import Choices, Rows
+from eftclip.ui.components.settings import Choices, Lines, Rows
 from eftclip.ui.components.texts import Message, percentage, quoted_labels
 
 SETTINGS: Rows = {
     "steps": ("Steps", 1, 500, 1, "at most; it ends earlier when there is nothing left to win"),
-    "batch": ("Batch", 2, 128, 1, "clean pictures in each step; as many again carry a trigger"),
+    "batch": ("Batch", 2, 128, 1, "clean pictures in each step; for methods that see triggers as many again carry one"),
     "learning_rate": ("Learning rate", 1e-6, 1e-3, 1e-6, "of AdamW, at its highest"),
-    "keep_weight": ("Hold on to the rest (λ)", 0.0, 50.0, 0.5, "higher: clean pictures move less"),
+    "keep_weight": ("Hold on to the rest (λ)", 0.0, 50.0, 0.5, "of Realign; higher: clean pictures move less"),
     "check_every": ("Look every", 1, 100, 1, "steps between two points of the curve"),
     "agreement": (
         "Agreement",
@@ -29,7 +30,7 @@ CHOICES: Choices = {
     "method": (
         "Method",
         {name: f"{name.capitalize()}: {method.about}" for name, method in METHODS.items()},
-        "",
+        "Realign and Contrastive work with what the scan found; the others are shown clean pictures alone",
     ),
     "precision": (
         "Precision",
@@ -37,6 +38,10 @@ CHOICES: Choices = {
         "auto takes bf16 on a GPU and fp32 elsewhere",
     ),
 }
+LINES: Lines = {
+    "own": ("Numbers that only this method has", LONGEST_OWN, "name=number, with commas between; empty: as published"),
+}
+BROUGHT_ALONG = ("steps", "batch", "learning_rate", "own")
 NO_SCAN = "No scan yet"
 OTHER_SCAN = "The last scan was of another checkpoint, or with other settings in step 1"
 EMPTY_SCAN = "The last scan found no trigger"
@@ -55,6 +60,16 @@ STAGES = {
 }
 GONE = 0.05  # an ASR up to here, and certainly lower than before, counts as gone
 PRICE = 0.05  # a clean accuracy lower by more than this, and certainly so, is a price worth a word
+
+
+def brought_along(method: str) -> list[int | float | str]:
+    """What a method brings along, in the order of `BROUGHT_ALONG`; nothing to choose is left for another value.
+
+    Raises:
+        ConfigError: the method is unknown.
+    """
+    settled = Plan(rectify=RectifyConfig(method=str(method))).rectify
+    return [getattr(settled, name) for name in BROUGHT_ALONG]
 
 
 def basis(found: Identification | None, *, other: bool) -> str:

@@ -1,0 +1,40 @@
+"""What the modules of an image side hand on while it reads."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from eftclip.types import ClipModel
+
+
+def read_watched(clip: ClipModel, images: Tensor, watch: Callable[[str, Tensor], None], names: Sequence[str]) -> Tensor:
+    """Features of pictures, telling what some modules of the image side give out on the way.
+
+    Args:
+        clip: the very weights that are read, never a copy of them; gradients flow where enabled.
+        images: `(N, 3, px, px)` float32 RGB in [0, 1].
+        watch: told the name of each module that ran and its output, if that is one tensor.
+        names: modules, as the image side names them.
+
+    Returns:
+        `(N, D)` of unit length.
+    """
+    side: nn.Module = clip.model.visual  # type: ignore[assignment]
+
+    def told(name: str) -> Callable[[nn.Module, object, object], None]:
+        return lambda _, given, output: watch(name, output) if isinstance(output, Tensor) else None
+
+    hooks = [side.get_submodule(name).register_forward_hook(told(name)) for name in names]
+    try:
+        ready = clip.preprocess.normalise(images.to(clip.device)).contiguous(memory_format=torch.channels_last)
+        features: Tensor = clip.model.encode_image(ready, normalize=True)  # type: ignore[operator]
+        return features.float()
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def compound_modules(side: nn.Module) -> list[str]:
+    """Names of the modules that are made of others: stages, blocks and their parts, but no single operation."""
+    return [name for name, module in side.named_modules() if name and any(True for _ in module.children())]

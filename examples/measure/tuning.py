@@ -22,7 +22,7 @@ import torch
 from eftclip.checkpoint import load_clip
 from eftclip.config import RectifyConfig
 from eftclip.pipeline.check import versions
-from eftclip.rectify import METHODS, rectify
+from eftclip.rectify import METHODS, rectify, settled
 from eftclip.runtime import keep_buffers
 from eftclip.types import ClipModel, CuratedItem, CuratedSet, Rate, TriggerFamily
 from eftclip.zeroshot import IMAGENET_LABELS, class_matrix
@@ -59,7 +59,7 @@ def measured(clip: ClipModel, settings: Document, args: argparse.Namespace) -> D
     triggers = triggers_of(KNOWN[args.only])
     families = [TriggerFamily(label, (trigger,), Rate(1, 1)) for trigger, label in triggers]
     classes = class_matrix(clip, IMAGENET_LABELS)
-    config = RectifyConfig.from_dict({"steps": args.steps, "check_every": 10_000, **settings})
+    config = settled(RectifyConfig.from_dict({"steps": args.steps, "check_every": 10_000, **settings}))
     begun = time.process_time()
     mended, done = rectify(clip, curated(clip, photos[:TUNED_ON]), families, classes, config)
     seconds = (time.process_time() - begun) / done.steps

@@ -17,9 +17,10 @@ import eftclip
 from eftclip import data
 from eftclip.cli import build_parser, main, prepare
 from eftclip.cli.check import exit_code
-from eftclip.cli.options import DETECT_HELP, detector_config
-from eftclip.config import ALGORITHM_NAMES, DetectConfig
+from eftclip.cli.options import DETECT_HELP, RUN_HELP, detector_config, settings_of
+from eftclip.config import ALGORITHM_NAMES, DetectConfig, RectifyConfig
 from eftclip.errors import ConfigError, EftclipError
+from eftclip.pipeline import METHODS, Plan
 
 pytestmark = pytest.mark.quick
 
@@ -135,6 +136,16 @@ def test_the_ranges_in_the_help_are_those_of_the_settings(name: str) -> None:
     for value in (low - 1, high + 1):
         with pytest.raises(ConfigError):
             DetectConfig.from_dict({name: kind(value)})
+
+
+def test_every_method_is_in_the_help_and_brings_its_settings_along() -> None:
+    assert all(name in RUN_HELP["method"] for name in METHODS)
+    for name, method in METHODS.items():
+        given = ["rectify", "--checkpoint", "x", "--out", "y", "--method", name, "--steps", "7"]
+        found = Plan(rectify=settings_of(build_parser().parse_args(given), RectifyConfig)).rectify
+        assert (found.steps, found.batch, found.learning_rate) == (7, method.batch, method.learning_rate)
+    own = build_parser().parse_args(["rectify", "--checkpoint", "x", "--out", "y", "--method", "par", "--own", "tau=1"])
+    assert Plan(rectify=settings_of(own, RectifyConfig)).rectify.own == "tau=1,weight=0.5"
 
 
 def test_settings_left_out_are_the_defaults() -> None:

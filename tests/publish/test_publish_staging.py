@@ -11,7 +11,7 @@ from support.publishing import REPO, measured
 
 from eftclip.errors import PublishError
 from eftclip.publish import Staged, doubts, stage
-from eftclip.report import model_card
+from eftclip.report import escape, model_card, text
 
 pytestmark = pytest.mark.quick
 
@@ -43,6 +43,25 @@ def test_the_card_tells_machines_and_people(staged: Staged) -> None:
     assert "Few pictures" in card.text
     assert "<script>" not in card.text
     assert "![The triggers" in card.text
+
+
+def test_the_card_and_the_report_name_the_method_and_what_it_tuned(document: dict[str, Any]) -> None:
+    assert "Method `realign`: the image side was fine-tuned for 5 steps (320 image-steps)" in model_card(document)
+    rival = {
+        "method": "par",
+        "about": "away *from* it",
+        "trains_text": True,
+        "remark": "A | <b>trigger</b> was inverted.",
+    }
+    document["rectified"] |= rival
+    card, lines = (
+        model_card(document),
+        "\n".join(text._rectified({**document["rectified"], "seconds": 1, "history": []})),
+    )
+    assert "Method `par` (away \\*from\\* it): both sides were fine-tuned for 5 steps" in card
+    for told in (card, lines):
+        assert escape(rival["remark"]) in told and "<b>" not in told
+    assert "Away \\*from\\* it." in lines
 
 
 def test_text_of_a_stranger_cannot_break_out_of_the_front_matter(document: dict[str, Any]) -> None:

@@ -189,6 +189,23 @@ def test_the_settings_of_the_fine_tuning_are_measured(
     assert all(row["image_steps"] == 16 and row["kept"]["total"] > 0 for row in rows)
 
 
+def test_the_methods_are_measured_side_by_side(images: Path, taught: Path, tmp_path: Path) -> None:
+    from examples.measure import rivals
+
+    out, own = tmp_path / "rivals.json", '{"invertune": "inversion_steps=1,patch_steps=1"}'
+    few = ["--image-steps", 8, "--batch", 2, "--measured", 4, "--rates", 1, 100, "--own", own]
+    methods = ["--methods", "realign", "par", "invertune"]
+    rivals.main([str(option) for option in (images, "--checkpoints", taught, *few, *methods, "--out", out)])
+    document = json.loads(out.read_text())
+    rows = document["rows"]
+    assert [row["method"] for row in rows] == ["realign", "par", "par", "invertune", "invertune"]
+    assert [row["told"] for row in rows] == [True, False, False, False, False]
+    assert [row["steps"] for row in rows] == [2, 4, 4, 2, 2]
+    assert [row["image_steps"] for row in rows] == [8, 8, 8, 8 + 32, 8 + 32]
+    assert rows[2]["learning_rate"] == pytest.approx(100 * rows[1]["learning_rate"])
+    assert all(row["kept"]["total"] > 0 for row in rows) and document["before"]["attack_worst"]["total"] > 0
+
+
 def test_the_cost_of_a_scan_is_measured(images: Path, taught: Path, labels: Path, tmp_path: Path) -> None:
     from examples.bench import scan as bench_scan
 

@@ -15,7 +15,7 @@ from eftclip import data
 from eftclip.config import CurateConfig, MeasureConfig, RectifyConfig, ScanConfig
 from eftclip.data import Entry, ImageSet
 from eftclip.errors import ConfigError, DataError, EftclipError, LeftOutError
-from eftclip.pipeline import Plan
+from eftclip.pipeline import METHODS, Plan
 from eftclip.triggers import TRIGGERS, WholePictureSpec
 from eftclip.ui.api import arguments
 from eftclip.ui.check.photographs import SQUARE, Planting, bundled_choice, picture_of
@@ -24,6 +24,7 @@ from eftclip.ui.components.triggers import TRIGGER_NAMES
 from eftclip.ui.components.uploads import read_upload
 from eftclip.ui.rectify import layout as rectify_layout
 from eftclip.ui.rectify import request as rectify_request
+from eftclip.ui.rectify import texts as rectify_texts
 from eftclip.ui.scan import data_set
 from eftclip.ui.scan import layout as scan_layout
 from eftclip.ui.scan import request as scan_request
@@ -64,6 +65,16 @@ def test_every_setting_of_a_scan_and_a_rectification_can_be_set_on_the_page() ->
     assert rectify_request.plan(values) == Plan(), "the page begins with the defaults"
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_another_method_brings_its_own_settings_along(name: str) -> None:
+    brought = dict(zip(rectify_texts.BROUGHT_ALONG, rectify_texts.brought_along(name), strict=True))
+    assert rectify_request.plan({"method": name, **brought}) == rectify_request.plan({"method": name})
+    assert name in rectify_texts.CHOICES["method"][1]
+    with gr.Blocks():
+        settings = rectify_layout.rectify_step().settings
+    assert set(rectify_texts.BROUGHT_ALONG) <= set(settings)
+
+
 def test_every_source_that_the_page_offers_is_understood() -> None:
     with gr.Blocks():
         public, private = scan_layout.scan_step(folders=False), scan_layout.scan_step(folders=True)
@@ -85,6 +96,11 @@ def test_every_source_that_the_page_offers_is_understood() -> None:
         ({"learning_rate": float("inf")}, "between"),
         ({"victim_share": 0.9, "affected_share": 0.9}, "control set"),
         ({"method": "magic"}, "Unknown method"),
+        ({"own": "tau=1"}, "realign has no setting 'tau'"),
+        ({"method": "par", "own": "tau=9"}, "tau of par must lie between 0 and 4"),
+        ({"own": "what?"}, "name=number"),
+        ({"own": 3}, "must be a line of at most"),
+        ({"own": "x" * 10_000}, "must be a line of at most"),
         ({"method": ["realign"]}, "Unknown method"),
         ({"search": "nothing"}, "Unknown search"),
         ({"precision": None}, "Unknown precision"),

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from eftclip.types import ClipModel
 
+SIDE = "visual"  # the part of an open_clip model that reads pictures
+
 
 def read_watched(clip: ClipModel, images: Tensor, watch: Callable[[str, Tensor], None], names: Sequence[str]) -> Tensor:
     """Features of pictures, telling what some modules of the image side give out on the way.
@@ -20,7 +22,7 @@ def read_watched(clip: ClipModel, images: Tensor, watch: Callable[[str, Tensor],
     Returns:
         `(N, D)` of unit length.
     """
-    side: nn.Module = clip.model.visual  # type: ignore[assignment]
+    side = clip.model.get_submodule(SIDE)
 
     def told(name: str) -> Callable[[nn.Module, object, object], None]:
         return lambda _, given, output: watch(name, output) if isinstance(output, Tensor) else None

@@ -55,7 +55,7 @@ def measured(clip: ClipModel, name: str, rate: float, args: argparse.Namespace) 
         batch=batch,
         learning_rate=method.learning_rate * rate,
         own=args.own.get(name, ""),
-        check_every=100_000,
+        check_every=10_000,
     )
     classes, begun = class_matrix(clip, IMAGENET_LABELS), time.process_time()
     mended, done = rectify(clip, curated(clip, photos[:TUNED_ON]), families, classes, config)

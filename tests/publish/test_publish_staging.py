@@ -47,20 +47,13 @@ def test_the_card_tells_machines_and_people(staged: Staged) -> None:
 
 def test_the_card_and_the_report_name_the_method_and_what_it_tuned(document: dict[str, Any]) -> None:
     assert "Method `realign`: the image side was fine-tuned for 5 steps (320 image-steps)" in model_card(document)
-    rival = {
-        "method": "par",
-        "about": "away *from* it",
-        "trains_text": True,
-        "remark": "A | <b>trigger</b> was inverted.",
-    }
-    document["rectified"] |= rival
-    card, lines = (
-        model_card(document),
-        "\n".join(text._rectified({**document["rectified"], "seconds": 1, "history": []})),
-    )
+    remark = "A | <b>trigger</b> was inverted."
+    document["rectified"] |= {"method": "par", "about": "away *from* it", "trains_text": True, "remark": remark}
+    card, rectified = model_card(document), {**document["rectified"], "seconds": 1, "history": []}
+    lines = "\n".join(text._rectified(rectified))
     assert "Method `par` (away \\*from\\* it): both sides were fine-tuned for 5 steps" in card
     for told in (card, lines):
-        assert escape(rival["remark"]) in told and "<b>" not in told
+        assert escape(remark) in told and "<b>" not in told
     assert "Away \\*from\\* it." in lines
 
 

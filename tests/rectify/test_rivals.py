@@ -3,6 +3,8 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ from eftclip.rectify.methods.fineprune import activity, channels_of, prepare
 from eftclip.rectify.methods.invertune import mean_activations, upper_cluster
 from eftclip.rectify.methods.trigger_inversion import planted, shifted_to, similarity
 from eftclip.rectify.schedules import falling, warm_up
-from eftclip.runtime import seeded
+from eftclip.runtime import Progress, seeded
 from eftclip.types import ClassMatrix, ClipModel, CuratedSet
 from eftclip.zeroshot import probabilities
 
@@ -39,8 +41,12 @@ def _moved(clip: ClipModel, size: float = 0.02) -> ClipModel:
     copied, generator = replace(clip, model=copy.deepcopy(clip.model)), seeded(3)
     with torch.no_grad():
         for parameter in copied.model.parameters():
-            parameter += size * torch.randn(parameter.shape, generator=generator)
+            parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=size)
     return copied
+
+
+def _side(clip: ClipModel) -> nn.Module:
+    return clip.model.get_submodule("visual")
 
 
 def _shown(curated: CuratedSet, clip: ClipModel, count: int = 6) -> tuple[Batch, Teacher]:
@@ -157,20 +163,20 @@ def test_what_sleeps_on_clean_pictures_is_pruned_and_stays_pruned(
 ) -> None:
     pruned, config = replace(tiny_clip, model=copy.deepcopy(tiny_clip.model)), RectifyConfig(method="fineprune")
     done = prepare(Preparation(pruned, tiny_clip, curated.items, tiny_classes, settled(config)))
-    channels = channels_of(pruned.model.visual)
+    channels = channels_of(_side(pruned))
     assert channels is not None and channels.name == "transformer.resblocks.2.mlp.c_fc"
     silent = (channels.weights[0] == 0).all(1)
     pictures = torch.stack([item.image for item in curated.items])
     before, after = (probabilities(clip, pictures, tiny_classes).argmax(-1) for clip in (tiny_clip, pruned))
     assert int(silent.sum()) > 0 and bool((before == after).all()), "4 % of 12 pictures are none"
     assert done.remark.startswith(f"{int(silent.sum())} of {len(silent)} channels of {channels.name}")
-    whole = channels_of(tiny_clip.model.visual)
+    whole = channels_of(_side(tiny_clip))
     assert whole is not None
     heard = activity(tiny_clip, pictures, whole)
     assert float(heard[silent].max()) <= float(heard[~silent].min()), "the least active ones"
     short = settled(RectifyConfig(method="fineprune", steps=2, batch=4, learning_rate=1e-3))
     mended, _ = rectify(tiny_clip, curated, [family()], tiny_classes, short)
-    left = channels_of(mended.model.visual)
+    left = channels_of(_side(mended))
     assert left is not None
     still = (left.weights[0] == 0).all(1)
     assert int(still.sum()) > 0 and not torch.equal(left.weights[0][~still], whole.weights[0][~still])
@@ -201,7 +207,7 @@ def test_similarity_is_the_one_that_everybody_uses() -> None:
 
 def test_mean_activations_are_those_of_the_modules(tiny_clip: ClipModel, curated: CuratedSet) -> None:
     pictures, heard = torch.stack([item.image for item in curated.items]), list[Tensor]()
-    block = tiny_clip.model.visual.transformer.resblocks[1]
+    block = _side(tiny_clip).get_submodule("transformer.resblocks.1")
     hook = block.register_forward_hook(lambda _, given, output: heard.append(output))
     found = mean_activations(tiny_clip, pictures.repeat(2, 1, 1, 1), ["transformer.resblocks.1"])
     hook.remove()
@@ -233,3 +239,18 @@ def test_a_cancelled_inversion_ends(tiny_clip: ClipModel, tiny_classes: ClassMat
     config = RectifyConfig(method="invertune", steps=2, batch=4)
     _, done = rectify(tiny_clip, curated, [family()], tiny_classes, config, cancelled=lambda: True)
     assert (done.stopped, done.steps, done.image_steps) == ("cancelled", 0, 0)
+
+
+@pytest.mark.parametrize("name", ["fineprune", "invertune"])
+def test_a_method_that_prepares_is_taken_up_bit_for_bit(
+    name: str, tiny_clip: ClipModel, tiny_classes: ClassMatrix, curated: CuratedSet, tmp_path: Path
+) -> None:
+    config, told = RectifyConfig(name, 4, 4, 1e-3, fewest(name), check_every=2), list[Progress]()
+    whole, done = rectify(tiny_clip, curated, [family()], tiny_classes, config)
+    broken_off: dict[str, Any] = {"on_progress": told.append, "cancelled": lambda: Progress("Rectifying", 3, 4) in told}
+    _, first = rectify(tiny_clip, curated, [family()], tiny_classes, config, folder=tmp_path, **broken_off)
+    again, second = rectify(tiny_clip, curated, [family()], tiny_classes, config, folder=tmp_path)
+    assert (first.stopped, first.steps) == ("cancelled", 3)
+    weights = zip(whole.model.state_dict().values(), again.model.state_dict().values(), strict=True)
+    assert all(torch.equal(one, other) for one, other in weights)
+    assert (second.steps, second.image_steps, second.remark) == (4, done.image_steps, done.remark)

@@ -189,9 +189,12 @@ def test_the_settings_of_the_fine_tuning_are_measured(
     assert all(row["image_steps"] == 16 and row["kept"]["total"] > 0 for row in rows)
 
 
-def test_the_methods_are_measured_side_by_side(images: Path, taught: Path, tmp_path: Path) -> None:
+def test_the_methods_are_measured_side_by_side(
+    images: Path, taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from examples.measure import rivals
 
+    monkeypatch.setattr(rivals, "TUNED_ON", 2)
     out, own = tmp_path / "rivals.json", '{"invertune": "inversion_steps=1,patch_steps=1"}'
     few = ["--image-steps", 8, "--batch", 2, "--measured", 4, "--rates", 1, 100, "--own", own]
     methods = ["--methods", "realign", "par", "invertune"]

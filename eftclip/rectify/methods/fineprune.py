@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from eftclip.rectify.activations import read_watched
+from eftclip.rectify.activations import SIDE, read_watched
 from eftclip.rectify.methods import finetune
 from eftclip.rectify.methods.base import Method, Own, Preparation, Prepared, own_of
 from eftclip.types import ClipModel, Rate
@@ -49,7 +49,7 @@ class Channels:
 
 def prepare(before: Preparation) -> Prepared:
     """Prune as many channels as the clean readings allow."""
-    channels = channels_of(before.student.model.visual)  # type: ignore[arg-type]
+    channels = channels_of(before.student.model.get_submodule(SIDE))
     if channels is None:
         return Prepared(remark="No layer was found whose channels could be pruned, so none was.")
     pictures, kept = before.pictures, [weight.detach().clone() for weight in channels.weights]

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from eftclip.config import RectifyConfig
-from eftclip.rectify.activations import compound_modules, read_watched
+from eftclip.rectify.activations import SIDE, compound_modules, read_watched
 from eftclip.rectify.batches import Batch
 from eftclip.rectify.methods.base import Method, Own, Preparation, Prepared, Student, Teacher, own_of
 from eftclip.rectify.methods.clip_loss import for_all, from_all
@@ -58,7 +58,7 @@ def prepare(before: Preparation) -> Prepared:
     """Invert a trigger, and look for what answers to it."""
     trigger = invert_trigger(before)
     with torch.no_grad():
-        names = compound_modules(before.clip.model.visual)  # type: ignore[arg-type]
+        names = compound_modules(before.clip.model.get_submodule(SIDE))
         clean, triggered = (
             mean_activations(before.clip, pictures, names)
             for pictures in (before.pictures, trigger.plant(before.pictures))

@@ -206,7 +206,7 @@ class RectifyConfig(Settings):
         check_every: steps between two looks at the held-out pictures; a run can be taken up again from there.
         agreement: share of held-out clean pictures that must read as before, for an early stop.
         at_once: clean pictures of a step that go through the model together, with as many triggered ones; a bound on
-            memory. The contrastive method needs the whole step at once.
+            memory. Methods that compare the views of a step with each other need it whole.
         precision: `fp32`, `bf16`, or `auto`: bf16 on a GPU and fp32 elsewhere.
     """
 

@@ -6,9 +6,9 @@ Bansal et al. 2023 (arXiv 2303.03323, code nishadsinghi/CleanCLIP):
 
 w = 1, at CLIP's temperature, pictures by AutoAugment, captions by EDA; both towers, 100,000 clean pairs, batch 64, 10
 epochs, AdamW with a learning rate of 1e-5 at its highest, 50 steps of warm-up, then a cosine. Deviations: some dozens
-of pictures, cut into views, their captions made of what the checkpoint reads in them; far fewer steps, of which a tenth
-is warm-up; edits are drawn anew in each step and know synonyms of few words; no weight decay; batch statistics and
-temperature stay as they are; views of one picture, and equal captions, are no negatives of each other.
+of pictures, cut into views, their captions made of what the checkpoint reads in them; batches of 32; far fewer steps,
+of which a tenth is warm-up; edits are drawn anew in each step and know synonyms of few words; no weight decay; batch
+statistics and temperature stay as they are; views of one picture, and equal captions, are no negatives of each other.
 """
 
 import torch
@@ -22,7 +22,7 @@ from eftclip.rectify.methods.base import Method, Own, Student, Teacher, own_of
 from eftclip.rectify.methods.clip_loss import clip_loss_of, contrast, for_all, from_all
 from eftclip.runtime import seeded
 
-STEPS, BATCH, LEARNING_RATE = 300, 64, 1e-5
+STEPS, LEARNING_RATE = 300, 1e-5
 WEIGHT = 1.0
 
 
@@ -53,7 +53,6 @@ METHOD = Method(
     about="CleanCLIP: CLIP's own loss on clean pairs, and each side's pictures or captions against altered ones",
     sees_triggers=False,
     steps=STEPS,
-    batch=BATCH,
     learning_rate=LEARNING_RATE,
     own={"weight": Own(WEIGHT, 0.0, 100.0, "of what each side learns by itself")},
 )

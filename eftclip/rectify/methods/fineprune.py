@@ -132,7 +132,6 @@ METHOD = Method(
     about="Fine-Pruning: channels that sleep on clean pictures are cut out, then CLIP's own loss on clean pairs",
     sees_triggers=False,
     steps=finetune.STEPS,
-    batch=finetune.BATCH,
     learning_rate=finetune.LEARNING_RATE,
     prepare=prepare,
     own={"drop": Own(DROP, 0.0, 1.0, "share of clean readings that pruning may cost")},

@@ -14,10 +14,10 @@ clustering of the changes tells the neurons that count. 200 steps on one batch o
     + 0.5 · ‖new(x) − old(x)‖.
 
 Deviations: how the universal patch comes about is not published, here it is grown by gradient, away from what the
-pictures mean; smaller batches of the inversion; the term of the label's pictures falls away where the curated set shows
-none; modules are looked for among all blocks of the image side, as it need not be a ResNet; views change from step to
-step; the learning rate follows a single cosine after a short warm-up; no clipping of gradients, no weight decay; batch
-statistics stay.
+pictures mean; batches of 32, and of 16 in the inversion; the term of the label's pictures falls away where the curated
+set shows none; modules are looked for among all blocks of the image side, as it need not be a ResNet; views change from
+step to step; the learning rate follows a single cosine after a short warm-up; no clipping of gradients, no weight
+decay; batch statistics stay.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ from eftclip.rectify.methods.clip_loss import for_all, from_all
 from eftclip.rectify.methods.trigger_inversion import AT_ONCE, Inverted, invert_trigger
 from eftclip.types import ClipModel
 
-STEPS, BATCH, LEARNING_RATE = 200, 64, 2e-6
+STEPS, LEARNING_RATE = 200, 2e-6
 LAYERS, KEEP, INVERSION_STEPS, PATCH_STEPS = 3, 0.5, 200, 50
 ROUNDS = 30  # of the clustering, at most
 
@@ -134,7 +134,6 @@ METHOD = Method(
     about="InverTune: a trigger is inverted out of the weights, and the layers that answer to it are tuned",
     sees_triggers=False,
     steps=STEPS,
-    batch=BATCH,
     learning_rate=LEARNING_RATE,
     prepare=prepare,
     own={

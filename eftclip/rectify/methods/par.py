@@ -7,7 +7,7 @@ Singh, Croce and Hein 2024 (arXiv 2412.00727, code nmndeep/PerturbAndRecover):
 each distance a mean over the step's pairs that counts as 0 once it is larger than τ = 2.15. 250,000 clean pairs, batch
 512 on each of four processors, 2 epochs; the learning rate falls from 3e-5 to 3e-6 over the first half, then along a
 cosine. Deviations: some dozens of pictures, cut into views, their captions made of what the checkpoint reads in them,
-smaller batches; no weight decay (theirs is 1e-4) and AdamW's usual moments; batch statistics stay as they are.
+batches of 32; no weight decay (theirs is 1e-4) and AdamW's usual moments; batch statistics stay as they are.
 """
 
 import torch
@@ -19,7 +19,7 @@ from eftclip.rectify.methods.base import Method, Own, Student, Teacher, own_of
 from eftclip.rectify.methods.clip_loss import clip_loss_of, for_all, from_all
 from eftclip.rectify.schedules import falling
 
-STEPS, BATCH, LEARNING_RATE = 300, 64, 3e-5
+STEPS, LEARNING_RATE = 300, 3e-5
 WEIGHT, TAU = 0.5, 2.15
 
 
@@ -48,7 +48,6 @@ METHOD = Method(
     about="Perturb and Recover: away from the poisoned encoders up to a distance, and CLIP's own loss on clean pairs",
     sees_triggers=False,
     steps=STEPS,
-    batch=BATCH,
     learning_rate=LEARNING_RATE,
     schedule=falling,
     own={

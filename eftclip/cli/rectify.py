@@ -108,4 +108,6 @@ def say_measured(document: Document, bar: Bar) -> None:
     for stage in ("before", "after"):
         if stage in document:
             say_rates(stage, document[stage], bar)
+    if remark := document.get("rectified", {}).get("remark"):
+        bar.say(remark)
     bar.say(document["conclusion"])

@@ -65,6 +65,7 @@ def _evaluation(clean: Rate, attack: Rate) -> Evaluation:
 def _record(found: Identification, stopped: str = "steps", **measured: Evaluation) -> RunRecord:
     look = TuningStep(10, 0.1, Rate(1, 9), Rate(9, 9))
     done = Rectified("realign", 20, 640, (look,), stopped, 1.0, "digest", "/somewhere/on/the/server", "ab" * 32)
+    done = replace(done, about=f"does {HOSTILE}", remark=f"It did {HOSTILE}.")
     return RunRecord(
         kind="rectify",
         ref=REF,
@@ -221,6 +222,8 @@ def test_labels_and_names_of_a_whole_run_are_text() -> None:
     parts = [scan.banner, scan.families, scan.victims, scan.coverage, rectify.banner, rectify.measures]
     for part in [*parts, rectify.families, rectify.weights, rectify.curve, rectify.details]:
         assert "<img src=x" not in part
+    assert "Method realign: does &lt;img" in rectify.details
+    assert "It did &lt;img" in rectify.details
     assert "/somewhere" not in "".join(parts) + rectify.weights
 
 

@@ -136,9 +136,18 @@ def _details(document: Document) -> str:
         )
         for cost in document["costs"]
     ]
-    if not rows:
+    took = html.table(("stage", "time", "memory", "pictures"), rows) if rows else ""
+    told = _method(document) + took
+    return html.folded("What it took", told) if told else ""
+
+
+def _method(document: Document) -> str:
+    """Which method it was, and what it did before the first step."""
+    done = document.get("rectified")
+    if done is None:
         return ""
-    return html.folded("What it took", html.table(("stage", "time", "memory", "pictures"), rows))
+    told = (f"Method {done['method']}: {done['about']}.", done["remark"])
+    return html.sentences([sentence for sentence in told if sentence])
 
 
 def _pictures(cost: Document) -> str:

@@ -116,6 +116,7 @@ def test_what_pictures_share_adds_up() -> None:
     assert isinstance(shared.trigger, PatternTrigger)
     assert shared.trigger.searched_as == "smooth_pattern"
     stronger, _ = shared.for_proof(0.6, 2.0)
+    assert isinstance(stronger, PatternTrigger)
     assert torch.allclose(stronger.added, 2 * shared.pattern + 0.2, atol=0.01)
 
 

@@ -1,0 +1,21 @@
+"""Detectors of backdoors under one contract: our own, and rivals written anew from their papers and released code."""
+
+from examples.bench.rivals.bdetclip import BDetClip
+from examples.bench.rivals.clip_inspector import ClipInspector
+from examples.bench.rivals.cognitive_distillation import CognitiveDistillation
+from examples.bench.rivals.contract import CheckpointDetector, PictureDetector
+from examples.bench.rivals.dao import Dao
+from examples.bench.rivals.decree import Decree
+from examples.bench.rivals.ours import Audit, Check
+from examples.bench.rivals.strip import Strip
+
+__all__ = ["CHECKPOINT_DETECTORS", "OURS", "PICTURE_DETECTORS", "CheckpointDetector", "PictureDetector"]
+
+OURS = ("eftclip", "eftclip_audit")
+# Another algorithm of the check belongs here as a `Check` with settings and a name of its own.
+PICTURE_DETECTORS: dict[str, PictureDetector] = {
+    detector.name: detector for detector in (Check(), Strip(), CognitiveDistillation(), BDetClip(), Dao())
+}
+CHECKPOINT_DETECTORS: dict[str, CheckpointDetector] = {
+    detector.name: detector for detector in (Audit(), Decree(), ClipInspector())
+}

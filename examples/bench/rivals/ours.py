@@ -1,0 +1,102 @@
+"""Our own method behind the contract of its rivals, so that all are run in the same way."""
+
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from eftclip.config import InvertConfig
+from eftclip.pipeline.audit import audit
+from eftclip.pipeline.check import judge_square
+from eftclip.types import Detection, Status
+from examples.bench.rivals.contract import BACKWARD, CheckpointScore, Given, PictureScores, Scorer
+
+
+@dataclass(frozen=True)
+class Check:
+    """`eftclip check` with its defaults and without a reference checkpoint, which no rival has.
+
+    The score is the share of strangers that the trigger takes over, 0 where none is found, so its published threshold
+    is 0: whatever is found is accused. Pictures that end `inconclusive` or as an `error` score 0 and are counted as
+    undecided.
+
+    Attributes:
+        name: in tables and on the command line.
+        passes: what one clean picture took, in the mean, on the bundled checkpoints.
+    """
+
+    name: str = "eftclip"
+    passes: float = 70.0
+
+    def prepare(self, given: Given) -> Scorer:
+        """The strangers were read with the setup."""
+        setup = replace(given.setup, reference=None)
+
+        def score(images: Tensor) -> PictureScores:
+            verdicts = [judge_square(setup, image, seed=given.seed) for image in images]
+            return PictureScores(
+                torch.tensor([_share(verdict) for verdict in verdicts]),
+                torch.stack([_mask(verdict, image) for verdict, image in zip(verdicts, images, strict=True)]),
+                tuple(verdict.trigger.target_label if verdict.trigger else None for verdict in verdicts),
+                torch.tensor([verdict.status in (Status.INCONCLUSIVE, Status.ERROR) for verdict in verdicts]),
+            )
+
+        return score
+
+    def published(self, clean: Tensor) -> float | None:
+        """Whatever is found is accused."""
+        del clean
+        return 0.0
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The audit of a checkpoint alone, without a reference checkpoint.
+
+    The score is the largest share of strangers that a grown patch takes over, 0 where none is proven; whatever is found
+    is accused.
+
+    Attributes:
+        config: settings; `within` bounds the steps of a patch.
+        name: in tables and on the command line.
+    """
+
+    config: InvertConfig = field(default_factory=InvertConfig)
+    name: str = "eftclip_audit"
+
+    @property
+    def passes(self) -> float:
+        """Of a checkpoint without a backdoor: `patience` patches that force nothing."""
+        return self.config.patience * self.config.steps * self.config.batch * BACKWARD
+
+    @property
+    def threshold(self) -> float | None:
+        """Whatever is found is accused."""
+        return 0.0
+
+    def within(self, passes: float) -> Self:
+        """Fewer steps for a patch, 20 at least."""
+        steps = int(passes / (self.passes / self.config.steps))
+        return replace(self, config=replace(self.config, steps=min(self.config.steps, max(20, steps))))
+
+    def judge(self, given: Given) -> CheckpointScore:
+        """Grow patches out of the weights."""
+        families = audit(replace(given.setup, reference=None), self.config, seed=given.seed)
+        ranked = sorted(families, key=lambda family: -family.transplant.value)
+        details = {
+            "steps": self.config.steps,
+            "taken": [[family.target_label, family.transplant.hits, family.transplant.total] for family in ranked],
+        }
+        labels = tuple(dict.fromkeys(family.target_label for family in ranked))
+        return CheckpointScore(ranked[0].transplant.value if ranked else 0.0, labels, details)
+
+
+def _share(verdict: Detection) -> float:
+    return verdict.trigger.transplant.value if verdict.trigger else 0.0
+
+
+def _mask(verdict: Detection, image: Tensor) -> Tensor:
+    if verdict.trigger is None:
+        return torch.zeros(image.shape[-2:], dtype=torch.bool)
+    return verdict.trigger.mask.bool()

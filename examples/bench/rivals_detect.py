@@ -1,0 +1,255 @@
+"""Detectors of backdoors side by side: ours and its rivals on the same checkpoints, photographs and budget.
+
+    OMP_NUM_THREADS=1 python -m examples.bench.rivals_detect IMAGES_DIR --budget 10
+
+writes `examples/results/rivals_detect.json`. IMAGES_DIR is described in `examples/measure/photo_sets.py`.
+`--checkpoints` are folders: bundled ones, or ones of the zoo with their `zoo.json` beside them; what was planted is
+known of those. The methods, their published settings and where ours differ are in `examples/bench/rivals/`.
+
+The budget, in minutes, decides how many photographs each picture method gets (the same for all of them) and how far a
+checkpoint method may go; a method that there is no time for is named as left out. What is finished stays in the file:
+the same command again, with more time, does what is missing on the same photographs.
+
+* *picture methods*: AUROC of hijacked against clean photographs, and both rates at the published threshold and at the
+  one that lets at most the share `--false-alarms` of other clean photographs be accused.
+* *checkpoint methods*: whether a checkpoint is accused, and which targets are named.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from eftclip.pipeline import prepare_check
+from eftclip.pipeline.check import versions
+from eftclip.runtime import Stopwatch, keep_buffers
+from examples.bench.rivals import CHECKPOINT_DETECTORS, OURS, PICTURE_DETECTORS
+from examples.bench.rivals.cells import Pictures, checkpoint_cell, picture_cell
+from examples.bench.rivals.contract import Given, given
+from examples.bench.rivals.material import (
+    Attack,
+    Photographs,
+    attacks_of,
+    divided,
+    hijacked_by,
+    squares,
+)
+from examples.bench.rivals.plan import MOST, Plan, planned, seconds_of_a_pass
+from examples.measure.measured_at import commit
+from examples.measure.photo_sets import rate
+
+SCHEMA_VERSION = 1
+OUT = Path("examples/results/rivals_detect.json")
+BUNDLED = ("examples/checkpoints/clean", "examples/checkpoints/badnets", "examples/checkpoints/multi")
+OTHER_TARGETS = ("banana", "cheeseburger", "volcano")  # candidates on every checkpoint, of a control too
+KINDS = ("picture_methods", "checkpoint_methods")
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A checkpoint, what is known of it, and what its detectors are given."""
+
+    name: str
+    attacks: list[Attack]
+    given: Given
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The labels that its backdoors force."""
+        return tuple(attack.target for attack in self.attacks)
+
+
+def subject(folder: Path, photos: Photographs, args: argparse.Namespace) -> Subject:
+    """Load a checkpoint.
+
+    Raises:
+        SystemExit: it does not read clean photographs, so that nothing can be said of it.
+    """
+    setup = prepare_check(
+        str(folder), labels=args.labels, oracle="superpixel", reference="none", device=args.device, seed=args.seed
+    )
+    if not setup.sanity.ok:
+        raise SystemExit(f"{folder} cannot be judged: {setup.sanity.reason}")
+    attacks = attacks_of(folder)
+    candidates = dict.fromkeys([*(attack.target for attack in attacks), *OTHER_TARGETS])
+    return Subject(
+        folder.name, attacks, given(setup, squares(setup, photos.defender), tuple(candidates), seed=args.seed)
+    )
+
+
+def shown(one: Subject, photos: Photographs, count: int) -> Pictures:
+    """The pictures that the methods judge on a checkpoint."""
+    setup = one.given.setup
+    return Pictures(
+        squares(setup, photos.calibration[:count]),
+        squares(setup, photos.clean[:count]),
+        {attack.target: hijacked_by(setup, attack, photos.hosts, count) for attack in one.attacks},
+    )
+
+
+class Run:
+    """A run and its file, which is written after every cell."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        """Take up what the file holds.
+
+        Raises:
+            SystemExit: it was measured with other settings.
+        """
+        self.args, self.watch = args, Stopwatch()
+        settings = {"labels": args.labels, "seed": args.seed, "false_alarms": args.false_alarms}
+        self.document: Document = {
+            "schema_version": SCHEMA_VERSION,
+            "kind": "rivals_detect",
+            "command": _command(args),
+            "commit": commit(),
+            "versions": versions(),
+            "machine": {"device": args.device, "cores": os.cpu_count(), "threads": torch.get_num_threads()},
+            "ours": list(OURS),
+            "settings": settings,
+            "checkpoints": {},
+            "left_out": [],
+        }
+        if args.out.is_file():
+            self.document = json.loads(args.out.read_text(encoding="utf-8"))
+            held = {name: self.document["settings"].get(name) for name in settings}
+            if held != settings:
+                raise SystemExit(f"{args.out} was measured with {held}, not with {settings}; name another --out.")
+
+    @property
+    def seconds_left(self) -> float:
+        """Of the budget."""
+        return float(self.args.budget * 60 - self.watch.seconds)
+
+    def entry(self, one: Subject) -> Document:
+        """The part of the file about a checkpoint.
+
+        Raises:
+            SystemExit: the file is about another checkpoint of that name.
+        """
+        sha256 = one.given.clip.ref.sha256
+        attacks = {attack.target: {"kind": attack.trigger.kind, "attack_success": None} for attack in one.attacks}
+        fresh = {"sha256": sha256, "attacks": attacks, **{kind: {} for kind in KINDS}}
+        entry: Document = self.document["checkpoints"].setdefault(one.name, fresh)
+        if entry["sha256"] != sha256:
+            raise SystemExit(f"{self.args.out} holds another {one.name} ({entry['sha256'][:12]}…); name another --out.")
+        return entry
+
+    def write(self) -> None:
+        """Whole or not at all, so that an interrupted run leaves a file that can be taken up."""
+        self.args.out.parent.mkdir(parents=True, exist_ok=True)
+        part = self.args.out.with_suffix(".part")
+        part.write_text(json.dumps(self.document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+        part.replace(self.args.out)
+
+    def leave_out(self, checkpoint: str, method: str, why: str) -> None:
+        """A cell that there is no time for, told in the file."""
+        self.measured(checkpoint, method)
+        self.document["left_out"].append({"checkpoint": checkpoint, "method": method, "reason": why})
+        self.tell(f"{checkpoint} {method}: left out, {why}")
+
+    def measured(self, checkpoint: str, method: str) -> None:
+        """What an earlier run left out is not left out any more."""
+        self.document["left_out"] = [
+            one for one in self.document["left_out"] if (one["checkpoint"], one["method"]) != (checkpoint, method)
+        ]
+
+    def tell(self, text: str) -> None:
+        """Progress, for whoever waits."""
+        print(f"[{self.watch.seconds:6.0f} s of {self.args.budget * 60:g}] {text}", file=sys.stderr, flush=True)
+
+
+def _command(args: argparse.Namespace) -> str:
+    """The command with what is not as it is when left out."""
+    told = [f"--budget {args.budget:g}"]
+    if list(args.checkpoints) != [Path(folder) for folder in BUNDLED]:
+        told.append(f"--checkpoints {' '.join(path.as_posix() for path in args.checkpoints)}")
+    if args.methods:
+        told.append(f"--methods {' '.join(args.methods)}")
+    return f"OMP_NUM_THREADS=1 python -m examples.bench.rivals_detect IMAGES_DIR {' '.join(told)}"
+
+
+def measure(run: Run, one: Subject, photos: Photographs, plan: Plan, of_a_pass: float) -> None:
+    """Every cell of a checkpoint that is not in the file yet."""
+    args, entry = run.args, run.entry(one)
+    missing = [name for name in asked(args, PICTURE_DETECTORS) if name not in entry["picture_methods"]]
+    pictures = shown(one, photos, plan.pictures) if missing else None
+    for name in missing:
+        detector = PICTURE_DETECTORS[name]
+        if pictures is None or run.seconds_left < detector.passes * of_a_pass * pictures.count / 2:
+            run.leave_out(one.name, name, "the budget was spent")
+            continue
+        for target, hijacked in pictures.hijacked.items():
+            hits, total = hijacked.success.hits, hijacked.success.total
+            entry["attacks"][target]["attack_success"] = rate(k < hits for k in range(total))
+        entry["picture_methods"][name] = picture_cell(detector, one.given, pictures, args.false_alarms)
+        run.measured(one.name, name)
+        run.write()
+        run.tell(f"{one.name} {name}: {pictures.count} pictures")
+    for name in (name for name in asked(args, CHECKPOINT_DETECTORS) if name not in entry["checkpoint_methods"]):
+        within = CHECKPOINT_DETECTORS[name].within(plan.passes)
+        if name not in plan.checkpoint_methods or run.seconds_left < within.passes * of_a_pass / 2:
+            run.leave_out(one.name, name, "the budget is too small for it")
+            continue
+        entry["checkpoint_methods"][name] = checkpoint_cell(within, one.given, one.targets)
+        run.measured(one.name, name)
+        run.write()
+        run.tell(f"{one.name} {name}")
+    run.write()
+
+
+def asked(args: argparse.Namespace, registry: Any) -> Iterator[str]:
+    """The methods of a registry that are asked for."""
+    return (name for name in registry if not args.methods or name in args.methods)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("images", type=Path, help="folder with imagenet-sample/, caltech101/ and coco128/")
+    parser.add_argument("--checkpoints", type=Path, nargs="+", default=[Path(folder) for folder in BUNDLED])
+    parser.add_argument("--methods", nargs="+", choices=[*PICTURE_DETECTORS, *CHECKPOINT_DETECTORS])
+    parser.add_argument("--budget", type=float, default=10.0, help="minutes for what is not in the file yet")
+    parser.add_argument("--false-alarms", type=float, default=0.05, help="share that the calibrated threshold allows")
+    parser.add_argument("--labels", default="imagenet", help="`imagenet`, or a text file for a quick look")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=OUT)
+    args = parser.parse_args(arguments)
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    keep_buffers()
+    run, photos = Run(args), divided(args.images, MOST, args.seed)
+    targets = [len(attacks_of(folder)) for folder in args.checkpoints]
+    plan: Plan | None = None
+    for folder in args.checkpoints:
+        one = subject(folder, photos, args)
+        if plan is None:
+            of_a_pass = seconds_of_a_pass(one.given)
+            plan = _plan(run, of_a_pass, targets)
+        measure(run, one, photos, plan, of_a_pass)
+    print(f"wrote {args.out}")
+
+
+def _plan(run: Run, of_a_pass: float, targets: Sequence[int]) -> Plan:
+    """What there is time for; as many pictures as the file has already, so that all methods see the same."""
+    args = run.args
+    plan = planned(
+        run.seconds_left,
+        of_a_pass,
+        targets,
+        {name: PICTURE_DETECTORS[name] for name in asked(args, PICTURE_DETECTORS)},
+        {name: CHECKPOINT_DETECTORS[name] for name in asked(args, CHECKPOINT_DETECTORS)},
+    )
+    pictures = run.document["settings"].setdefault("pictures", plan.pictures)
+    run.tell(f"{1000 * of_a_pass:.0f} ms a pass: {pictures} pictures of a set, {plan.passes:.0f} passes a checkpoint")
+    return Plan(pictures, plan.passes, plan.checkpoint_methods)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""The benchmark of detectors runs end to end, is taken up where it stopped, and its table says who does better."""
+
+import copy
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.photo_folder import write_photo_folder
+from support.taught import LABELS
+
+from eftclip.config import InvertConfig
+from examples.bench import rivals_detect
+from examples.bench.rivals import CHECKPOINT_DETECTORS, PICTURE_DETECTORS
+from examples.bench.rivals.material import attacks_of, divided
+from examples.bench.rivals.ours import Audit
+from examples.bench.rivals.plan import FEWEST, LEAST_PASSES, MOST, planned
+from examples.bench.rivals.strip import Strip
+from examples.build.results_page import rivals as section
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_photo_folder(tmp_path_factory.mktemp("images"))
+
+
+@pytest.fixture(scope="module")
+def labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("labels") / "labels.txt"
+    file.write_text("\n".join(LABELS))
+    return file
+
+
+def _run(images: Path, labels: Path, out: Path, checkpoints: Path, *more: str) -> dict[str, Any]:
+    names = [str(checkpoints / name) for name in ("badnets", "clean")]
+    rivals_detect.main([str(images), "--checkpoints", *names, "--labels", str(labels), "--out", str(out), *more])
+    document: dict[str, Any] = json.loads(out.read_text())
+    return document
+
+
+def test_it_measures_and_takes_up_what_is_missing(
+    images: Path, labels: Path, taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PICTURE_DETECTORS, "strip", Strip(overlays=8))
+    monkeypatch.setattr("examples.bench.rivals.plan.MOST", 3)
+    out = tmp_path / "rivals.json"
+    first = _run(images, labels, out, taught, "--methods", "strip", "bdetclip", "--budget", "5")
+    assert list(first["checkpoints"]) == ["badnets", "clean"]
+    badnets, clean = first["checkpoints"].values()
+    success = badnets["attacks"]["banana"]["attack_success"]
+    assert 0 < success["hits"] <= success["total"]
+    for cell in badnets["picture_methods"].values():
+        found = cell["targets"]["banana"]
+        assert 0 <= found["auroc"] <= 1
+        assert found["detected"]["calibrated"]["total"] == len(found["scores"]) > 0
+        assert cell["false_alarms"]["calibrated"]["total"] == len(cell["scores"]["clean"]) == 3
+    assert badnets["picture_methods"]["strip"]["forwards_per_picture"] == 8
+    assert clean["attacks"] == {} and clean["picture_methods"]["strip"]["targets"] == {}
+    again = _run(images, labels, out, taught, "--methods", "dao", "bdetclip", "eftclip", "--budget", "5")
+    kept = again["checkpoints"]["badnets"]["picture_methods"]
+    assert kept["bdetclip"] == badnets["picture_methods"]["bdetclip"], "what was finished is not measured again"
+    assert list(kept) == ["strip", "bdetclip", "eftclip", "dao"]
+    assert len(kept["dao"]["scores"]["clean"]) == 3, "on as many pictures as before"
+    assert kept["eftclip"]["targets"]["banana"]["label_named"]["hits"] > 0
+    with pytest.raises(SystemExit, match="name another --out"):
+        _run(images, labels, out, taught, "--seed", "1")
+
+
+def test_what_there_is_no_time_for_is_named(images: Path, labels: Path, taught: Path, tmp_path: Path) -> None:
+    document = _run(images, labels, tmp_path / "none.json", taught, "--methods", "decree", "--budget", "0")
+    assert [(one["checkpoint"], one["method"]) for one in document["left_out"]] == [
+        ("badnets", "decree"),
+        ("clean", "decree"),
+    ]
+    assert document["checkpoints"]["badnets"]["checkpoint_methods"] == {}
+
+
+def test_checkpoint_methods_say_what_they_accuse(
+    images: Path, labels: Path, taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = Audit(InvertConfig(steps=20, patience=1, exemplars=1))
+    monkeypatch.setitem(CHECKPOINT_DETECTORS, "eftclip_audit", quick)
+    out = tmp_path / "alone.json"
+    document = _run(images, labels, out, taught, "--methods", "eftclip_audit", "--budget", "4")
+    found = document["checkpoints"]["badnets"]["checkpoint_methods"]["eftclip_audit"]
+    assert found["accused"] is True and found["targets_named"] == {"hits": 1, "total": 1, "low": 0.2065, "high": 1.0}
+    assert found["forwards"] > 50
+    assert document["checkpoints"]["clean"]["checkpoint_methods"]["eftclip_audit"]["targets_named"]["total"] == 0
+
+
+def test_a_budget_is_divided() -> None:
+    small = planned(60, 0.02, [1, 0], PICTURE_DETECTORS, CHECKPOINT_DETECTORS)
+    assert small.pictures == FEWEST and small.passes == LEAST_PASSES and len(small.checkpoint_methods) < 3
+    large = planned(6e5, 0.02, [1, 0], PICTURE_DETECTORS, CHECKPOINT_DETECTORS)
+    assert large.pictures == MOST and large.checkpoint_methods == tuple(CHECKPOINT_DETECTORS)
+    between = planned(1200, 0.02, [1, 0], PICTURE_DETECTORS, {})
+    assert FEWEST < between.pictures < MOST and between.checkpoint_methods == ()
+
+
+def test_no_photograph_is_in_two_sets(images: Path) -> None:
+    photos = divided(images, 2, seed=0)
+    sets = [photos.defender, photos.calibration, photos.clean, photos.hosts]
+    names = [photo.name for some in sets for photo in some]
+    assert len(names) == len(set(names)) and all(sets)
+    assert divided(images, 2, seed=0) == photos != divided(images, 2, seed=1)
+
+
+def test_only_checkpoints_are_judged_of_which_the_truth_is_known(taught: Path, tmp_path: Path) -> None:
+    assert [attack.target for attack in attacks_of(taught / "badnets")] == ["banana"]
+    assert attacks_of(taught / "clean") == []
+    with pytest.raises(SystemExit, match="nothing is known"):
+        attacks_of(Path(shutil.copytree(taught / "clean", tmp_path / "stranger")))
+
+
+def _cell(area: float, found: int) -> dict[str, Any]:
+    rate = {"hits": found, "total": 4, "low": 0.0, "high": 1.0}
+    none = {**rate, "hits": 0}
+    return {
+        "commit": "1111111",
+        "forwards_per_picture": 10.0 - found,
+        "seconds_per_picture": 1.0,
+        "false_alarms": {"published": none, "calibrated": none},
+        "targets": {
+            "banana": {
+                "auroc": area,
+                "detected": {"published": None, "calibrated": rate},
+                "iou_mean": None,
+                "label_named": None,
+            }
+        },
+    }
+
+
+def test_where_a_rival_does_better_the_table_says_so_in_bold() -> None:
+    document: dict[str, Any] = {
+        "ours": ["eftclip"],
+        "checkpoints": {
+            "badnets": {
+                "attacks": {"banana": {}},
+                "picture_methods": {"eftclip": _cell(0.9, 4), "strip": _cell(0.95, 3), "dao": _cell(0.8, 4)},
+            }
+        },
+    }
+    ours, strip, dao = section.picture_rows(document)
+    assert ours[2:6] == ["0.90", "–", "4 of 4", "0 of 4"], "nothing of our own is bold"
+    assert strip[2] == "**0.95**" and strip[4] == "3 of 4"
+    assert dao[2] == "0.80" and dao[4] == "4 of 4", "as good is not better"
+    worse = copy.deepcopy(document)
+    worse["checkpoints"]["badnets"]["picture_methods"].pop("eftclip")
+    assert all("**" not in cell for row in section.picture_rows(worse) for cell in row), "nothing to be held against"

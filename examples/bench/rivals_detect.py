@@ -19,8 +19,9 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ import torch
 from eftclip.pipeline import prepare_check
 from eftclip.pipeline.check import versions
 from eftclip.runtime import Stopwatch, keep_buffers
-from examples.bench.rivals import CHECKPOINT_DETECTORS, OURS, PICTURE_DETECTORS
+from examples.bench.rivals import CHECKPOINT_DETECTORS, OURS, PICTURE_DETECTORS, CheckpointDetector, PictureDetector
 from examples.bench.rivals.cells import Pictures, checkpoint_cell, picture_cell
 from examples.bench.rivals.contract import Given, given
 from examples.bench.rivals.material import (
@@ -48,6 +49,7 @@ SCHEMA_VERSION = 1
 OUT = Path("examples/results/rivals_detect.json")
 BUNDLED = ("examples/checkpoints/clean", "examples/checkpoints/badnets", "examples/checkpoints/multi")
 OTHER_TARGETS = ("banana", "cheeseburger", "volcano")  # candidates on every checkpoint, of a control too
+SPENT = "the budget did not reach"
 KINDS = ("picture_methods", "checkpoint_methods")
 Document = dict[str, Any]
 
@@ -104,6 +106,7 @@ class Run:
             SystemExit: it was measured with other settings.
         """
         self.args, self.watch = args, Stopwatch()
+        self.expected = self.taken = 0.0  # seconds of the cells so far
         settings = {"labels": args.labels, "seed": args.seed, "false_alarms": args.false_alarms}
         self.document: Document = {
             "schema_version": SCHEMA_VERSION,
@@ -128,6 +131,22 @@ class Run:
         """Of the budget."""
         return float(self.args.budget * 60 - self.watch.seconds)
 
+    def fits(self, expected: float, deadline: float) -> bool:
+        """Whether a cell of so many seconds ends in time, if it is as slow as the cells so far were on this machine."""
+        slower = max(1.0, self.taken / self.expected) if self.expected else 1.0
+        return self.watch.seconds + expected * slower <= deadline
+
+    def keep(self, one: Subject, kind: str, method: str, expected: float, measured: Callable[[], Document]) -> None:
+        """Measure a cell and write it down."""
+        watch = Stopwatch()
+        self.entry(one)[kind][method] = measured()
+        self.expected, self.taken = self.expected + expected, self.taken + watch.seconds
+        self.document["left_out"] = [
+            cell for cell in self.document["left_out"] if (cell["checkpoint"], cell["method"]) != (one.name, method)
+        ]
+        self.write()
+        self.tell(f"{one.name} {method}")
+
     def entry(self, one: Subject) -> Document:
         """The part of the file about a checkpoint.
 
@@ -151,15 +170,10 @@ class Run:
 
     def leave_out(self, checkpoint: str, method: str, why: str) -> None:
         """A cell that there is no time for, told in the file."""
-        self.measured(checkpoint, method)
-        self.document["left_out"].append({"checkpoint": checkpoint, "method": method, "reason": why})
+        told = {"checkpoint": checkpoint, "method": method, "reason": why}
+        if told not in self.document["left_out"]:
+            self.document["left_out"].append(told)
         self.tell(f"{checkpoint} {method}: left out, {why}")
-
-    def measured(self, checkpoint: str, method: str) -> None:
-        """What an earlier run left out is not left out any more."""
-        self.document["left_out"] = [
-            one for one in self.document["left_out"] if (one["checkpoint"], one["method"]) != (checkpoint, method)
-        ]
 
     def tell(self, text: str) -> None:
         """Progress, for whoever waits."""
@@ -176,38 +190,39 @@ def _command(args: argparse.Namespace) -> str:
     return f"OMP_NUM_THREADS=1 python -m examples.bench.rivals_detect IMAGES_DIR {' '.join(told)}"
 
 
-def measure(run: Run, one: Subject, photos: Photographs, plan: Plan, of_a_pass: float) -> None:
-    """Every cell of a checkpoint that is not in the file yet."""
+def measure(run: Run, one: Subject, photos: Photographs, plan: Plan, deadline: float) -> None:
+    """Every cell of a checkpoint that is not in the file yet and ends before the deadline, the cheap ones first."""
     args, entry = run.args, run.entry(one)
     missing = [name for name in asked(args, PICTURE_DETECTORS) if name not in entry["picture_methods"]]
     pictures = shown(one, photos, plan.pictures) if missing else None
     for name in missing:
         detector = PICTURE_DETECTORS[name]
-        if pictures is None or run.seconds_left < detector.passes * of_a_pass * pictures.count / 2:
-            run.leave_out(one.name, name, "the budget was spent")
+        if pictures is None or not run.fits(expected := _seconds(plan, detector.passes * pictures.count), deadline):
+            run.leave_out(one.name, name, SPENT)
             continue
         for target, hijacked in pictures.hijacked.items():
             hits, total = hijacked.success.hits, hijacked.success.total
             entry["attacks"][target]["attack_success"] = rate(k < hits for k in range(total))
-        entry["picture_methods"][name] = picture_cell(detector, one.given, pictures, args.false_alarms)
-        run.measured(one.name, name)
-        run.write()
-        run.tell(f"{one.name} {name}: {pictures.count} pictures")
+        cell = partial(picture_cell, detector, one.given, pictures, args.false_alarms)
+        run.keep(one, "picture_methods", name, expected, cell)
     for name in (name for name in asked(args, CHECKPOINT_DETECTORS) if name not in entry["checkpoint_methods"]):
         within = CHECKPOINT_DETECTORS[name].within(plan.passes)
-        if name not in plan.checkpoint_methods or run.seconds_left < within.passes * of_a_pass / 2:
-            run.leave_out(one.name, name, "the budget is too small for it")
+        if name not in plan.checkpoint_methods or not run.fits(expected := _seconds(plan, within.passes), deadline):
+            run.leave_out(one.name, name, SPENT)
             continue
-        entry["checkpoint_methods"][name] = checkpoint_cell(within, one.given, one.targets)
-        run.measured(one.name, name)
-        run.write()
-        run.tell(f"{one.name} {name}")
+        cell = partial(checkpoint_cell, within, one.given, one.targets)
+        run.keep(one, "checkpoint_methods", name, expected, cell)
     run.write()
 
 
-def asked(args: argparse.Namespace, registry: Any) -> Iterator[str]:
-    """The methods of a registry that are asked for."""
-    return (name for name in registry if not args.methods or name in args.methods)
+def _seconds(plan: Plan, passes: float) -> float:
+    return passes * plan.of_a_pass
+
+
+def asked(args: argparse.Namespace, registry: Mapping[str, PictureDetector | CheckpointDetector]) -> list[str]:
+    """The methods of a registry that are asked for, the cheap ones first."""
+    names = [name for name in registry if not args.methods or name in args.methods]
+    return sorted(names, key=lambda name: registry[name].passes)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -227,28 +242,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run, photos = Run(args), divided(args.images, MOST, args.seed)
     targets = [len(attacks_of(folder)) for folder in args.checkpoints]
     plan: Plan | None = None
-    for folder in args.checkpoints:
+    for k, folder in enumerate(args.checkpoints):
         one = subject(folder, photos, args)
-        if plan is None:
-            of_a_pass = seconds_of_a_pass(one.given)
-            plan = _plan(run, of_a_pass, targets)
-        measure(run, one, photos, plan, of_a_pass)
+        plan = plan or _plan(run, seconds_of_a_pass(one.given), targets)
+        measure(run, one, photos, plan, run.watch.seconds + run.seconds_left / (len(args.checkpoints) - k))
     print(f"wrote {args.out}")
 
 
 def _plan(run: Run, of_a_pass: float, targets: Sequence[int]) -> Plan:
     """What there is time for; as many pictures as the file has already, so that all methods see the same."""
-    args = run.args
+    args, checkpoints = run.args, run.document["checkpoints"]
+
+    def missing(kind: str, name: str) -> bool:
+        return any(name not in checkpoints.get(folder.name, {}).get(kind, {}) for folder in args.checkpoints)
+
+    wanted = [name for name in asked(args, PICTURE_DETECTORS) if missing(KINDS[0], name)]
+    alone = [name for name in asked(args, CHECKPOINT_DETECTORS) if missing(KINDS[1], name)]
     plan = planned(
         run.seconds_left,
         of_a_pass,
         targets,
-        {name: PICTURE_DETECTORS[name] for name in asked(args, PICTURE_DETECTORS)},
-        {name: CHECKPOINT_DETECTORS[name] for name in asked(args, CHECKPOINT_DETECTORS)},
+        {name: PICTURE_DETECTORS[name] for name in wanted},
+        {name: CHECKPOINT_DETECTORS[name] for name in alone},
     )
     pictures = run.document["settings"].setdefault("pictures", plan.pictures)
     run.tell(f"{1000 * of_a_pass:.0f} ms a pass: {pictures} pictures of a set, {plan.passes:.0f} passes a checkpoint")
-    return Plan(pictures, plan.passes, plan.checkpoint_methods)
+    return replace(plan, pictures=pictures)
 
 
 if __name__ == "__main__":

@@ -20,11 +20,13 @@ class Plan:
         pictures: of each set (calibration, clean, and each target), the same for all methods.
         passes: that a checkpoint method may take on one checkpoint.
         checkpoint_methods: those that there is time for.
+        of_a_pass: seconds that one picture takes to go forward.
     """
 
     pictures: int
     passes: float
     checkpoint_methods: tuple[str, ...]
+    of_a_pass: float
 
 
 def seconds_of_a_pass(given: Given) -> float:
@@ -60,4 +62,4 @@ def planned(
     cells = len(targets) * max(1, len(checkpoint_methods))
     share = max(LEAST_PASSES, left / cells)
     kept = tuple(checkpoint_methods)[: max(0, int(left / (share * len(targets)) + 1e-6))]
-    return Plan(pictures, share, kept)
+    return Plan(pictures, share, kept, of_a_pass)

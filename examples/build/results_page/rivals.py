@@ -81,10 +81,10 @@ def checkpoint_rows(document: Document) -> Iterator[list[str]]:
 def _block(place: str, cells: dict[str, list[Cell]], ours: Sequence[str]) -> Iterator[list[str]]:
     """The rows of one checkpoint and target, in bold what beats our own row."""
     own = next((row for method, row in cells.items() if method in ours), None)
-    for method, row in cells.items():
+    for method, row in sorted(cells.items(), key=lambda item: list(SHOWN).index(item[0])):
         better = [own is not None and _beats(cell, own[k]) for k, cell in enumerate(row)]
         texts = [f"**{text}**" if bold else text for (text, _), bold in zip(row, better, strict=True)]
-        yield [place, SHOWN.get(method, method), *texts]
+        yield [place, SHOWN[method], *texts]
 
 
 def _beats(rival: Cell, own: Cell) -> bool:

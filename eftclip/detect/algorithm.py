@@ -14,14 +14,12 @@ from torch import Tensor
 
 from eftclip.config import DetectConfig
 from eftclip.detect.case import Carrier, Case
-from eftclip.detect.colour import colour_carrier, without_colours
-from eftclip.detect.pattern import pattern_carrier, smoothed
 from eftclip.detect.proof import MIN_HOSTS, proven_part
 from eftclip.detect.reader import Reader, Stopped
 from eftclip.detect.search import Scene, border_carriers, carriers, look_everywhere
 from eftclip.detect.transplant import Reference, suitable
-from eftclip.detect.verdict import WHOLE_PICTURE, found_verdict, union
-from eftclip.detect.warp import doubt_what_a_blur_undoes
+from eftclip.detect.verdict import found_verdict, union
+from eftclip.detect.whole_picture import whole_picture_carrier
 from eftclip.detect.windows import Group
 from eftclip.inpaint import remove
 from eftclip.runtime import Cancelled, OnProgress, ignore, never
@@ -114,22 +112,8 @@ def _judge(case: Case, image: Tensor, oracle: Oracle) -> Detection:
     case.difference = _difference(case, row, evidence, union(found) if found else None)
     case.kinds["patch"] = Searched.FOUND if found else Searched.UNDECIDED if case.doubts else Searched.NONE
     if not found:
-        found, left, purified = _whole_picture(case, image, row, usable)
+        found, left, purified = whole_picture_carrier(case, image, row, usable)
     return found_verdict(case, target, found, left, purified) if found else _nothing(case)
-
-
-def _whole_picture(case: Case, image: Tensor, row: Tensor, usable: HostImages) -> tuple[list[Carrier], Tensor, Tensor]:
-    """A trigger that covers the picture, if there is one; the picture without it, and its reading `(C,)`."""
-    target = int(row.argmax())
-    if case.read_so_by_the_reference(image, target):
-        case.kinds |= {kind: Searched.NONE for kind in WHOLE_PICTURE}
-        return [], image, row
-    if (carrier := pattern_carrier(case, image, target, usable)) is not None:
-        return [carrier], *smoothed(case, image, target)
-    if (carrier := colour_carrier(case, image, target, usable)) is not None:
-        return [carrier], *without_colours(case, image, carrier.trigger)
-    doubt_what_a_blur_undoes(case, image, row, target)
-    return [], image, row
 
 
 def _search(

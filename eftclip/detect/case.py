@@ -8,7 +8,7 @@ from torch import Tensor
 from eftclip.config import OURS, DetectConfig
 from eftclip.detect.reader import Reader
 from eftclip.detect.search import MANY_LABELS
-from eftclip.detect.transplant import BY_CHANCE, REFERENCE_SHARE, Proof, Reference, beyond, control_rate, reading_of
+from eftclip.detect.transplant import REFERENCE_SHARE, Proof, Reference, beyond, control_rate, reading_of
 from eftclip.trigger_kinds import Trigger
 from eftclip.types import (
     NOTHING_SEARCHED,
@@ -63,21 +63,20 @@ class Case:
     algorithm: str = OURS
     named: NamedPart | None = None
 
-    def accept(self, carrier: Carrier, innocent: Rate, target: int, chance: float = BY_CHANCE) -> Carrier | None:
+    def accept(self, carrier: Carrier, innocent: Rate, target: int) -> Carrier | None:
         """Hold what was proven against something innocent of the same kind, and against the reference.
 
         Args:
             carrier: with an accepted proof, and no control yet.
             innocent: how many of the same host images became the target by something innocent.
             target: index of the label.
-            chance: how likely the counts may be if it did no more than what is innocent.
 
         Returns:
             the carrier with its control; None, and a doubt or an explanation, where it shows nothing.
         """
         rate = carrier.proof.rate
         part, others = WORDS[carrier.trigger.kind]
-        if not beyond(rate, innocent, chance):
+        if not beyond(rate, innocent):
             self.doubts.append(f"{part} took over {rate} strangers' photographs, but {others} {innocent}")
             return None
         control = control_rate(self.reference, carrier.proof.images, target)

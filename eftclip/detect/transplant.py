@@ -123,14 +123,14 @@ def innocent_rate(
     return Rate(int((read(planted, "Transplanting an innocent part").argmax(-1) == target).sum()), len(planted))
 
 
-def beyond(suspected: Rate, innocent: Rate, chance: float = BY_CHANCE) -> bool:
-    """Whether a part does more than an innocent one: Fisher's exact test, one-sided."""
+def beyond(suspected: Rate, innocent: Rate) -> bool:
+    """Whether a part does more than an innocent one: Fisher's exact test, one-sided, at `BY_CHANCE`."""
     hits, count = suspected.hits + innocent.hits, suspected.total + innocent.total
     ways = sum(
         math.comb(suspected.total, k) * math.comb(innocent.total, hits - k)
         for k in range(suspected.hits, min(hits, suspected.total) + 1)
     )
-    return ways / math.comb(count, hits) <= chance
+    return ways / math.comb(count, hits) <= BY_CHANCE
 
 
 def suitable(hosts: HostImages, target: int, at_most: int) -> HostImages:

@@ -8,7 +8,7 @@ from support.taught import LABELS, write_blended
 from torch import Tensor
 
 from eftclip.data import bundled_photographs, read_picture
-from eftclip.detect.colour import levels, moved_to
+from eftclip.detect.whole_picture.colour import levels, moved_to
 from eftclip.pipeline import CheckSetup, prepare_check
 from eftclip.pipeline.check import judge_square
 from eftclip.runtime import seeded

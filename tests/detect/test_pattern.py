@@ -5,7 +5,7 @@ from support.taught import LABELS, write_blended
 from torch import Tensor
 
 from eftclip.data import bundled_photographs, read_picture
-from eftclip.detect.pattern import FINE
+from eftclip.detect.whole_picture.pattern import FINE
 from eftclip.pipeline import CheckSetup, prepare_check
 from eftclip.pipeline.check import judge_square
 from eftclip.runtime import seeded

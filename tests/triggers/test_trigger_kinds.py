@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from eftclip.detect.pattern import FINE
+from eftclip.detect.whole_picture.pattern import FINE
 from eftclip.errors import TriggerError
 from eftclip.runtime import seeded
 from eftclip.trigger_kinds import (

@@ -59,13 +59,7 @@ def add_photograph_listeners(
 ) -> None:
     """Step 2: choosing and planting; the picture on the page is exactly what will be checked.
 
-    Args:
-        backend: knows how large a picture the checkpoint sees.
-        checkpoint: step 1.
-        step: step 2.
-        choice: the photograph that is chosen.
-        loaded: a checkpoint was loaded by hand.
-        folders: visitors may name folders of this machine.
+    It is planted in the pixels of the checkpoint, as far as one is loaded, and again once one was `loaded` by hand.
     """
 
     def planted(chosen: photographs.Choice | None, values: tuple[Any, ...]) -> list[Any]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from eftclip.detect.case import Carrier, Case
 from eftclip.detect.search import MANY_LABELS
-from eftclip.detect.transplant import BY_CHANCE, Proof, beyond, held_against, prove
+from eftclip.detect.transplant import Proof, beyond, held_against, prove
 from eftclip.trigger_kinds import PatternTrigger, blurred, in_steps
 from eftclip.types import HostImages, Rate, Searched
 
@@ -50,9 +50,9 @@ class Detail:
 FINE, FINE_SHARE = Detail(1.0, 1.5, 0.6), 0.6
 # A cartoon that is blended in shows in coarser detail, which took over 11 to 20 of 24 strangers in 14 pictures. So does
 # content: of 250 clean photographs on the bundled `clean` in 13. So it is asked only where a reference checkpoint reads
-# the picture as something else. Others' detail does a little of it too where a backdoor answers to whatever shines
-# through, 4 or 5 of 24, so that less certainty is asked for against them than against the reference.
-COARSE, COARSE_SHARE, COARSE_CHANCE = Detail(2.0, 1.0, 0.6), 0.25, 0.01
+# the picture as something else, and it accuses only from SURE on: of a rhinoceros that reads as tiger, for its stripes
+# of light and shadow, it took over 13 of 24, and none with the reference.
+COARSE, COARSE_SHARE, SURE = Detail(2.0, 1.0, 0.6), 0.25, 0.5
 
 
 def pattern_carrier(case: Case, image: Tensor, target: int, hosts: HostImages) -> Carrier | None:
@@ -83,7 +83,8 @@ def smoothed(case: Case, image: Tensor, target: int) -> tuple[Tensor, Tensor]:
 def _fine(case: Case, image: Tensor, target: int, hosts: HostImages) -> Carrier | None:
     """What the fine detail does decides alone."""
     proof, innocent = _tried(case, image, FINE, FINE_SHARE, target, hosts)
-    _doubt(case, proof, "fine detail", FINE_SHARE, target)
+    if proof.accepted is None:
+        _doubt(case, proof, "fine detail", target)
     return _carrier(case, image, FINE, proof, innocent, target) if proof.accepted else None
 
 
@@ -92,17 +93,19 @@ def _coarse(case: Case, image: Tensor, target: int, hosts: HostImages) -> Carrie
     if case.reference is None or len(case.classes.labels) < MANY_LABELS:
         return None
     proof, innocent = _tried(case, image, COARSE, COARSE_SHARE, target, hosts)
-    carrier = _carrier(case, image, COARSE, proof, innocent, target, COARSE_CHANCE) if proof.accepted else None
+    sure = bool(proof.accepted) and proof.rate.interval()[0] > SURE
+    carrier = _carrier(case, image, COARSE, proof, innocent, target) if sure else None
     if carrier and carrier.control and beyond(proof.rate, carrier.control):
         return carrier
-    _doubt(case, proof, "detail", COARSE_SHARE, target)
+    if carrier or (proof.accepted is not False and not sure):
+        _doubt(case, proof, "detail", target)
     return None
 
 
-def _doubt(case: Case, proof: Proof, detail: str, share: float, target: int) -> None:
+def _doubt(case: Case, proof: Proof, detail: str, target: int) -> None:
     """Counts that do not decide are a doubt, unless the reference says that content explains them."""
-    if proof.accepted is None and not case.explained_by_content(KIND, proof, target):
-        case.doubts.append(f"its {detail} took over {proof.rate} strangers' photographs, too close to {share:.0%}")
+    if not case.explained_by_content(KIND, proof, target):
+        case.doubts.append(f"its {detail} took over {proof.rate} strangers' photographs, too few to be sure")
 
 
 def _tried(
@@ -117,19 +120,11 @@ def _tried(
     return held_against(try_on, lambda count: _innocent_rate(case, detail, target, hosts.images[:count]))
 
 
-def _carrier(
-    case: Case,
-    image: Tensor,
-    detail: Detail,
-    proof: Proof,
-    innocent: Rate,
-    target: int,
-    chance: float = BY_CHANCE,
-) -> Carrier | None:
+def _carrier(case: Case, image: Tensor, detail: Detail, proof: Proof, innocent: Rate, target: int) -> Carrier | None:
     """The detail as strong as it was in the picture, if it holds against what is innocent and the reference."""
     whole = torch.ones(image.shape[-2:], dtype=torch.bool)
     as_it_was = replace(detail, strength=1.0, kept=AS_IT_WAS).of(image)
-    return case.accept(Carrier(whole, as_it_was, proof, None), innocent, target, chance)
+    return case.accept(Carrier(whole, as_it_was, proof, None), innocent, target)
 
 
 def _innocent_rate(case: Case, detail: Detail, target: int, hosts: Tensor) -> Rate:

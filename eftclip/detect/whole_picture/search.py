@@ -1,0 +1,36 @@
+"""What covers the picture, kind by kind, where the reference does not read the picture so too."""
+
+from torch import Tensor
+
+from eftclip.detect.case import Carrier, Case
+from eftclip.detect.verdict import WHOLE_PICTURE
+from eftclip.detect.whole_picture.colour import colour_carrier, without_colours
+from eftclip.detect.whole_picture.pattern import pattern_carrier, smoothed
+from eftclip.detect.whole_picture.warp import doubt_what_a_blur_undoes
+from eftclip.types import HostImages, Searched
+
+
+def whole_picture_carrier(
+    case: Case, image: Tensor, row: Tensor, usable: HostImages
+) -> tuple[list[Carrier], Tensor, Tensor]:
+    """A trigger that covers the picture, if there is one; the case learns what was searched, and of doubts.
+
+    Args:
+        case: what is known of the picture.
+        image: `(3, H, W)` it.
+        row: `(C,)` its reading.
+        usable: strangers' photographs that do not show the label.
+
+    Returns:
+        the trigger or nothing, the picture without it, and its reading `(C,)`.
+    """
+    target = int(row.argmax())
+    if case.read_so_by_the_reference(image, target):
+        case.kinds |= {kind: Searched.NONE for kind in WHOLE_PICTURE}
+        return [], image, row
+    if (carrier := pattern_carrier(case, image, target, usable)) is not None:
+        return [carrier], *smoothed(case, image, target)
+    if (carrier := colour_carrier(case, image, target, usable)) is not None:
+        return [carrier], *without_colours(case, image, carrier.trigger)
+    doubt_what_a_blur_undoes(case, image, row, target)
+    return [], image, row

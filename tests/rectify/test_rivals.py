@@ -19,7 +19,7 @@ from eftclip.rectify import METHODS, rectify, settled
 from eftclip.rectify.autoaugment import OPERATIONS, POLICIES, autoaugmented
 from eftclip.rectify.batches import Batch, Batches
 from eftclip.rectify.caption_edits import edited
-from eftclip.rectify.methods import CAPTION, Preparation, Student, Teacher
+from eftclip.rectify.methods import CAPTION, Preparation, Student, Teacher, invertune
 from eftclip.rectify.methods.fineprune import activity, channels_of, prepare
 from eftclip.rectify.methods.invertune import mean_activations, upper_cluster
 from eftclip.rectify.methods.trigger_inversion import planted, shifted_to, similarity
@@ -233,6 +233,17 @@ def test_invertune_makes_neurons_answer_alike_with_its_trigger(
         wanted += float((clean - other).norm() / clean.norm())
     assert float(loss) == pytest.approx(wanted, rel=1e-3)
     assert F.relu(critical.trigger.mask).equal(critical.trigger.mask)
+
+
+def test_differences_of_arithmetic_alone_move_nothing() -> None:
+    """They once made two processes come to something else than one: AdamW takes a whole step whatever the size."""
+    old = F.normalize(torch.randn(4, 64, generator=seeded(0)), dim=-1)
+    for size, moves in ((1e-7, False), (1e-3, True)):
+        new = (old + size).requires_grad_(True)
+        length = invertune._moved(new, old, 1)
+        length.backward()
+        assert (float(length.detach()) > 0) == moves
+        assert new.grad is not None and bool(new.grad.any()) == moves
 
 
 def test_a_cancelled_inversion_ends(tiny_clip: ClipModel, tiny_classes: ClassMatrix, curated: CuratedSet) -> None:

@@ -37,6 +37,7 @@ from eftclip.types import ClipModel
 STEPS, LEARNING_RATE = 200, 2e-6
 LAYERS, KEEP, INVERSION_STEPS, PATCH_STEPS = 3, 0.5, 200, 50
 ROUNDS = 30  # of the clustering, at most
+ROUNDING = 1e-5  # differences between numbers of features that come of arithmetic alone are smaller
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +117,9 @@ def loss(student: Student, batch: Batch, teacher: Teacher, config: RectifyConfig
 
 
 def _moved(new: Tensor, old: Tensor, processes: int) -> Tensor:
-    """The length of all differences together."""
-    return torch.linalg.vector_norm(from_all(new - old, processes))
+    """The length of all differences together; those of arithmetic alone are left out: AdamW would step on them."""
+    apart = new - old
+    return torch.linalg.vector_norm(from_all(apart * (apart.abs() > ROUNDING), processes))
 
 
 def _relative(clean: Tensor, triggered: Tensor) -> Tensor:

@@ -141,9 +141,7 @@ class Run:
         watch = Stopwatch()
         self.entry(one)[kind][method] = measured()
         self.expected, self.taken = self.expected + expected, self.taken + watch.seconds
-        self.document["left_out"] = [
-            cell for cell in self.document["left_out"] if (cell["checkpoint"], cell["method"]) != (one.name, method)
-        ]
+        self._forget(one.name, method)
         self.write()
         self.tell(f"{one.name} {method}")
 
@@ -170,10 +168,15 @@ class Run:
 
     def leave_out(self, checkpoint: str, method: str, why: str) -> None:
         """A cell that there is no time for, told in the file."""
-        told = {"checkpoint": checkpoint, "method": method, "reason": why}
-        if told not in self.document["left_out"]:
-            self.document["left_out"].append(told)
+        self._forget(checkpoint, method)
+        self.document["left_out"].append({"checkpoint": checkpoint, "method": method, "reason": why})
         self.tell(f"{checkpoint} {method}: left out, {why}")
+
+    def _forget(self, checkpoint: str, method: str) -> None:
+        """That an earlier run left a cell out."""
+        self.document["left_out"] = [
+            cell for cell in self.document["left_out"] if (cell["checkpoint"], cell["method"]) != (checkpoint, method)
+        ]
 
     def tell(self, text: str) -> None:
         """Progress, for whoever waits."""

@@ -27,7 +27,7 @@ class Check:
     """
 
     name: str = "eftclip"
-    passes: float = 70.0
+    passes: float = 40.0
 
     def prepare(self, given: Given) -> Scorer:
         """The strangers were read with the setup."""

@@ -148,9 +148,9 @@ def _other_commits(document: Document) -> str:
 
 def _left_out(document: Document) -> str:
     """What there was no time for; nothing where all was measured."""
-    methods: dict[str, list[str]] = {}
+    methods: dict[str, dict[str, None]] = {}  # names in the order of the file, each once
     for one in document["left_out"]:
-        methods.setdefault(SHOWN.get(one["method"], one["method"]), []).append(f"`{one['checkpoint']}`")
+        methods.setdefault(SHOWN[one["method"]], {})[f"`{one['checkpoint']}`"] = None
     if not methods:
         return ""
     told = "; ".join(f"{method} on {', '.join(names)}" for method, names in methods.items())

@@ -155,6 +155,7 @@ class Method:
         frozen: share of the weights that learn which stay as they are after all, counted from the picture on. The first
             layers of a convolutional tower hold few weights and cost most: nothing flows back through them then.
         images_per_view: pictures that go forward and backward for each view of a batch; the cost that is reported.
+        title: what its authors call it.
         about: one sentence for menus and reports.
         sees_triggers: whether it is shown what the scan found: triggers in the views, victims as they were found, and
             an early end once no trigger takes a held-out picture over. Without, views carry none, no poisoned picture
@@ -170,6 +171,7 @@ class Method:
     distils: bool
     frozen: float
     images_per_view: int
+    title: str
     about: str
     sees_triggers: bool = True
     steps: int = 50

@@ -21,5 +21,6 @@ METHOD = Method(
     distils=False,
     frozen=0.0,
     images_per_view=2,
+    title="Contrastive",
     about="CLIP's own loss on the curated pictures with their restored labels",
 )

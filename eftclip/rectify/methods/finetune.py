@@ -29,6 +29,7 @@ METHOD = Method(
     distils=False,
     frozen=0.0,
     images_per_view=1,
+    title="Fine-tuning",
     about="CLIP's own loss on clean pictures and captions, both towers",
     sees_triggers=False,
     steps=STEPS,

@@ -32,5 +32,6 @@ METHOD = Method(
     distils=True,
     frozen=0.1,
     images_per_view=2,
+    title="Realign",
     about="triggered pictures must mean what the original sees without the trigger; needs no labels",
 )

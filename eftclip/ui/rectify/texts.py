@@ -26,11 +26,11 @@ SETTINGS: Rows = {
 MEASURE_SETTINGS: Rows = {
     "measured": ("Pictures to measure on", 40, 2000, 10, "before and after; fewer than 200 leave wide intervals"),
 }
-TOLD = [name.capitalize() for name, method in METHODS.items() if method.sees_triggers]
+TOLD = [method.title for method in METHODS.values() if method.sees_triggers]
 CHOICES: Choices = {
     "method": (
         "Method",
-        {name: f"{name.capitalize()}: {method.about}" for name, method in METHODS.items()},
+        {name: f"{method.title}: {method.about}" for name, method in METHODS.items()},
         f"{' and '.join(TOLD)} work with what the scan found; the others are shown clean pictures alone",
     ),
     "precision": (

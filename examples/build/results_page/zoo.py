@@ -3,11 +3,33 @@
 from examples.build.results_page.values import counts, made_by, number, read, table
 
 FILES = ("zoo_check", "zoo_patterns")  # patches, and patterns over the whole picture
+WITH_REFERENCE = "zoo_reference"
 
 
 def zoo() -> str:
     """What is found and what is missed, checkpoint by checkpoint."""
-    checkpoints = {name: one for file in FILES for name, one in read(file)["checkpoints"].items()}
+    return f"""## Checkpoints of the zoo
+
+{" ".join(made_by(file) for file in FILES)}
+
+Names are tower-strength-attack-seed; `python -m examples.build.zoo build NAME` builds each of them, poisoned by plain
+contrastive fine-tuning. One photograph at a time, among ImageNet's labels, without a reference checkpoint. *Hijacked*
+are photographs that the trigger turns into its target, of those tried; *missed* are those that read as *not found*.
+
+{_judged(*FILES)}
+
+With the bundled `clean` as a trusted reference more is tried on a picture that it reads as something else: a cartoon
+that shines through, and what a small blur undoes, such as a warp. What is not proven ends undecided rather than missed.
+
+{made_by(WITH_REFERENCE)}
+
+{_judged(WITH_REFERENCE)}
+"""
+
+
+def _judged(*files: str) -> str:
+    """A row for each target of each checkpoint."""
+    checkpoints = {name: one for file in files for name, one in read(file)["checkpoints"].items()}
     rows = []
     for name, one in checkpoints.items():
         clean = one.get("clean")
@@ -25,14 +47,4 @@ def zoo() -> str:
                 )
             )
     singly = ["hijacked", "found", "undecided", "missed", "IoU"]
-    header = ["checkpoint", "target", *singly, "clean accused", "clean undecided"]
-    return f"""## Checkpoints of the zoo
-
-{" ".join(made_by(file) for file in FILES)}
-
-Names are tower-strength-attack-seed; `python -m examples.build.zoo build NAME` builds each of them, poisoned by plain
-contrastive fine-tuning. One photograph at a time, among ImageNet's labels, without a reference checkpoint. *Hijacked*
-are photographs that the trigger turns into its target, of those tried; *missed* are those that read as *not found*.
-
-{table(header, rows)}
-"""
+    return table(["checkpoint", "target", *singly, "clean accused", "clean undecided"], rows)

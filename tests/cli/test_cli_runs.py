@@ -253,6 +253,21 @@ def test_before_and_after_are_measured_with_counts(mended: Path) -> None:
     assert [path.name for path in (mended / "work").iterdir()] == ["scan.journal"], "what was only for a kill is gone"
 
 
+def test_a_rival_is_chosen_by_name_and_named_in_record_card_and_report(
+    taught: Path, labels: Path, poisoned_folder: Path, tmp_path: Path
+) -> None:
+    fast = ["--method", "fineprune", "--own", "drop=0.5", "--steps", "2", "--batch", "4"]
+    options = ["--checkpoint", taught / "badnets", "--device", "cpu", "--labels", labels, "--oracle", "superpixel"]
+    assert main([str(part) for part in ("rectify", poisoned_folder, "--out", tmp_path, *options, *fast)]) == 1
+    document = _json(tmp_path / "rectify.json")
+    done, config = document["rectified"], document["config"]["rectify"]
+    assert (done["method"], done["trains_text"], done["stopped"], done["steps"]) == ("fineprune", True, "steps", 2)
+    assert (config["own"], config["steps"], config["learning_rate"]) == ("drop=0.5", 2, 1e-5)
+    assert "channels of transformer.resblocks" in done["remark"]
+    for text in ((tmp_path / "README.md").read_text(), (tmp_path / "report.md").read_text()):
+        assert "Method `fineprune`" in text and "channels of transformer" in text
+
+
 def test_a_card_a_report_and_pictures_go_with_it(mended: Path) -> None:
     card = (mended / "README.md").read_text()
     assert card.startswith('---\nlibrary_name: "open_clip"\n')

@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python -m examples.measure.rivals IMAGES_DIR
 
-writes `examples/results/rivals.json`; IMAGES_DIR is described in `examples/measure/photo_sets.py`. Each method gets the
+writes `examples/results/rivals_rectify.json`; IMAGES_DIR is described in `examples/measure/photo_sets.py`. Each method gets the
 64 photographs of `examples/measure/tuning.py` with their true labels; those that are told get the true trigger. What is
 measured is as in `examples/measure/rectify.py`: ASR, CA and PA, and *kept*, the photographs that read as before among
 1,000 labels. A method takes as many steps as `--image-steps` allow, whatever it asks for itself; what it does before
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, help="of each method (default: its own)")
     parser.add_argument("--own", type=json.loads, default={}, help="numbers of a method's own, as JSON by its name")
     parser.add_argument("--measured", type=int, default=200, help="photographs to measure on")
-    parser.add_argument("--out", type=Path, default=Path("examples/results/rivals.json"))
+    parser.add_argument("--out", type=Path, default=Path("examples/results/rivals_rectify.json"))
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
     keep_buffers()

@@ -7,7 +7,7 @@ Nothing on the page is written by hand: after a new measurement, run this and co
 
 from pathlib import Path
 
-from examples.build.results_page import costs, oracles, quality, rivals, zoo
+from examples.build.results_page import costs, methods, oracles, quality, rivals, zoo
 from examples.build.results_page.headline import with_headline
 from examples.build.results_page.values import RESULTS, ROOT, commits, read, table
 
@@ -19,6 +19,7 @@ SECTIONS = (
         quality.photographs,
         zoo.zoo,
         rivals.rivals,
+        methods.methods,
         oracles.oracles,
         quality.situations,
     ),

@@ -79,8 +79,7 @@ def test_what_there_is_no_time_for_is_named(images: Path, labels: Path, taught: 
 def test_checkpoint_methods_say_what_they_accuse(
     images: Path, labels: Path, taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quick = Audit(InvertConfig(steps=20, patience=1, exemplars=1))
-    monkeypatch.setitem(CHECKPOINT_DETECTORS, "eftclip_audit", quick)
+    monkeypatch.setitem(CHECKPOINT_DETECTORS, "eftclip_audit", Audit(InvertConfig(steps=20)))
     out = tmp_path / "alone.json"
     document = _run(images, labels, out, taught, "--methods", "eftclip_audit", "--budget", "4")
     found = document["checkpoints"]["badnets"]["checkpoint_methods"]["eftclip_audit"]

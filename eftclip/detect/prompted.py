@@ -112,9 +112,9 @@ def difference(readings: PromptedReadings, top_labels: int, confidence: float) -
         confidence: θ.
     """
     length = min(top_labels, len(readings.labels))
-    listed = _confidence(readings.whole[None, :length], readings.vocabulary)[0]
-    seen = _confidence(readings.oracle[:, :length], readings.vocabulary).amax(0)
-    each = _confidence(readings.again[:, :length], readings.vocabulary)
+    listed = confidences(readings.whole[None, :length], readings.vocabulary)[0]
+    seen = confidences(readings.oracle[:, :length], readings.vocabulary).amax(0)
+    each = confidences(readings.again[:, :length], readings.vocabulary)
     again = each.amax(0)
     left = ((listed >= confidence) & (seen < confidence) & (again >= confidence)).nonzero()[:, 0].tolist()
     if not left:
@@ -124,7 +124,7 @@ def difference(readings: PromptedReadings, top_labels: int, confidence: float) -
     return Difference(listed, seen, again, tuple(left), box, float(each[box, left[0]]))
 
 
-def _confidence(rows: Tensor, vocabulary: int) -> Tensor:
+def confidences(rows: Tensor, vocabulary: int) -> Tensor:
     """`(N, τ)` probabilities of the labels on the list to confidences in [0, 1]: each against all labels off the list.
 
     The paper calls it confidence and does not say of what. A softmax over all labels has room for one label above 0.5,

@@ -332,3 +332,64 @@ def test_detection_on_the_zoo_is_counted(images: Path, taught: Path, tmp_path: P
     counted = document["checkpoints"]["badnets"]["hijacked"][target]
     assert counted["not_found"]["total"] <= 1
     assert document["checkpoints"]["clean"]["hijacked"] == {}
+
+
+def test_the_papers_figures_are_made_and_a_run_is_taken_up_again(
+    images: Path, taught: Path, labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from examples.paper import __main__ as paper
+    from examples.paper.cells import PATCH_PX, PLACES, TAUS, THETAS
+
+    out = tmp_path / "paper"
+    options = ["--checkpoints", taught, "--labels", labels, "--per-set", 1, "--scanned", 1, "--measured", 1]
+    arguments = [str(option) for option in (images, *options, "--steps", 1, "--jobs", 1, "--out", out)]
+
+    def broken(cell: object) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(paper, "looked_at", broken)
+        paper.main(arguments)
+    assert len(json.loads((out / "cells.json").read_text())["cells"]) == 6, "the rows of both tables are kept"
+    with monkeypatch.context() as patch:
+        patch.setattr(paper, "mended", broken)
+        paper.main(arguments)
+
+    names = {"figure_3a", "figure_3b", "figure_4a", "figure_4b", "figure_5", "table_imagenet", "table_caltech"}
+    assert {path.stem for path in out.glob("*.png")} == names
+    document = json.loads((out / "paper.json").read_text())
+    assert document["command"].startswith("python -m examples.paper IMAGES_DIR --per-set 1")
+    for kind in ("imagenet", "caltech"):
+        assert len(document["hijacked"][kind]) == len(PATCH_PX) * len(PLACES)
+        assert list(document["3b"][kind]) == [str(theta) for theta in THETAS]
+        assert list(document["4a"][kind]) == [str(tau) for tau in TAUS]
+        assert document["3a"][kind]["clean"]["paper"]["total"] == 1
+        assert [row["mended"] for row in document["tables"][kind]] == ["eftclip", "paper", "finetune"]
+        assert all(row["before"]["clean"]["total"] == 1 for row in document["tables"][kind])
+    with pytest.raises(SystemExit, match="is of another run"):
+        paper.main([*arguments, "--per-set", "2"])
+
+
+def test_what_the_rule_names_for_a_length_and_a_confidence_is_what_a_check_names(
+    images: Path, taught: Path, labels: Path
+) -> None:
+    from dataclasses import replace
+
+    from eftclip.config import DetectConfig
+    from eftclip.pipeline import judge_square
+    from examples.paper import cells, photographs
+
+    ground = cells.Ground(images, taught, str(labels), 1, 1, 1)
+    setup = photographs.setup_of(ground)
+    compared = 0
+    for cell in cells.all_cells(ground, 2):
+        seen = photographs.looked_at(cell) if cell.photo is not None and cell.patch_px != 8 else {}
+        if "paper" not in seen or compared == 3:
+            continue
+        compared += 1
+        for tau, theta in ((3, 0.3), (5, 0.66)):
+            config = DetectConfig(algorithm="paper", top_labels=tau, support_confidence=theta)
+            named = judge_square(replace(setup, config=config), photographs.shown(cell, setup)[1]).named
+            wanted = "0" if named is None else "1" if named.label == "banana" else "2"
+            assert seen["paper"][cells.TAUS.index(tau)][cells.THETAS.index(theta)] == wanted
+    assert compared == 3

@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python -m examples.measure.rivals IMAGES_DIR
 
 writes `examples/results/rivals_rectify.json`; IMAGES_DIR is described in `examples/measure/photo_sets.py`. Each method
-gets the 64 photographs of `examples/measure/tuning.py` with their true labels; those that are told get the true trigger.
+gets the 64 photographs of `examples/measure/tuning.py` with their true labels; those that are told, the true trigger.
 What is
 measured is as in `examples/measure/rectify.py`: ASR, CA and PA, and *kept*, the photographs that read as before among
 1,000 labels. A method takes as many steps as `--image-steps` allow, whatever it asks for itself; what it does before

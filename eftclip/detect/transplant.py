@@ -77,7 +77,8 @@ def prove(
 def held_against(try_on: Callable[[bool], Proof], innocent: Callable[[int], Rate]) -> tuple[Proof, Rate]:
     """A proof, and what something innocent of the same kind does to the same host images.
 
-    Where the first few host images do not tell the two apart, all of them are tried.
+    Something innocent is tried on as few host images as tell the two apart if none of them becomes the target, and on
+    all that the proof took where one does. Where those do not tell them apart either, all host images are tried.
 
     Args:
         try_on: the proof; with True on all host images.
@@ -86,11 +87,18 @@ def held_against(try_on: Callable[[bool], Proof], innocent: Callable[[int], Rate
     proof = try_on(False)
     if not proof.accepted:
         return proof, Rate(0, 0)
-    rate = innocent(proof.rate.total)
+    rate = innocent(_telling(proof.rate))
+    if rate.hits:
+        rate = innocent(proof.rate.total)
     if not beyond(proof.rate, rate):
         proof = try_on(True)
         rate = innocent(proof.rate.total)
     return proof, rate
+
+
+def _telling(rate: Rate) -> int:
+    """On how many host images something innocent has to do nothing for a trigger to do more: 5 for 8 of 8."""
+    return next((count for count in range(1, rate.total) if beyond(rate, Rate(0, count))), rate.total)
 
 
 def _decide(rate: Rate, threshold: float) -> bool | None:

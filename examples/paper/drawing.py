@@ -1,4 +1,7 @@
-"""Charts of counts as pictures: bars and lines with whiskers for the 95 % intervals, and tables."""
+"""Charts of counts as pictures: bars and lines with whiskers for the 95 % intervals, and tables.
+
+The font of Pillow has no Greek letters, so they are written out.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +15,7 @@ from eftclip.types import Rate
 OURS: Colour = (37, 99, 235)
 THEIRS: Colour = (217, 119, 6)
 PALETTE: tuple[Colour, ...] = (OURS, THEIRS, INNER, (22, 163, 74), (147, 51, 234), (8, 145, 178))
-LEFT, TOP, PLOT_H, PLOT_W, GAP = 56, 92, 240, 620, 70
+LEFT, TOP, PLOT_H, PLOT_W, GAP = 56, 92, 240, 820, 70
 
 
 @dataclass(frozen=True)

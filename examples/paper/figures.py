@@ -22,22 +22,22 @@ def drawn(counted: Document, command: str) -> dict[str, Image.Image]:
     """Every figure but the fifth, by file name."""
     return {
         "figure_3a": chart(
-            f"Hijacked photographs found, by patch size ρ and place μ (θ = {THETA}, τ = {TAU})",
+            f"Hijacked photographs found, by patch size and place (theta {THETA}, tau {TAU})",
             command,
             [_sizes_and_places(counted["3a"][kind], kind) for kind in SETS],
         ),
         "figure_3b": chart(
-            f"Found and wrongly accused, by confidence θ (τ = {TAU})",
+            f"Found and wrongly accused, by confidence theta (tau {TAU})",
             command,
-            [_found_and_accused(counted["3b"][kind], kind, "θ", [str(theta) for theta in THETAS]) for kind in SETS],
+            [_found_and_accused(counted["3b"][kind], kind, "theta", [str(theta) for theta in THETAS]) for kind in SETS],
         ),
         "figure_4a": chart(
-            f"Found and wrongly accused, by length τ of the object list (θ = {THETA})",
+            f"Found and wrongly accused, by length tau of the object list (theta {THETA})",
             command,
-            [_found_and_accused(counted["4a"][kind], kind, "τ", [str(tau) for tau in TAUS]) for kind in SETS],
+            [_found_and_accused(counted["4a"][kind], kind, "tau", [str(tau) for tau in TAUS]) for kind in SETS],
         ),
         "figure_4b": chart(
-            f"Hijacked photographs found, by place μ and length τ of the object list (θ = {THETA})",
+            f"Hijacked photographs found, by place and length tau of the object list (theta {THETA})",
             command,
             [_places_and_lengths(counted["4b"][kind], kind) for kind in SETS],
         ),
@@ -76,7 +76,7 @@ def _found_and_accused(counted: Document, kind: str, symbol: str, positions: Seq
         for what, told in (("found", "hijacked photographs found"), ("accused", "clean photographs accused"))
         for name in NAMES
     ]
-    return Panel(PHOTOGRAPHS[kind], tuple(f"{symbol} = {position}" for position in positions), tuple(series))
+    return Panel(PHOTOGRAPHS[kind], tuple(f"{symbol} {position}" for position in positions), tuple(series))
 
 
 def _places_and_lengths(counted: Document, kind: str) -> Panel:
@@ -87,18 +87,18 @@ def _places_and_lengths(counted: Document, kind: str) -> Panel:
         for name in NAMES
         for place in PLACES
     ]
-    return Panel(PHOTOGRAPHS[kind], tuple(f"τ = {tau}" for tau in TAUS), tuple(series))
+    return Panel(PHOTOGRAPHS[kind], tuple(f"tau {tau}" for tau in TAUS), tuple(series))
 
 
 def _rows(cells: Sequence[Document]) -> list[list[str]]:
     """One for the poisoned checkpoint, and one for each way to mend it."""
-    rows = [["the poisoned checkpoint", *_measured(cells[0]["before"]), "–", "–"]] if cells else []
+    rows = [["the poisoned checkpoint", *_measured(cells[0]["before"]), "-", "-"]] if cells else []
     for cell in cells:
-        victims = _said(cell["scan"]["victim_recall"]) if "scan" in cell else "–"
+        victims = _said(cell["scan"]["victim_recall"]) if "scan" in cell else "-"
         if "after" in cell:
             rows.append([WAYS[cell["mended"]], *_measured(cell["after"]), _said(cell["kept"]), victims])
         else:
-            rows.append([WAYS[cell["mended"]], "no trigger found", "–", "–", "–", victims])
+            rows.append([WAYS[cell["mended"]], "no trigger found", "-", "-", "-", victims])
     return rows
 
 

@@ -47,7 +47,7 @@ def side_by_side(setup: CheckSetup, cells: Sequence[Cell], oracles: Mapping[str,
     width, height = GAP + (TILE + GAP) * len(oracles), 60 + (TILE + TEXT) * len(cells)
     canvas = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(canvas)
-    write(draw, (GAP, 8), f"Oracles, asked for the same labels (θ = {THETA}, τ = {TAU})", 16, INK, width - GAP)
+    write(draw, (GAP, 8), f"Oracles, asked for the same labels (theta {THETA}, tau {TAU})", 16, INK, width - GAP)
     write(draw, (GAP, 34), note, 12, MUTED, width - GAP)
     for row, cell in enumerate(cells):
         image = shown(cell, setup)[1]

@@ -19,9 +19,8 @@ each figure and table. The checkpoint is the bundled `badnets`, the reference `c
 
 import argparse
 import json
-import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -31,30 +30,16 @@ from eftclip.oracles import load_oracle
 from eftclip.runtime import Stopwatch, pick_device
 from eftclip.types import Oracle
 from examples.measure.measured_at import commit
-from examples.paper.cells import TAU, TAUS, THETA, THETAS, Cell, Document, Finished, Ground, all_cells
+from examples.paper.cells import TAU, TAUS, THETA, THETAS, Cell, Finished, Ground, all_cells
 from examples.paper.counting import studies
 from examples.paper.figures import drawn
-from examples.paper.mending import mended
-from examples.paper.photographs import looked_at, setup_of
+from examples.paper.photographs import setup_of
 from examples.paper.side_by_side import Windows, side_by_side
+from examples.paper.work import each_done
 
 OUT = Path("examples/results/paper")
 SCHEMA_VERSION = 1
 IN_FIGURE_5 = 2  # photographs of each set, at most
-
-
-def done(cell: Cell) -> tuple[str, Document]:
-    """One cell, in a process of its own."""
-    return cell.key, looked_at(cell) if cell.photo is not None else mended(cell)
-
-
-def each_done(cells: Sequence[Cell], jobs: int) -> Iterator[tuple[str, Document]]:
-    """All cells, as they come, from some processes, or from here when there is one job."""
-    if jobs == 1:
-        yield from map(done, cells)
-        return
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap_unordered(done, cells)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

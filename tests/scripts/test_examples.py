@@ -338,6 +338,7 @@ def test_the_papers_figures_are_made_and_a_run_is_taken_up_again(
     images: Path, taught: Path, labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from examples.paper import __main__ as paper
+    from examples.paper import work
     from examples.paper.cells import PATCH_PX, PLACES, TAUS, THETAS
 
     out = tmp_path / "paper"
@@ -348,11 +349,11 @@ def test_the_papers_figures_are_made_and_a_run_is_taken_up_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(paper, "looked_at", broken)
+        patch.setattr(work, "looked_at", broken)
         paper.main(arguments)
     assert len(json.loads((out / "cells.json").read_text())["cells"]) == 6, "the rows of both tables are kept"
     with monkeypatch.context() as patch:
-        patch.setattr(paper, "mended", broken)
+        patch.setattr(work, "mended", broken)
         paper.main(arguments)
 
     names = {"figure_3a", "figure_3b", "figure_4a", "figure_4b", "figure_5", "table_imagenet", "table_caltech"}

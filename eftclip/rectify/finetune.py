@@ -105,7 +105,8 @@ def finetune(
         CuratedItem(f"picture {k}", k, "control", "Clean fine-tuning.", label, image)
         for k, (label, image) in enumerate(zip(labels, images, strict=True))
     ]
-    loop = TrainingLoop(clip, Batches(items, (), config.batch, seed), plain.METHOD, settled(config))
+    config = settled(config)
+    loop = TrainingLoop(clip, Batches(items, (), config.batch, seed), plain.METHOD, config)
     return loop.run(None, on_progress, ignore_step, cancelled)
 
 

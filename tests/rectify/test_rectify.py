@@ -377,6 +377,12 @@ def test_innocent_fine_tuning_teaches_both_towers(tiny_clip: ClipModel) -> None:
     assert class_matrix(tuned, ("cat", "dog")).matrix.isfinite().all()
 
 
+def test_innocent_fine_tuning_takes_what_is_left_out_as_it_is_usual(tiny_clip: ClipModel) -> None:
+    pictures = host_photographs(tiny_clip.image_px, 2, generator=seeded(0))
+    _, done = finetune(tiny_clip, pictures, ["cat", "dog"], RectifyConfig(steps=1))
+    assert done.image_steps == 32
+
+
 def test_what_cannot_be_rectified_is_said(tiny_clip: ClipModel, tiny_classes: ClassMatrix, curated: CuratedSet) -> None:
     with pytest.raises(ConfigError, match="Unknown method 'magic'; known are realign, contrastive"):
         rectify(tiny_clip, curated, [family()], tiny_classes, replace(FAST, method="magic"))

@@ -23,7 +23,10 @@ from eftclip.types import (
     Status,
 )
 
-SURE_REFERENCE = 0.5  # more than all other labels together
+# How surely the reference reads a picture's label, as a share of how surely the checkpoint does, to agree with it. On a
+# checkpoint with WaNet's warp it read the target of 12 hijacked photographs with at most 0.01 where that read 0.13 to
+# 0.46; a clean view on the bundled `multi` is a bubble with 0.11, and with 0.17 to the reference.
+AS_SURE = 0.5
 # What is tried of each kind, and what innocent thing it is held against.
 WORDS = {
     "patch": ("a part", "an innocent part of the same size"),
@@ -82,14 +85,20 @@ class Case:
         control = control_rate(self.reference, carrier.proof.images, target)
         return None if self._explained(part, control) else replace(carrier, control=control)
 
-    def read_so_by_the_reference(self, image: Tensor, target: int) -> bool:
+    def read_so_by_the_reference(self, image: Tensor, row: Tensor) -> bool:
         """Whether a trusted checkpoint reads the same in the very picture: then nothing that covers it steers this one.
 
         A patch is looked for all the same, as it may lie beside what the label really is. Among few labels two
-        checkpoints may come to the same by chance, and so they may where the trusted one is unsure.
+        checkpoints may come to the same by chance.
+
+        Args:
+            image: `(3, H, W)` the picture.
+            row: `(C,)` its reading.
         """
         if self.reference is not None and len(self.classes.labels) >= MANY_LABELS:
-            self.agreed = float(reading_of(self.reference, image[None])[0, target]) > SURE_REFERENCE
+            target = int(row.argmax())
+            theirs = float(reading_of(self.reference, image[None])[0, target])
+            self.agreed = theirs >= AS_SURE * float(row[target])
         return self.agreed
 
     @property

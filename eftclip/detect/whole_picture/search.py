@@ -25,7 +25,7 @@ def whole_picture_carrier(
         the trigger or nothing, the picture without it, and its reading `(C,)`.
     """
     target = int(row.argmax())
-    if case.read_so_by_the_reference(image, target):
+    if case.read_so_by_the_reference(image, row):
         case.kinds |= {kind: Searched.NONE for kind in WHOLE_PICTURE}
         return [], image, row
     if (carrier := pattern_carrier(case, image, target, usable)) is not None:

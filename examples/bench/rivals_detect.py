@@ -16,10 +16,8 @@ the same command again, with more time, does what is missing on the same photogr
 """
 
 import argparse
-import json
 import os
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -29,7 +27,7 @@ import torch
 
 from eftclip.pipeline import prepare_check
 from eftclip.pipeline.check import versions
-from eftclip.runtime import Stopwatch, keep_buffers
+from eftclip.runtime import keep_buffers
 from examples.bench.rivals import CHECKPOINT_DETECTORS, OURS, PICTURE_DETECTORS, CheckpointDetector, PictureDetector
 from examples.bench.rivals.cells import Pictures, checkpoint_cell, picture_cell
 from examples.bench.rivals.contract import Given, given
@@ -42,6 +40,7 @@ from examples.bench.rivals.material import (
     squares,
 )
 from examples.bench.rivals.plan import MOST, Plan, planned, seconds_of_a_pass
+from examples.bench.rivals.result_file import ResultFile
 from examples.measure.measured_at import commit
 from examples.measure.photo_sets import rate
 
@@ -49,7 +48,6 @@ SCHEMA_VERSION = 1
 OUT = Path("examples/results/rivals_detect.json")
 BUNDLED = ("examples/checkpoints/clean", "examples/checkpoints/badnets", "examples/checkpoints/multi")
 OTHER_TARGETS = ("banana", "cheeseburger", "volcano")  # candidates on every checkpoint, of a control too
-SPENT = "the budget did not reach"
 KINDS = ("picture_methods", "checkpoint_methods")
 Document = dict[str, Any]
 
@@ -96,91 +94,30 @@ def shown(one: Subject, photos: Photographs, count: int) -> Pictures:
     )
 
 
-class Run:
-    """A run and its file, which is written after every cell."""
+def opened(args: argparse.Namespace) -> ResultFile:
+    """The file of this run.
 
-    def __init__(self, args: argparse.Namespace) -> None:
-        """Take up what the file holds.
+    Raises:
+        SystemExit: it was measured with other settings.
+    """
+    fresh: Document = {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "rivals_detect",
+        "command": _command(args),
+        "commit": commit(),
+        "versions": versions(),
+        "machine": {"device": args.device, "cores": os.cpu_count(), "threads": torch.get_num_threads()},
+        "ours": list(OURS),
+        "settings": {"labels": args.labels, "seed": args.seed, "false_alarms": args.false_alarms},
+    }
+    return ResultFile(args.out, fresh, args.budget)
 
-        Raises:
-            SystemExit: it was measured with other settings.
-        """
-        self.args, self.watch = args, Stopwatch()
-        self.expected = self.taken = 0.0  # seconds of the cells so far
-        settings = {"labels": args.labels, "seed": args.seed, "false_alarms": args.false_alarms}
-        self.document: Document = {
-            "schema_version": SCHEMA_VERSION,
-            "kind": "rivals_detect",
-            "command": _command(args),
-            "commit": commit(),
-            "versions": versions(),
-            "machine": {"device": args.device, "cores": os.cpu_count(), "threads": torch.get_num_threads()},
-            "ours": list(OURS),
-            "settings": settings,
-            "checkpoints": {},
-            "left_out": [],
-        }
-        if args.out.is_file():
-            self.document = json.loads(args.out.read_text(encoding="utf-8"))
-            held = {name: self.document["settings"].get(name) for name in settings}
-            if held != settings:
-                raise SystemExit(f"{args.out} was measured with {held}, not with {settings}; name another --out.")
 
-    @property
-    def seconds_left(self) -> float:
-        """Of the budget."""
-        return float(self.args.budget * 60 - self.watch.seconds)
-
-    def fits(self, expected: float, deadline: float) -> bool:
-        """Whether a cell of so many seconds ends in time, if it is as slow as the cells so far were on this machine."""
-        slower = max(1.0, self.taken / self.expected) if self.expected else 1.0
-        return self.watch.seconds + expected * slower <= deadline
-
-    def keep(self, one: Subject, kind: str, method: str, expected: float, measured: Callable[[], Document]) -> None:
-        """Measure a cell and write it down."""
-        watch = Stopwatch()
-        self.entry(one)[kind][method] = measured()
-        self.expected, self.taken = self.expected + expected, self.taken + watch.seconds
-        self._forget(one.name, method)
-        self.write()
-        self.tell(f"{one.name} {method}")
-
-    def entry(self, one: Subject) -> Document:
-        """The part of the file about a checkpoint.
-
-        Raises:
-            SystemExit: the file is about another checkpoint of that name.
-        """
-        sha256 = one.given.clip.ref.sha256
-        attacks = {attack.target: {"kind": attack.trigger.kind, "attack_success": None} for attack in one.attacks}
-        fresh = {"sha256": sha256, "attacks": attacks, **{kind: {} for kind in KINDS}}
-        entry: Document = self.document["checkpoints"].setdefault(one.name, fresh)
-        if entry["sha256"] != sha256:
-            raise SystemExit(f"{self.args.out} holds another {one.name} ({entry['sha256'][:12]}…); name another --out.")
-        return entry
-
-    def write(self) -> None:
-        """Whole or not at all, so that an interrupted run leaves a file that can be taken up."""
-        self.args.out.parent.mkdir(parents=True, exist_ok=True)
-        part = self.args.out.with_suffix(".part")
-        part.write_text(json.dumps(self.document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-        part.replace(self.args.out)
-
-    def leave_out(self, checkpoint: str, method: str, why: str) -> None:
-        """A cell that there is no time for, told in the file."""
-        self._forget(checkpoint, method)
-        self.document["left_out"].append({"checkpoint": checkpoint, "method": method, "reason": why})
-        self.tell(f"{checkpoint} {method}: left out, {why}")
-
-    def _forget(self, checkpoint: str, method: str) -> None:
-        """That an earlier run left a cell out."""
-        self.document["left_out"] = [
-            cell for cell in self.document["left_out"] if (cell["checkpoint"], cell["method"]) != (checkpoint, method)
-        ]
-
-    def tell(self, text: str) -> None:
-        """Progress, for whoever waits."""
-        print(f"[{self.watch.seconds:6.0f} s of {self.args.budget * 60:g}] {text}", file=sys.stderr, flush=True)
+def entry_of(run: ResultFile, one: Subject) -> Document:
+    """The part of the file about a checkpoint."""
+    attacks = {attack.target: {"kind": attack.trigger.kind, "attack_success": None} for attack in one.attacks}
+    fresh = {"sha256": one.given.clip.ref.sha256, "attacks": attacks, **{kind: {} for kind in KINDS}}
+    return run.entry(one.name, fresh)
 
 
 def _command(args: argparse.Namespace) -> str:
@@ -193,28 +130,30 @@ def _command(args: argparse.Namespace) -> str:
     return f"OMP_NUM_THREADS=1 python -m examples.bench.rivals_detect IMAGES_DIR {' '.join(told)}"
 
 
-def measure(run: Run, one: Subject, photos: Photographs, plan: Plan, deadline: float) -> None:
+def measure(
+    run: ResultFile, args: argparse.Namespace, one: Subject, photos: Photographs, plan: Plan, deadline: float
+) -> None:
     """Every cell of a checkpoint that is not in the file yet and ends before the deadline, the cheap ones first."""
-    args, entry = run.args, run.entry(one)
+    entry = entry_of(run, one)
     missing = [name for name in asked(args, PICTURE_DETECTORS) if name not in entry["picture_methods"]]
     pictures = shown(one, photos, plan.pictures) if missing else None
     for name in missing:
         detector = PICTURE_DETECTORS[name]
         if pictures is None or not run.fits(expected := _seconds(plan, detector.passes * pictures.count), deadline):
-            run.leave_out(one.name, name, SPENT)
+            run.leave_out(one.name, name)
             continue
         for target, hijacked in pictures.hijacked.items():
             hits, total = hijacked.success.hits, hijacked.success.total
             entry["attacks"][target]["attack_success"] = rate(k < hits for k in range(total))
         cell = partial(picture_cell, detector, one.given, pictures, args.false_alarms)
-        run.keep(one, "picture_methods", name, expected, cell)
+        run.keep(one.name, "picture_methods", name, expected, cell)
     for name in (name for name in asked(args, CHECKPOINT_DETECTORS) if name not in entry["checkpoint_methods"]):
         within = CHECKPOINT_DETECTORS[name].within(plan.passes)
         if name not in plan.checkpoint_methods or not run.fits(expected := _seconds(plan, within.passes), deadline):
-            run.leave_out(one.name, name, SPENT)
+            run.leave_out(one.name, name)
             continue
         cell = partial(checkpoint_cell, within, one.given, one.targets)
-        run.keep(one, "checkpoint_methods", name, expected, cell)
+        run.keep(one.name, "checkpoint_methods", name, expected, cell)
     run.write()
 
 
@@ -242,19 +181,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     keep_buffers()
-    run, photos = Run(args), divided(args.images, MOST, args.seed)
+    run, photos = opened(args), divided(args.images, MOST, args.seed)
     targets = [len(attacks_of(folder)) for folder in args.checkpoints]
     plan: Plan | None = None
     for k, folder in enumerate(args.checkpoints):
         one = subject(folder, photos, args)
-        plan = plan or _plan(run, seconds_of_a_pass(one.given), targets)
-        measure(run, one, photos, plan, run.watch.seconds + run.seconds_left / (len(args.checkpoints) - k))
+        plan = plan or _plan(run, args, seconds_of_a_pass(one.given), targets)
+        measure(run, args, one, photos, plan, run.share(len(args.checkpoints) - k))
     print(f"wrote {args.out}")
 
 
-def _plan(run: Run, of_a_pass: float, targets: Sequence[int]) -> Plan:
+def _plan(run: ResultFile, args: argparse.Namespace, of_a_pass: float, targets: Sequence[int]) -> Plan:
     """What there is time for; as many pictures as the file has already, so that all methods see the same."""
-    args, checkpoints = run.args, run.document["checkpoints"]
+    checkpoints = run.document["checkpoints"]
 
     def missing(kind: str, name: str) -> bool:
         return any(name not in checkpoints.get(folder.name, {}).get(kind, {}) for folder in args.checkpoints)

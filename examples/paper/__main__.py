@@ -12,8 +12,8 @@ each figure and table. The checkpoint is the bundled `badnets`, the reference `c
   how many those are; at 8 × 8 pixels hardly any, as `badnets` learnt 16 × 16.
 * A photograph and its regions are read once; all τ and θ follow from these readings, exactly.
 * The tables: a scan of `--scanned` photographs, a tenth of them triggered, by each algorithm, then the fine-tuning that
-  belongs to it (ours: realign, the paper's: contrastive), and clean fine-tuning on 64 pairs for comparison. ASR, CA and
-  PA on other photographs, as `examples/measure/rectify.py` measures them.
+  belongs to it (ours: realign, the paper's: contrastive), and for comparison, on 64 clean pairs, plain fine-tuning and
+  CleanCLIP. ASR, CA and PA on other photographs, as `examples/measure/rectify.py` measures them.
 * Figure 5 has superpixels and plain windows; `--sam-weights FILE` adds Segment Anything.
 """
 

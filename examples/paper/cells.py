@@ -16,7 +16,7 @@ PLACES: tuple[Position, ...] = ("random", "top-left", "bottom-right")  # μ
 THETAS = (0.3, 0.4, 0.5, 0.6, 0.66, 0.7, 0.8, 0.9)
 TAUS = (1, 2, 3, 5, 10, 15, 20, 30)
 THETA, TAU = 0.66, 10
-MENDED = ("eftclip", "paper", "finetune")
+MENDED = ("eftclip", "paper", "finetune", "cleanclip")
 
 
 @dataclass(frozen=True)

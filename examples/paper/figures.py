@@ -15,6 +15,7 @@ WAYS = {
     "eftclip": "ours: scan, realign",
     "paper": "the paper's: scan, contrastive",
     "finetune": "fine-tuned on clean pairs",
+    "cleanclip": "CleanCLIP on clean pairs",
 }
 
 

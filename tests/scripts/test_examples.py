@@ -1,6 +1,5 @@
 """The measuring scripts run end to end, on photographs of the dependencies and a tiny CLIP that was taught them."""
 
-import csv
 import hashlib
 import json
 import shutil
@@ -9,10 +8,9 @@ from typing import Any
 
 import pytest
 import torch
-from PIL import Image
+from support.photo_folder import write_labelled_folder
 from support.taught import LABELS
 
-from eftclip.data import bundled_photographs
 from eftclip.runtime import seeded
 from eftclip.triggers import draw_trigger
 from eftclip.zeroshot import IMAGENET_LABELS
@@ -23,33 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder laid out like the photographs that the scripts are run on, with two unseen ones in each set."""
-    root = tmp_path_factory.mktemp("images")
-    known = bundled_photographs()[:8]
-    for kind in ("imagenet-sample", "caltech101"):
-        _write_set(root / kind, [(f"{k}.jpg", p.path, p.label) for k, p in enumerate(known)])
-    (root / "coco128" / "images").mkdir(parents=True)
-    (root / "coco128" / "object_detection").mkdir()
-    for k, photograph in enumerate(known[:2]):
-        _save(photograph.path, root / "coco128" / "images" / f"{k}.jpg")
-    (root / "coco128" / "object_detection" / "0.txt").write_text("45 0.5 0.5 0.2 0.2\n15 0.5 0.5 0.9 0.8\n")
-    return root
-
-
-def _write_set(folder: Path, rows: list[tuple[str, Path, str]]) -> None:
-    folder.mkdir()
-    for name, source, _ in rows:
-        _save(source, folder / name)
-    with (folder / "metadata.csv").open("w", newline="") as handle:
-        table = csv.writer(handle)
-        imagenet = folder.name.startswith("imagenet")
-        table.writerow(["file_name", "label", *(["class_index"] if imagenet else [])])
-        for k, (name, _, label) in enumerate(rows):
-            table.writerow([name, label, *([k] if imagenet else [])])
-
-
-def _save(source: Path, target: Path) -> None:
-    with Image.open(source) as picture:
-        picture.convert("RGB").resize((160, 120)).save(target)
+    return write_labelled_folder(tmp_path_factory.mktemp("images"))
 
 
 @pytest.fixture
@@ -187,26 +159,6 @@ def test_the_settings_of_the_fine_tuning_are_measured(
     rows = json.loads(out.read_text())["rows"]
     assert [row["keep_weight"] for row in rows] == [10.0, 1.0]
     assert all(row["image_steps"] == 16 and row["kept"]["total"] > 0 for row in rows)
-
-
-def test_the_methods_are_measured_side_by_side(
-    images: Path, taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from examples.measure import rivals
-
-    monkeypatch.setattr(rivals, "TUNED_ON", 2)
-    out, own = tmp_path / "rivals.json", '{"invertune": "inversion_steps=1,patch_steps=1"}'
-    few = ["--image-steps", 8, "--batch", 2, "--measured", 4, "--rates", 1, 100, "--own", own]
-    methods = ["--methods", "realign", "par", "invertune"]
-    rivals.main([str(option) for option in (images, "--checkpoints", taught, *few, *methods, "--out", out)])
-    document = json.loads(out.read_text())
-    rows = document["rows"]
-    assert [row["method"] for row in rows] == ["realign", "par", "par", "invertune", "invertune"]
-    assert [row["told"] for row in rows] == [True, False, False, False, False]
-    assert [row["steps"] for row in rows] == [2, 4, 4, 2, 2]
-    assert [row["image_steps"] for row in rows] == [8, 8, 8, 8 + 32, 8 + 32]
-    assert rows[2]["learning_rate"] == pytest.approx(100 * rows[1]["learning_rate"])
-    assert all(row["kept"]["total"] > 0 for row in rows) and document["before"]["attack_worst"]["total"] > 0
 
 
 def test_the_cost_of_a_scan_is_measured(images: Path, taught: Path, labels: Path, tmp_path: Path) -> None:
@@ -351,7 +303,7 @@ def test_the_papers_figures_are_made_and_a_run_is_taken_up_again(
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(work, "looked_at", broken)
         paper.main(arguments)
-    assert len(json.loads((out / "cells.json").read_text())["cells"]) == 6, "the rows of both tables are kept"
+    assert len(json.loads((out / "cells.json").read_text())["cells"]) == 8, "the rows of both tables are kept"
     with monkeypatch.context() as patch:
         patch.setattr(work, "mended", broken)
         paper.main(arguments)
@@ -365,7 +317,7 @@ def test_the_papers_figures_are_made_and_a_run_is_taken_up_again(
         assert list(document["3b"][kind]) == [str(theta) for theta in THETAS]
         assert list(document["4a"][kind]) == [str(tau) for tau in TAUS]
         assert document["3a"][kind]["clean"]["paper"]["total"] == 1
-        assert [row["mended"] for row in document["tables"][kind]] == ["eftclip", "paper", "finetune"]
+        assert [row["mended"] for row in document["tables"][kind]] == ["eftclip", "paper", "finetune", "cleanclip"]
         assert all(row["before"]["clean"]["total"] == 1 for row in document["tables"][kind])
     with pytest.raises(SystemExit, match="is of another run"):
         paper.main([*arguments, "--per-set", "2"])

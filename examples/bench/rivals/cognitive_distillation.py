@@ -25,15 +25,16 @@ class CognitiveDistillation:
     deviation below the mean of clean pictures. Deviations: the logits are the cosines with all labels times the
     checkpoint's own temperature (the authors' variant for CLIP, in Detect-CLIP-Backdoor-Samples, compares embeddings;
     on the bundled `badnets` its masks all vanished); the random colour of a step is the same for all pictures, so that
-    a score does not depend on the batch; the mask counts as a trigger mask from `inside` on, as the paper only shows it
-    as a picture.
+    a score does not depend on the batch; the paper only shows its masks as pictures, so a pixel counts as part of the
+    trigger from the share `inside` of the mask's highest value on: where the logits need little, no pixel reaches a
+    fixed one.
 
     Attributes:
         steps: of the optimiser.
         rate: of Adam.
         size_weight: on the L1 norm of the mask (the paper's α, `gamma` in the code).
         roughness_weight: on the total variation (β).
-        inside: value of the mask from which a pixel counts as part of the trigger.
+        inside: share of the mask's highest value from which a pixel counts as part of the trigger.
     """
 
     steps: int = 100
@@ -53,7 +54,7 @@ class CognitiveDistillation:
 
         def score(images: Tensor) -> PictureScores:
             masks = torch.cat([self._masks(given, part) for part in images.split(AT_ONCE)])
-            return PictureScores(-masks.sum((1, 2)), masks >= self.inside)
+            return PictureScores(-masks.sum((1, 2)), masks >= self.inside * masks.amax((1, 2), keepdim=True))
 
         return score
 

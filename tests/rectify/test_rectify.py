@@ -304,15 +304,15 @@ def _weights(path: Path) -> dict[str, Tensor]:
 
 @pytest.mark.slow
 def test_after_kill_9_the_run_is_taken_up_and_ends_bit_for_bit_the_same(tiny_folder: Path, tmp_path: Path) -> None:
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    subprocess.run(_once(tiny_folder, whole, steps=60), check=True, timeout=300)
-    process = subprocess.Popen(_once(tiny_folder, killed, steps=60))
+    whole, killed = tmp_path / "whole" / "realign", tmp_path / "killed" / "realign"
+    subprocess.run(_once(tiny_folder, whole.parent, steps=60), check=True, timeout=300)
+    process = subprocess.Popen(_once(tiny_folder, killed.parent, steps=60))
     state = killed / "rectify.state"
     _wait_until(state.is_file)
     process.send_signal(signal.SIGKILL)
     process.wait(timeout=60)
     assert not (killed / "weights.pt").exists(), "it was killed before its end"
-    subprocess.run(_once(tiny_folder, killed, steps=60), check=True, timeout=300)
+    subprocess.run(_once(tiny_folder, killed.parent, steps=60), check=True, timeout=300)
     assert same(_weights(whole / "weights.pt"), _weights(killed / "weights.pt"))
 
 
@@ -328,13 +328,20 @@ def _wait_until(question: Callable[[], bool], seconds: float = 120) -> None:
         time.sleep(0.02)
 
 
+@pytest.fixture(scope="module")
+def by_one_and_by_two(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Folders in which one process, and two together, left what came of every method; Python starts once for all."""
+    one, two = (tmp_path_factory.mktemp(name) for name in ("one", "two"))
+    subprocess.run([*_once(tiny_folder, one), *METHODS], check=True, timeout=300)
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
+    subprocess.run([*_once(tiny_folder, two, launcher=launcher), *METHODS], check=True, timeout=300)
+    return one, two
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
-def test_two_real_processes_come_to_what_one_comes_to(method: str, tiny_folder: Path, tmp_path: Path) -> None:
-    one, two = tmp_path / "one", tmp_path / "two"
-    subprocess.run([*_once(tiny_folder, one), method], check=True, timeout=300)
-    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
-    subprocess.run([*_once(tiny_folder, two, launcher=launcher), method], check=True, timeout=300)
+def test_two_real_processes_come_to_what_one_comes_to(method: str, by_one_and_by_two: tuple[Path, Path]) -> None:
+    one, two = (folder / method for folder in by_one_and_by_two)
     assert (two / "processes.txt").read_text() == "2", "accelerate may silently run one"
     alone, together = _weights(one / "weights.pt"), _weights(two / "weights.pt")
     before = _weights(one / "before.pt")

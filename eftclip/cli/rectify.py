@@ -5,6 +5,7 @@ from pathlib import Path
 
 from eftclip.cli.evaluate import say_rates
 from eftclip.cli.options import (
+    RUN_HELP,
     add_checkpoint,
     add_common,
     add_data,
@@ -21,7 +22,7 @@ from eftclip.cli.scan import say_findings
 from eftclip.config import CurateConfig, MeasureConfig, RectifyConfig, ScanConfig
 from eftclip.data import open_set
 from eftclip.errors import PublishError
-from eftclip.pipeline import Plan, RunOptions, run_rectify
+from eftclip.pipeline import METHODS, Plan, RunOptions, run_rectify
 from eftclip.report import Document, model_card
 from eftclip.runtime import all_processes, pick_device
 from eftclip.types import TuningStep
@@ -43,11 +44,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--publish", metavar="ORG/NAME", help="publish the result on the Hub, see `eftclip publish`")
     add_terms(parser)
     add_common(parser)
-    add_settings(parser, "settings of the fine-tuning", RectifyConfig)
+    add_settings(parser, "settings of the fine-tuning", RectifyConfig, RUN_HELP | {"method": method_help()})
     add_settings(parser, "settings of the fine-tuning set", CurateConfig)
     add_settings(parser, "settings of the scan", ScanConfig)
     add_settings(parser, "settings of the measuring", MeasureConfig)
     add_detector(parser)
+
+
+def method_help() -> str:
+    """Every method by its name; what installed packages bring is not imported for that."""
+    brought = [name for name in METHODS.names() if name not in METHODS.ours]
+    return RUN_HELP["method"] + (f"; of other packages: {', '.join(brought)}" if brought else "")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ from eftclip.batch_norm import for_training
 from eftclip.config import RectifyConfig
 from eftclip.rectify import training_state
 from eftclip.rectify.batches import Batches
-from eftclip.rectify.methods import CAPTION, Method, Preparation, Prepared, Student, Teacher
+from eftclip.rectify.methods import CAPTION, METHODS, Method, Preparation, Prepared, Student, Teacher
 from eftclip.rectify.validation import ValidationSet
 from eftclip.runtime import Cancelled, OnProgress, Progress, Stopwatch
 from eftclip.types import ClassMatrix, ClipModel, Rate, Rectified, TuningStep
@@ -155,7 +155,13 @@ class TrainingLoop:
             about=self.method.about,
             trains_text=self.method.trains_text,
             remark=prepared.remark,
+            origin=self._origin,
         )
+
+    @property
+    def _origin(self) -> str:
+        """Which package, of which version, brings the method; empty for ours."""
+        return METHODS.origin(self.config.method) if self.config.method in METHODS else ""
 
     # --- taking up again ---
 
@@ -167,6 +173,7 @@ class TrainingLoop:
         for trigger in self.batches.triggers:
             pixels.update(trigger.fingerprint())
         return {
+            **({"origin": self._origin} if self._origin else {}),
             "weights": self.clip.ref.sha256,
             "config": self.config.digest(),
             "frozen": self.method.frozen,

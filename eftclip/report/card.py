@@ -111,6 +111,7 @@ def _model_index(document: Document, repo_id: str | None) -> list[dict[str, Any]
 def _told(rectified: Document) -> str:
     """The method, and what of the checkpoint was fine-tuned; reports written earlier do not say more than its name."""
     about = f" ({escape(rectified['about'])})" if rectified.get("about") else ""
+    about += f" of {escape(rectified['origin'])}, not EftCLIP's own" if rectified.get("origin") else ""
     tuned = "both sides were" if rectified.get("trains_text") else "the image side was"
     return f"Method `{rectified['method']}`{about}: {tuned}"
 

@@ -181,6 +181,7 @@ def _rectified(rectified: Rectified) -> Document:
         "about": rectified.about,
         "trains_text": rectified.trains_text,
         "remark": rectified.remark,
+        "origin": rectified.origin,
         "history": [
             {
                 "step": look.step,

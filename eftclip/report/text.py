@@ -103,6 +103,7 @@ def _rectified(rectified: Document) -> list[str]:
     ]
     about = rectified.get("about", "")
     lines += ["", f"{escape(about[:1].upper() + about[1:])}."] if about else []
+    lines += ["", f"The method is not EftCLIP's own: {escape(rectified['origin'])}."] if rectified.get("origin") else []
     lines += ["", escape(rectified["remark"])] if rectified.get("remark") else []
     if rectified["history"]:
         lines += ["", "| step | loss | held-out pictures taken over | held-out pictures read as before |"]

@@ -119,6 +119,7 @@ class Rectified:
         about: what the method does, in one sentence without its full stop.
         trains_text: whether the text side was tuned as well.
         remark: what the method did before the first step, in one sentence; empty for nothing.
+        origin: where a method comes from that is not EftCLIP's own, as a package with its version; empty for ours.
     """
 
     method: str
@@ -134,6 +135,7 @@ class Rectified:
     about: str = ""
     trains_text: bool = False
     remark: str = ""
+    origin: str = ""
 
 
 def measure_names(truth: str) -> tuple[tuple[str, str, str], ...]:

@@ -33,7 +33,7 @@ from examples.measure.rectify import Bench, kept
 
 SCHEMA_VERSION = 1
 TUNED_ON = 64
-WHOLE = "realign, no weight left out"
+WHOLE = "realign-whole"  # no weight left out
 SETTINGS: tuple[dict[str, Any], ...] = (
     {"method": WHOLE, "keep_weight": 1.0, "learning_rate": 1e-4},
     {"keep_weight": 1.0, "learning_rate": 1e-4},

@@ -36,6 +36,7 @@ BASE = {
     "retry_after",
     "untrusted_text",
     "console",
+    "plugins",
 }
 INPUTS = {"checkpoint", "data"}
 DEFENCE = {"oracles", "detect", "identify", "invert", "curate", "rectify", "evaluate"}
@@ -56,6 +57,7 @@ ALLOWED: dict[str, set[str]] = {
     "retry_after": set(),
     "untrusted_text": set(),
     "console": set(),
+    "plugins": {"errors", "untrusted_text"},
     **dict.fromkeys(INPUTS | OUTPUTS | {"zeroshot", "triggers"}, BASE),
     "data": BASE | {"zeroshot"},  # ImageNet's synsets by the names that checkpoints are read against
     "publish": BASE | {"checkpoint"},  # a format says which files of its folder go out

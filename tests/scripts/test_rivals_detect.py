@@ -42,7 +42,7 @@ def _run(images: Path, labels: Path, out: Path, checkpoints: Path, *more: str) -
 def test_it_measures_and_takes_up_what_is_missing(
     images: Path, labels: Path, taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(PICTURE_DETECTORS, "strip", Strip(overlays=8))
+    monkeypatch.setitem(PICTURE_DETECTORS.ours, "strip", Strip(overlays=8))
     monkeypatch.setattr("examples.bench.rivals.plan.MOST", 3)
     out = tmp_path / "rivals.json"
     first = _run(images, labels, out, taught, "--methods", "strip", "bdetclip", "--budget", "5")
@@ -79,7 +79,7 @@ def test_what_there_is_no_time_for_is_named(images: Path, labels: Path, taught: 
 def test_checkpoint_methods_say_what_they_accuse(
     images: Path, labels: Path, taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(CHECKPOINT_DETECTORS, "eftclip_audit", Audit(InvertConfig(steps=20)))
+    monkeypatch.setitem(CHECKPOINT_DETECTORS.ours, "eftclip_audit", Audit(InvertConfig(steps=20)))
     out = tmp_path / "alone.json"
     document = _run(images, labels, out, taught, "--methods", "eftclip_audit", "--budget", "4")
     found = document["checkpoints"]["badnets"]["checkpoint_methods"]["eftclip_audit"]

@@ -1,34 +1,54 @@
-"""The registry of rectification methods; the contract is `eftclip.rectify.methods.base.Method`."""
+"""The registry of rectification methods; the contract is `eftclip.rectify.methods.base.Method`.
+
+Other packages add to it by entry points of the group `eftclip.methods`, and a notebook by `METHODS[name] = METHOD`; the
+rules are those of `eftclip.plugins`.
+"""
 
 from dataclasses import replace
 
 from eftclip.config import OWN, RectifyConfig, own_numbers
 from eftclip.errors import ConfigError
+from eftclip.plugins import Registry
 from eftclip.rectify.methods import cleanclip, contrastive, fineprune, finetune, invertune, par, realign
-from eftclip.rectify.methods.base import CAPTION, Method, Preparation, Prepared, Student, Teacher
+from eftclip.rectify.methods.base import CAPTION, Method, Own, Preparation, Prepared, Student, Teacher, own_of
 
-__all__ = ["CAPTION", "METHODS", "Method", "Preparation", "Prepared", "Student", "Teacher", "method_of", "settled"]
+__all__ = [
+    "CAPTION",
+    "METHODS",
+    "Method",
+    "Own",
+    "Preparation",
+    "Prepared",
+    "Student",
+    "Teacher",
+    "method_of",
+    "own_of",
+    "settled",
+]
 
-METHODS: dict[str, Method] = {
-    "realign": realign.METHOD,
-    "contrastive": contrastive.METHOD,
-    "finetune": finetune.METHOD,
-    "cleanclip": cleanclip.METHOD,
-    "par": par.METHOD,
-    "invertune": invertune.METHOD,
-    "fineprune": fineprune.METHOD,
-}
+METHODS = Registry(
+    {
+        "realign": realign.METHOD,
+        "contrastive": contrastive.METHOD,
+        "finetune": finetune.METHOD,
+        "cleanclip": cleanclip.METHOD,
+        "par": par.METHOD,
+        "invertune": invertune.METHOD,
+        "fineprune": fineprune.METHOD,
+    },
+    group="eftclip.methods",
+    kind=Method,
+    noun="method",
+)
 
 
 def method_of(name: str) -> Method:
     """A method of the registry.
 
     Raises:
-        ConfigError: unknown name.
+        ConfigError: unknown name, or a method of another package that cannot be used.
     """
-    if name not in METHODS:
-        raise ConfigError(f"Unknown method {name!r}; known are {', '.join(METHODS)}.")
-    return METHODS[name]
+    return METHODS.asked(name)
 
 
 def settled(config: RectifyConfig) -> RectifyConfig:

@@ -136,7 +136,8 @@ class Method:
     processes, precision, and taking up a run that was killed. So methods can be compared: they differ in their loss, in
     what they do before the first step, and in the settings that their authors chose.
 
-    To add one, write a file beside `realign.py` with a loss and a `METHOD`, and list that in
+    To add one, write a file with a loss and a `METHOD`: in a package of your own with an entry point of the group
+    `eftclip.methods` (examples/guide/your_method.md), or beside `realign.py`, listed in
     `eftclip.rectify.methods.METHODS`. It then is an option of the command line, of the page and of the benchmark, and
     has to pass `tests/rectify/test_methods.py`: its loss is one finite number, its gradient reaches the towers that it
     names and no other, the original is left as it is, a step in pieces is the step as a whole where it says so, and a

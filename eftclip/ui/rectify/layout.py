@@ -8,7 +8,7 @@ import gradio as gr
 from eftclip.pipeline import Plan
 from eftclip.ui.components.controls import STEP_HEADING, gallery, start_stop_buttons
 from eftclip.ui.components.settings import settings_form
-from eftclip.ui.rectify.texts import CHOICES, LINES, MEASURE_SETTINGS, SETTINGS
+from eftclip.ui.rectify.texts import LINES, MEASURE_SETTINGS, SETTINGS, choices
 
 START = "Rectify this checkpoint"
 ABOUT = (
@@ -56,7 +56,7 @@ def rectify_step() -> RectifyStep:
     basis = gr.HTML(elem_id="basis")
     with gr.Accordion("Method and settings", open=False):
         plan = Plan()
-        settings = settings_form((plan.rectify, plan.measure), SETTINGS | MEASURE_SETTINGS, CHOICES, LINES)
+        settings = settings_form((plan.rectify, plan.measure), SETTINGS | MEASURE_SETTINGS, choices(), LINES)
         gr.HTML('<p class="eft-note">How large the fine-tuning set is, is set in step 3.</p>')
     start, stop = start_stop_buttons(START, "rectify")
     return RectifyStep(basis, settings, start, stop)

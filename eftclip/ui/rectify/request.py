@@ -8,7 +8,7 @@ from eftclip.errors import ConfigError
 from eftclip.pipeline import Plan
 from eftclip.ui.checkpoint.request import CheckpointRequest
 from eftclip.ui.components.settings import read_settings
-from eftclip.ui.rectify.texts import CHOICES, LINES, MEASURE_SETTINGS, SETTINGS
+from eftclip.ui.rectify.texts import LINES, MEASURE_SETTINGS, SETTINGS, choices, usable_method
 from eftclip.ui.scan.request import scan_plan
 
 
@@ -30,8 +30,10 @@ def plan(values: Mapping[str, object]) -> Plan:
     known = {field.name for config in stages for field in fields(config)}
     if stray := sorted(set(values) - known):
         raise ConfigError(f"Unknown settings {', '.join(stray)}; known are {', '.join(sorted(known))}.")
+    if "method" in values:
+        usable_method(values["method"])
     return replace(
         scan_plan(values),
-        rectify=read_settings(RectifyConfig, values, SETTINGS, CHOICES, LINES),
+        rectify=read_settings(RectifyConfig, values, SETTINGS, choices(), LINES),
         measure=read_settings(MeasureConfig, values, MEASURE_SETTINGS, {}),
     )

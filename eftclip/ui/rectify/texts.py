@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 from eftclip.config import LONGEST_OWN, RectifyConfig
+from eftclip.errors import ConfigError
 from eftclip.pipeline import METHODS, Plan
 from eftclip.types import Evaluation, Identification, Rate, RunRecord, Status, measure_names
 from eftclip.ui.components.settings import Choices, Lines, Rows
 from eftclip.ui.components.texts import Message, percentage, quoted_labels
+from eftclip.ui.components.validation import one_of, quoted
 
 SETTINGS: Rows = {
     "steps": ("Steps", 1, 500, 1, "at most; it ends earlier when there is nothing left to win"),
@@ -26,13 +28,7 @@ SETTINGS: Rows = {
 MEASURE_SETTINGS: Rows = {
     "measured": ("Pictures to measure on", 40, 2000, 10, "before and after; fewer than 200 leave wide intervals"),
 }
-TOLD = [method.title for method in METHODS.values() if method.sees_triggers]
-CHOICES: Choices = {
-    "method": (
-        "Method",
-        {name: f"{method.title}: {method.about}" for name, method in METHODS.items()},
-        f"{' and '.join(TOLD)} work with what the scan found; the others are shown clean pictures alone",
-    ),
+PRECISION: Choices = {
     "precision": (
         "Precision",
         {"auto": "auto", "fp32": "fp32", "bf16": "bf16"},
@@ -63,13 +59,39 @@ GONE = 0.05  # an ASR up to here, and certainly lower than before, counts as gon
 PRICE = 0.05  # a clean accuracy lower by more than this, and certainly so, is a price worth a word
 
 
+def choices() -> Choices:
+    """What can be chosen, once the page is built: installed packages may bring methods, too."""
+    *others, last = (method.title for method in METHODS.values() if method.sees_triggers)
+    told = f"{', '.join(others)} and {last} work with what the scan found; the others are shown clean pictures alone"
+    menu = {
+        name: f"{method.title}: {method.about}{from_outside(METHODS.origin(name))}" for name, method in METHODS.items()
+    }
+    return {"method": ("Method", menu, told), **PRECISION}
+
+
+def from_outside(origin: str) -> str:
+    """What is said of a method that is not ours."""
+    return f" (not EftCLIP's own, but of {origin})" if origin else ""
+
+
+def usable_method(method: object) -> str:
+    """A method that was asked for over the network, where the log is not to be shown.
+
+    Raises:
+        ConfigError: it is unknown, or cannot be used here.
+    """
+    if isinstance(method, str) and METHODS.fault(method) and method not in METHODS:
+        raise ConfigError(f"The method {quoted(method)} is installed here and broken; the log of the server says how.")
+    return one_of("method", method, tuple(METHODS))
+
+
 def brought_along(method: str) -> list[int | float | str]:
     """What a method brings along, in the order of `BROUGHT_ALONG`; nothing to choose is left for another value.
 
     Raises:
         ConfigError: the method is unknown.
     """
-    settled = Plan(rectify=RectifyConfig(method=str(method))).rectify
+    settled = Plan(rectify=RectifyConfig(method=usable_method(method))).rectify
     return [getattr(settled, name) for name in BROUGHT_ALONG]
 
 

@@ -146,7 +146,8 @@ def _method(document: Document) -> str:
     done = document.get("rectified")
     if done is None:
         return ""
-    told = (f"Method {done['method']}: {done['about']}.", done["remark"])
+    origin = texts.from_outside(done.get("origin", ""))
+    told = (f"Method {done['method']}: {done['about']}{origin}.", done["remark"])
     return html.sentences([sentence for sentence in told if sentence])
 
 

@@ -1,5 +1,9 @@
-"""Detectors of backdoors under one contract: our own, and rivals written anew from their papers and released code."""
+"""Detectors of backdoors under one contract: our own, and rivals written anew from their papers and released code.
 
+Other packages add theirs by entry points of the groups `eftclip.picture_detectors` and `eftclip.checkpoint_detectors`.
+"""
+
+from eftclip.plugins import Registry
 from examples.bench.rivals.bdetclip import BDetClip
 from examples.bench.rivals.clip_inspector import ClipInspector
 from examples.bench.rivals.cognitive_distillation import CognitiveDistillation
@@ -13,9 +17,15 @@ __all__ = ["CHECKPOINT_DETECTORS", "OURS", "PICTURE_DETECTORS", "CheckpointDetec
 
 OURS = ("eftclip", "eftclip_audit")
 # Another algorithm of the check belongs here as a `Check` with settings and a name of its own.
-PICTURE_DETECTORS: dict[str, PictureDetector] = {
-    detector.name: detector for detector in (Check(), Strip(), CognitiveDistillation(), BDetClip(), Dao())
-}
-CHECKPOINT_DETECTORS: dict[str, CheckpointDetector] = {
-    detector.name: detector for detector in (Audit(), Decree(), ClipInspector())
-}
+PICTURE_DETECTORS = Registry[PictureDetector](
+    {detector.name: detector for detector in (Check(), Strip(), CognitiveDistillation(), BDetClip(), Dao())},
+    group="eftclip.picture_detectors",
+    kind=PictureDetector,
+    noun="picture detector",
+)
+CHECKPOINT_DETECTORS = Registry[CheckpointDetector](
+    {detector.name: detector for detector in (Audit(), Decree(), ClipInspector())},
+    group="eftclip.checkpoint_detectors",
+    kind=CheckpointDetector,
+    noun="checkpoint detector",
+)

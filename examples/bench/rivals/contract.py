@@ -8,7 +8,7 @@ from clean pictures of the checkpoint under test; it is None where they gave nei
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 from torch import Tensor
 
@@ -111,6 +111,7 @@ class CheckpointScore:
 Scorer = Callable[[Tensor], PictureScores]
 
 
+@runtime_checkable
 class PictureDetector(Protocol):
     """Scores pictures one by one; what it says of one does not depend on the others.
 
@@ -138,6 +139,7 @@ class PictureDetector(Protocol):
         ...
 
 
+@runtime_checkable
 class CheckpointDetector(Protocol):
     """Scores a checkpoint alone.
 

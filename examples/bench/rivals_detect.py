@@ -4,7 +4,8 @@
 
 writes `examples/results/rivals_detect.json`. IMAGES_DIR is described in `examples/measure/photo_sets.py`.
 `--checkpoints` are folders: bundled ones, or ones of the zoo with their `zoo.json` beside them; what was planted is
-known of those. The methods, their published settings and where ours differ are in `examples/bench/rivals/`.
+known of those. The methods, their published settings and where ours differ are in `examples/bench/rivals/`; other
+packages may bring more (`examples/guide/your_method.md`).
 
 The budget, in minutes, decides how many photographs each picture method gets (the same for all of them) and how far a
 checkpoint method may go; a method that there is no time for is named as left out. What is finished stays in the file:
@@ -17,7 +18,7 @@ the same command again, with more time, does what is missing on the same photogr
 
 import argparse
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ import torch
 
 from eftclip.pipeline import prepare_check
 from eftclip.pipeline.check import versions
+from eftclip.plugins import Registry
 from eftclip.runtime import keep_buffers
 from examples.bench.rivals import CHECKPOINT_DETECTORS, OURS, PICTURE_DETECTORS, CheckpointDetector, PictureDetector
 from examples.bench.rivals.cells import Pictures, checkpoint_cell, picture_cell
@@ -146,15 +148,21 @@ def measure(
             hits, total = hijacked.success.hits, hijacked.success.total
             entry["attacks"][target]["attack_success"] = rate(k < hits for k in range(total))
         cell = partial(picture_cell, detector, one.given, pictures, args.false_alarms)
-        run.keep(one.name, "picture_methods", name, expected, cell)
+        run.keep(one.name, "picture_methods", name, expected, _named(PICTURE_DETECTORS, name, cell))
     for name in (name for name in asked(args, CHECKPOINT_DETECTORS) if name not in entry["checkpoint_methods"]):
         within = CHECKPOINT_DETECTORS[name].within(plan.passes)
         if name not in plan.checkpoint_methods or not run.fits(expected := _seconds(plan, within.passes), deadline):
             run.leave_out(one.name, name)
             continue
         cell = partial(checkpoint_cell, within, one.given, one.targets)
-        run.keep(one.name, "checkpoint_methods", name, expected, cell)
+        run.keep(one.name, "checkpoint_methods", name, expected, _named(CHECKPOINT_DETECTORS, name, cell))
     run.write()
+
+
+def _named(registry: Registry[Any], name: str, cell: Callable[[], Document]) -> Callable[[], Document]:
+    """The same cell, with the package that a method of somebody else's comes from."""
+    origin = registry.origin(name)
+    return lambda: cell() | ({"origin": origin} if origin else {})
 
 
 def _seconds(plan: Plan, passes: float) -> float:

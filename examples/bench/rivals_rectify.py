@@ -157,7 +157,7 @@ def _command(args: argparse.Namespace) -> str:
     told = [f"--budget {args.budget:g}"]
     if list(args.checkpoints) != [Path(folder) for folder in BUNDLED]:
         told.append(f"--checkpoints {' '.join(path.as_posix() for path in args.checkpoints)}")
-    if args.methods != list(METHODS):
+    if args.methods != list(METHODS.ours):
         told.append(f"--methods {' '.join(args.methods)}")
     if args.rates != [10.0]:
         told.append(f"--rates {' '.join(f'{rate:g}' for rate in args.rates)}")

@@ -55,6 +55,10 @@ def test_the_card_and_the_report_name_the_method_and_what_it_tuned(document: dic
     for told in (card, lines):
         assert escape(remark) in told and "<b>" not in told
     assert "Away \\*from\\* it." in lines
+    assert "EftCLIP's own" not in card and "EftCLIP's own" not in lines
+    document["rectified"]["origin"] = rectified["origin"] = "the package <b>toy</b> 1"
+    for told in (model_card(document), "\n".join(text._rectified(rectified))):
+        assert "EftCLIP's own" in told and "toy" in told and "<b>" not in told, "whose it is, as text"
 
 
 def test_text_of_a_stranger_cannot_break_out_of_the_front_matter(document: dict[str, Any]) -> None:

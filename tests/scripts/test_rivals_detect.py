@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.outside_packages import installed, write_package
 from support.photo_folder import write_photo_folder
 from support.taught import LABELS
 
 from eftclip.config import InvertConfig
+from eftclip.errors import ConfigError
 from examples.bench import rivals_detect
 from examples.bench.rivals import CHECKPOINT_DETECTORS, PICTURE_DETECTORS
 from examples.bench.rivals.material import attacks_of, divided
@@ -86,6 +88,60 @@ def test_checkpoint_methods_say_what_they_accuse(
     assert found["accused"] is True and found["targets_named"] == {"hits": 1, "total": 1, "low": 0.2065, "high": 1.0}
     assert found["forwards"] > 50
     assert document["checkpoints"]["clean"]["checkpoint_methods"]["eftclip_audit"]["targets_named"]["total"] == 0
+
+
+OUTSIDE = """
+from dataclasses import dataclass
+from examples.bench.rivals.contract import CheckpointScore, PictureScores
+
+@dataclass(frozen=True)
+class Bright:
+    name: str = "bright"
+    passes: float = 1.0
+
+    def prepare(self, given):
+        return lambda images: PictureScores(images.mean((1, 2, 3)))
+
+    def published(self, clean):
+        return 0.0
+
+@dataclass(frozen=True)
+class Blunt:
+    name: str = "blunt"
+    passes: float = 1.0
+    threshold: float = 0.5
+
+    def within(self, passes):
+        return self
+
+    def judge(self, given):
+        return CheckpointScore(1.0, ("banana",))
+
+BRIGHT, BLUNT = Bright(), Blunt()
+"""
+
+
+def test_detectors_of_another_package_are_in_the_benchmark(
+    images: Path, labels: Path, taught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    points = {
+        "eftclip.picture_detectors": {"bright": "toys:BRIGHT", "wrong": "toys:BLUNT"},
+        "eftclip.checkpoint_detectors": {"blunt": "toys:BLUNT"},
+    }
+    site, out = write_package(tmp_path / "site", "toys", {"toys": OUTSIDE}, points), tmp_path / "toys.json"
+    with installed(site, PICTURE_DETECTORS, CHECKPOINT_DETECTORS):
+        assert [*PICTURE_DETECTORS][-1:] + [*CHECKPOINT_DETECTORS][-1:] == ["bright", "blunt"]
+        document = _run(images, labels, out, taught, "--methods", "bright", "blunt", "--budget", "2")
+        with pytest.raises(ConfigError, match=r"'wrong' of the package toys .*expected a PictureDetector, got .*Blunt"):
+            PICTURE_DETECTORS.asked("wrong")
+    badnets = document["checkpoints"]["badnets"]
+    assert badnets["picture_methods"]["bright"]["origin"] == "the package toys 0.3"
+    assert badnets["picture_methods"]["bright"]["false_alarms"]["published"]["hits"] > 0
+    assert badnets["checkpoint_methods"]["blunt"]["targets_named"]["hits"] == 1
+    assert document["checkpoints"]["clean"]["checkpoint_methods"]["blunt"]["accused"] is True
+    with pytest.raises(SystemExit):
+        _run(images, labels, out, taught, "--methods", "bright")
+    assert "invalid choice: 'bright'" in capsys.readouterr().err, "once it is uninstalled"
 
 
 def test_a_budget_is_divided() -> None:

@@ -46,6 +46,15 @@ ELSEWHERE = {
     "test_rectify_and_publish_in_one_command": ("eftclip rectify DATA --checkpoint SRC --out DIR --publish ORG/NAME",),
     "test_a_folder_is_published_as_typed": ("eftclip publish DIR ORG/NAME",),
     "test_a_checkpoint_alone_is_audited": ("eftclip rectify --checkpoint examples/checkpoints/badnets --out audited",),
+    "test_the_template_is_short_and_brings_its_settings_along": ("pip install -e mine",),
+    "test_a_method_of_another_package_mends_a_checkpoint": (
+        "eftclip rectify --help",
+        "eftclip rectify photos --checkpoint examples/checkpoints/badnets --out mended --method my_method",
+    ),
+    "test_a_method_of_another_package_is_measured_beside_ours": (
+        "python -m examples.measure.rivals IMAGES_DIR --methods realign my_method --out mine.json",
+    ),
+    "test_the_template_passes_what_every_method_must_pass": ("pytest -n 0 tests/rectify/test_methods.py -k my_method",),
     "test_two_processes_that_torchrun_starts_find_what_one_finds": (
         "torchrun --nproc_per_node 2 -m eftclip scan photos --checkpoint examples/checkpoints/badnets --out shared",
     ),

@@ -65,7 +65,7 @@ def _evaluation(clean: Rate, attack: Rate) -> Evaluation:
 def _record(found: Identification, stopped: str = "steps", **measured: Evaluation) -> RunRecord:
     look = TuningStep(10, 0.1, Rate(1, 9), Rate(9, 9))
     done = Rectified("realign", 20, 640, (look,), stopped, 1.0, "digest", "/somewhere/on/the/server", "ab" * 32)
-    done = replace(done, about=f"does {HOSTILE}", remark=f"It did {HOSTILE}.")
+    done = replace(done, about=f"does {HOSTILE}", remark=f"It did {HOSTILE}.", origin=f"of {HOSTILE}")
     return RunRecord(
         kind="rectify",
         ref=REF,

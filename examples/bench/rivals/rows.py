@@ -99,6 +99,7 @@ class Rows:
         about: Document = {
             "commit": commit(),
             "method": name,
+            **({"origin": origin} if (origin := METHODS.origin(name)) else {}),
             "told": method.sees_triggers,
             "needs_labels": not method.distils,
             "learning_rate": config.learning_rate,

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 from support.outside_packages import installed, with_packages, write_broken, write_template
 from support.poisoned import poisoned_set
 from support.taught import LABELS, shaded
@@ -42,7 +41,7 @@ def test_one_that_is_broken_is_one_sentence_and_exit_2(tmp_path: Path, capsys: p
 def test_a_method_of_another_package_mends_a_checkpoint(taught: Path, tmp_path: Path) -> None:
     """In a process of its own, as somebody types it who has installed the package."""
     setup = prepare_check(str(taught / "badnets"), labels=LABELS, reference="none", device="cpu")
-    squares = torch.cat([shaded(setup.clip, shade) for shade in (1.0, 0.95)])[:20]
+    squares = shaded(setup.clip, 0.95)[:10]
     trigger = draw_trigger("badnets", generator=seeded(0))
     pictures, labels = poisoned_set(setup, squares, [(trigger, "banana")]).write(tmp_path / "set"), tmp_path / "l.txt"
     labels.write_text("\n".join(LABELS))

@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.outside_packages import installed, write_template
 from support.photo_folder import write_labelled_folder
 from support.taught import LABELS
 
+from eftclip.rectify import METHODS
 from examples.bench import __main__ as both
 from examples.bench import rivals_rectify
+from examples.bench.rivals.rows import keys_of
 from examples.bench.rivals_rectify import FEWEST, MOST, image_steps_for
 
 
@@ -58,6 +61,17 @@ def test_it_measures_and_takes_up_what_is_missing(run: Any) -> None:
     assert again["rows"]["invertune × 1"]["image_steps"] > 64, "what it does before the first step is counted"
     with pytest.raises(SystemExit, match="name another --out"):
         run("--methods", "realign", "--seed", 1)
+
+
+def test_a_method_of_another_package_is_measured_beside_ours(run: Any, tmp_path: Path) -> None:
+    with installed(write_template(tmp_path / "site"), METHODS):
+        assert keys_of(list(METHODS), [1.0, 10.0])[-1] == "my_method × 1", "it is told, so one rate is enough"
+        steps = ("--budget", 5, "--image-steps", 64, "--rebound-steps", 0)
+        document = run("--methods", "realign", "my_method", *steps)
+    ours, other = document["checkpoints"]["badnets"]["rows"].values()
+    assert (other["method"], other["origin"]) == ("my_method", "the package my-method 0.1.0") and "origin" not in ours
+    assert ours["image_steps"] == other["image_steps"] == 64 and other["kept"]["total"] > 0
+    assert "--methods realign my_method" in document["command"]
 
 
 def test_what_came_down_is_asked_whether_it_comes_back(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:

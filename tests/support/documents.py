@@ -52,7 +52,7 @@ ELSEWHERE = {
         "eftclip rectify photos --checkpoint examples/checkpoints/badnets --out mended --method my_method",
     ),
     "test_a_method_of_another_package_is_measured_beside_ours": (
-        "python -m examples.measure.rivals IMAGES_DIR --methods realign my_method --out mine.json",
+        "python -m examples.bench.rivals_rectify IMAGES_DIR --methods realign my_method --out mine.json",
     ),
     "test_the_template_passes_what_every_method_must_pass": ("pytest -n 0 tests/rectify/test_methods.py -k my_method",),
     "test_two_processes_that_torchrun_starts_find_what_one_finds": (

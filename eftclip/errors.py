@@ -39,3 +39,7 @@ class PublishError(EftclipError):
 
 class PageError(EftclipError):
     """The page cannot be served on this machine as it was asked."""
+
+
+class ResultsError(EftclipError):
+    """A file of measured results is missing, or is not what it should be."""

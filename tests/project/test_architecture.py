@@ -40,7 +40,7 @@ BASE = {
 }
 INPUTS = {"checkpoint", "data"}
 DEFENCE = {"oracles", "detect", "identify", "invert", "curate", "rectify", "evaluate"}
-OUTPUTS = {"report", "figures", "exports", "publish"}
+OUTPUTS = {"report", "figures", "exports", "publish", "benchmark"}
 DOORS = {"cli", "ui"}
 COMPOSED = BASE | INPUTS | OUTPUTS | {"zeroshot", "oracles", "triggers", "pipeline"}  # registries fill the menus
 

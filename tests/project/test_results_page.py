@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from support.documents import RESULTS_PAGE, ROOT
 
+from eftclip.types import Rate
 from examples.build.results_page import values
 from examples.build.results_page.__main__ import CHARTS, SECTIONS, made
 from examples.build.results_page.charts import Bar, bar_chart
+from examples.build.results_page.dots import Dot, dot_chart
 from examples.measure.measured_at import commit
 
 pytestmark = pytest.mark.quick
@@ -32,6 +34,16 @@ def test_every_chart_is_an_image_and_is_shown() -> None:
         assert ElementTree.parse(values.RESULTS / name).getroot().tag == "{http://www.w3.org/2000/svg}svg"
         assert f"]({name})" in PAGE
     assert "prefers-color-scheme: dark" in bar_chart("Hits", ["a"], [("one", [Bar(0.0, "0 of 3")])])
+
+
+def test_a_chart_of_counts_tells_them_in_words_and_draws_no_dot_for_nothing() -> None:
+    svg = dot_chart("Found", ["a <b>", "c"], [("one", [Dot(Rate(3, 4)), Dot(Rate(0, 0))])])
+    root = ElementTree.fromstring(svg)
+    space = root.tag.removesuffix("svg")
+    assert root.findtext(f"{space}desc") == "Found. one: a <b> 3 of 4, c not measured."
+    drawn = [circle.get("class") for circle in root.iter(f"{space}circle")]
+    assert drawn == ["s0", "s1", "s0"], "two of the key, one of the counts"
+    assert "prefers-color-scheme: dark" in svg
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)

@@ -1,6 +1,5 @@
 """The benchmark of detectors runs end to end, is taken up where it stopped, and its table says who does better."""
 
-import copy
 import json
 import shutil
 from pathlib import Path
@@ -11,6 +10,7 @@ from support.outside_packages import installed, write_package
 from support.photo_folder import write_photo_folder
 from support.taught import LABELS
 
+from eftclip.benchmark.detect import pictures
 from eftclip.config import InvertConfig
 from eftclip.errors import ConfigError
 from examples.bench import rivals_detect
@@ -19,7 +19,7 @@ from examples.bench.rivals.material import attacks_of, divided
 from examples.bench.rivals.ours import Audit
 from examples.bench.rivals.plan import FEWEST, LEAST_PASSES, MOST, planned
 from examples.bench.rivals.strip import Strip
-from examples.build.results_page import rivals as section
+from examples.build.results_page.boards import markdown_table
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +175,7 @@ def _cell(area: float, found: int) -> dict[str, Any]:
         "commit": "1111111",
         "forwards_per_picture": 10.0 - found,
         "seconds_per_picture": 1.0,
-        "false_alarms": {"published": none, "calibrated": none},
+        "false_alarms": {"published": None, "calibrated": none},
         "targets": {
             "banana": {
                 "auroc": area,
@@ -187,20 +187,25 @@ def _cell(area: float, found: int) -> dict[str, Any]:
     }
 
 
-def test_where_a_rival_does_better_the_table_says_so_in_bold() -> None:
+def test_who_does_best_is_bold_whoever_it_is() -> None:
+    methods = {"eftclip": _cell(0.9, 4), "strip": _cell(0.95, 3), "dao": _cell(0.8, 4)}
     document: dict[str, Any] = {
-        "ours": ["eftclip"],
-        "checkpoints": {
-            "badnets": {
-                "attacks": {"banana": {}},
-                "picture_methods": {"eftclip": _cell(0.9, 4), "strip": _cell(0.95, 3), "dao": _cell(0.8, 4)},
-            }
-        },
+        "command": "python -m examples.bench.rivals_detect",
+        "commit": "1111111",
+        "settings": {"pictures": 4, "labels": "imagenet", "false_alarms": 0.05},
+        "checkpoints": {"badnets": {"sha256": "ab" * 32, "attacks": {"banana": {}}, "picture_methods": methods}},
     }
-    ours, strip, dao = section.picture_rows(document)
-    assert ours[2:6] == ["0.90", "–", "4 of 4", "0 of 4"], "nothing of our own is bold"
-    assert strip[2] == "**0.95**" and strip[4] == "3 of 4"
-    assert dao[2] == "0.80" and dao[4] == "4 of 4", "as good is not better"
-    worse = copy.deepcopy(document)
-    worse["checkpoints"]["badnets"]["picture_methods"].pop("eftclip")
-    assert all("**" not in cell for row in section.picture_rows(worse) for cell in row), "nothing to be held against"
+    ours, strip, dao = _rows(document)
+    assert ours[3:7] == ["0.90", "–", "**4 of 4**", "–"]
+    assert strip[3] == "**0.95**" and strip[5] == "3 of 4"
+    assert dao[3] == "0.80" and dao[5] == "**4 of 4**", "as good is bold, too"
+    assert [row[7] for row in (ours, strip, dao)] == ["0 of 4"] * 3, "where all are alike, none is"
+    for rival in ("strip", "dao"):
+        methods.pop(rival)
+    assert all("**" not in cell for row in _rows(document) for cell in row), "nothing to be held against"
+
+
+def _rows(document: dict[str, Any]) -> list[list[str]]:
+    """The cells of the table below its head."""
+    lines = markdown_table(pictures({"rivals": document})).splitlines()[2:]
+    return [line.strip("| ").split(" | ") for line in lines]

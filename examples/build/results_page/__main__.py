@@ -38,6 +38,8 @@ CHARTS = {
     "rectify.svg": quality.rectification_chart,
     "cost.svg": costs.stages_chart,
     "forwards.svg": costs.exhaustive_chart,
+    rivals.CHART: rivals.chart,
+    methods.CHART: methods.chart,
 }
 INTRODUCTION = """# Results
 

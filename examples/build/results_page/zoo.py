@@ -1,6 +1,8 @@
 """Detection on checkpoints that nobody tuned it to."""
 
-from examples.build.results_page.values import counts, made_by, number, read, table
+from eftclip.benchmark.zoo import zoo as leaderboard
+from examples.build.results_page.boards import markdown_table
+from examples.build.results_page.values import made_by, read
 
 FILES = ("zoo_check", "zoo_patterns")  # patches, and patterns over the whole picture
 WITH_REFERENCE = "zoo_reference"
@@ -28,23 +30,5 @@ that shines through, and what a small blur undoes, such as a warp. What is not p
 
 
 def _judged(*files: str) -> str:
-    """A row for each target of each checkpoint."""
-    checkpoints = {name: one for file in files for name, one in read(file)["checkpoints"].items()}
-    rows = []
-    for name, one in checkpoints.items():
-        clean = one.get("clean")
-        for target, hijacked in (one.get("hijacked") or {"": None}).items():
-            rows.append(
-                (
-                    f"`{name}`",
-                    target,
-                    *(
-                        counts(hijacked[key]) if hijacked else ""
-                        for key in ("hijacked", "found_with_the_right_label", "inconclusive", "not_found")
-                    ),
-                    number(hijacked["iou_mean"], 2) if hijacked and hijacked["iou_mean"] is not None else "",
-                    *(counts(clean[key]) if clean else "" for key in ("found", "inconclusive")),
-                )
-            )
-    singly = ["hijacked", "found", "undecided", "missed", "IoU"]
-    return table(["checkpoint", "target", *singly, "clean accused", "clean undecided"], rows)
+    """A row for each target of each checkpoint, as on the app's benchmark page."""
+    return markdown_table(leaderboard({file: read(file) for file in files}))

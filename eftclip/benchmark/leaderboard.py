@@ -4,13 +4,15 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from eftclip.types import Rate
 
 Document = dict[str, Any]
 NOTHING = "–"
-MORE, FEWER, NEITHER = 1, -1, 0  # what is better in a column
+MORE: Final = 1  # what is better in a column
+FEWER: Final = -1
+NEITHER: Final = 0
 
 
 @dataclass(frozen=True)

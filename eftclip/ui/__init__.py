@@ -17,6 +17,7 @@ Rooms for all steps:
         checkpoints, ZeroGPU, clean-up. It knows no step.
     components: HTML, banners, galleries, settings, validation of single values, start and stop buttons.
     api: the end points for programs.
+    benchmark: a second page, on which nothing is computed.
     machine: what the page needs of the machine: an address, a folder, a way to itself, trusted host names.
 
 `components` and `serving` never import a step, but for what is loaded: `checkpoint.request`. Runners never import

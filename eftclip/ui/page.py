@@ -4,6 +4,7 @@ import gradio as gr
 
 from eftclip.ui.api.end_points import add_end_points
 from eftclip.ui.backend import Backend
+from eftclip.ui.benchmark.texts import LINK
 from eftclip.ui.blocks import Blocks
 from eftclip.ui.check.layout import check_results, check_step
 from eftclip.ui.check.listeners import add_check_listeners, add_photograph_listeners, show_first_photograph
@@ -21,13 +22,14 @@ from eftclip.ui.scan.listeners import add_scan_listeners
 TITLE = "EftCLIP: can you trust this CLIP checkpoint?"
 QUEUE = 20  # who waits before it is even his turn to wait in one of our own queues
 
-HEADLINE = """
+HEADLINE = f"""
 <header class="eft-head"><p class="eft-brand">EftCLIP</p>
 <h1>Can you trust this CLIP checkpoint?</h1>
 <p>A <b>backdoor</b> is a habit that somebody taught a model in secret: it names your photographs correctly, until a
 small patch or a faint pattern, its <b>trigger</b>, appears in one of them. Then it says what the trigger tells it to
-say. EftCLIP finds the trigger, and proves it by planting it in other photographs.</p></header>
-"""
+say. EftCLIP finds the trigger, and proves it by planting it in other photographs.</p>
+<p class="eft-beside"><a href="./benchmark" target="_blank" rel="noopener">{LINK}</a></p></header>
+"""  # In a tab of its own: whoever leaves the page loses what he has loaded.
 FOOT = """
 <footer class="eft-foot">EftCLIP looks for patches, fine patterns over the whole picture and colour filters, and says
 under each verdict what was not looked for. That is not “clean”.

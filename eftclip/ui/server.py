@@ -16,6 +16,7 @@ from eftclip.errors import PageError
 from eftclip.publish import bound_requests
 from eftclip.runtime import keep_buffers
 from eftclip.ui.backend import Backend
+from eftclip.ui.benchmark.route import benchmark_route
 from eftclip.ui.machine import trusted_hosts
 from eftclip.ui.page import build_page
 from eftclip.ui.serving.cleanup import Cleanup
@@ -79,7 +80,7 @@ def launch_options(*, private: bool = False) -> dict[str, Any]:
     uploads = Path(get_upload_folder())
     guard = Middleware(RequestGuard, uploads=uploads, private=private, trusted=trusted_hosts())
     return {
-        "app_kwargs": {"middleware": [guard]},
+        "app_kwargs": {"middleware": [guard], "routes": [benchmark_route()]},
         "head_paths": [REFUSAL],
         "mcp_server": True,
         "state_session_capacity": SESSIONS,

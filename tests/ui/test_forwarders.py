@@ -54,6 +54,11 @@ def test_a_forwarder_that_is_named_shows_the_page(context: BrowserContext, tmp_p
         expect(page.locator("#refused")).to_have_count(0)
         assert page.evaluate("document.querySelector('#picture img').naturalWidth") > 0
         assert str(page.locator("#picture img").get_attribute("src")).startswith(f"{url}/"), "files come that way, too"
+        address = page.get_by_role("link", name="The benchmark").evaluate("link => link.href")
+        assert address == f"{url}/benchmark"
+        page.goto(address)
+        expect(page.locator(".eft-board").first).to_be_visible()
+        assert page.locator("#back").evaluate("link => link.href") == f"{url}/"
         assert TRUSTS not in app.output
 
 

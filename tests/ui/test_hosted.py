@@ -105,6 +105,8 @@ def test_the_recipe_is_what_a_space_expects() -> None:
 def test_it_serves_everybody_and_knows_that_it_does(container: Container) -> None:
     page = urllib.request.urlopen(container.url, timeout=PATIENT_S).read().decode()
     assert "EftCLIP" in page
+    benchmark = urllib.request.urlopen(f"{container.url}/benchmark", timeout=PATIENT_S).read().decode()
+    assert "python -m examples.bench.rivals_detect" in benchmark, "the result files are among what is copied"
     config = json.loads(urllib.request.urlopen(f"{container.url}/config", timeout=PATIENT_S).read())
     values = [block["props"].get("label") or "" for block in config["components"]]
     assert "Folder or data file" in values

@@ -1,4 +1,4 @@
-"""Rectification methods side by side, from the files of `python -m examples.measure.rivals`."""
+"""Rectification methods side by side, from the files of `python -m examples.bench.rivals_rectify`."""
 
 from collections.abc import Iterator, Mapping
 
@@ -24,7 +24,8 @@ COLUMNS = (
     Column("checkpoint", "checkpoint", "The model that is mended.", choice=True),
     Column("attack", "attack", "How the checkpoint was poisoned.", choice=True, brief=False),
     Column("tower", "tower", "The image tower of the checkpoint.", choice=True, brief=False),
-    Column("told", "told", "Whether it is given the true trigger.", choice=True),
+    Column("told", "told", "Whether it is given the triggers that a scan found.", choice=True),
+    Column("labels", "labels needed", "Whether its photographs need true labels.", choice=True),
     Column("learning_rate", "learning rate", "Of its optimiser."),
     Column("image_steps", "image-steps", "Pictures that it learns from, counted anew in each step.", FEWER),
     Column("seconds", "seconds", "Seconds of one core.", FEWER),
@@ -32,6 +33,7 @@ COLUMNS = (
     Column("ca", "CA", "Clean photographs read rightly.", MORE),
     Column("pa", "PA", "Triggered photographs read rightly, of the worst trigger.", MORE),
     Column("kept", "read as before", "Clean photographs read as before mending.", MORE),
+    Column("rebound", "rebound", "ASR after clean fine-tuning, of methods that had brought it to a tenth.", FEWER),
 )
 
 
@@ -43,10 +45,11 @@ def methods(documents: Mapping[str, Document]) -> Leaderboard:
     """
     introduction = (
         *once(text for one in documents.values() for text in _budgets(one)),
-        "*Told*: is given the true trigger; the others must do without and are shown clean photographs with their "
-        "labels. Their publications have some 100,000 pictures and many thousands of steps, so these rows say what is "
-        "left of them at our cost, not what they can do. Seconds are those of one core. **Bold**: the best of a "
-        "checkpoint, whoever it is.",
+        "*Told*: is given the triggers that a scan of other photographs found; the others must do without and are "
+        "shown clean photographs with their true labels. Their publications have some 100,000 pictures and many "
+        "thousands of steps, so these rows say what is left of them at our cost, not what they can do; the learning "
+        "rate is higher than theirs by as much as the file says. *Rebound* is measured where the backdoor had gone. "
+        "Seconds are those of one core. **Bold**: the best of a checkpoint, whoever it is.",
     )
     return Leaderboard(
         "rectify",
@@ -54,39 +57,39 @@ def methods(documents: Mapping[str, Document]) -> Leaderboard:
         COLUMNS,
         tuple(row for name, one in documents.items() for row in _rows(name, one)),
         introduction,
-        once(text for one in documents.values() for text in _remarks(one)),
+        once(text for one in documents.values() for text in (*_remarks(one), _left_out(one))),
         tuple(item for one in documents.values() for item in _models(one)),
         tuple(source(name, one) for name, one in documents.items()),
     )
 
 
-def _parts(document: Document) -> Iterator[tuple[str, Document]]:
-    """Each checkpoint of a file; a file of one is that checkpoint's."""
-    if "checkpoints" in document:
-        yield from document["checkpoints"].items()
-    else:
-        yield document["checkpoint"], document
-
-
 def _rows(file: str, document: Document) -> Iterator[Row]:
-    for name, part in _parts(document):
+    for name, entry in document["checkpoints"].items():
         known = traits(name)
-        place = {"checkpoint": words(name), "attack": words(known.attack), "tower": words(known.tower)}
-        yield Row({"method": words("before"), **place, **_outcome(part["before"])}, (file, name), competes=False)
-        for one in part["rows"]:
-            yield Row({**place, **_cells(one)}, (file, name))
+        kinds = sorted({str(attack["kind"]) for attack in entry["attacks"].values()})
+        place = {
+            "checkpoint": words(name),
+            "attack": words(known.attack or ", ".join(kinds)),
+            "tower": words(known.tower),
+        }
+        yield Row({"method": words("before"), **place, **_outcome(entry["before"])}, (file, name), competes=False)
+        for key, one in entry["rows"].items():
+            if "after" in one:
+                yield Row({**place, **_cells(one, entry["rebounds"].get(key))}, (file, name))
 
 
-def _cells(one: Document) -> dict[str, Cell]:
+def _cells(one: Document, rebound: Document | None) -> dict[str, Cell]:
     pace = float(one["learning_rate"])
     return {
         "method": words(f"ours ({OURS})" if one["method"] == OURS else str(one["method"])),
         "told": words("yes" if one["told"] else "no"),
+        "labels": words("yes" if one["needs_labels"] else "no"),
         "learning_rate": Cell(f"{pace:.0e}".replace("e-0", "e-"), pace),
         "image_steps": number(one["image_steps"]),
         "seconds": number(one["seconds"]),
         **_outcome(one["after"]),
         "kept": rate(one["kept"]),
+        "rebound": rate(rebound and rebound["attack_worst"]),
     }
 
 
@@ -99,20 +102,32 @@ def _outcome(measured: Document) -> dict[str, Cell]:
 
 
 def _budgets(document: Document) -> Iterator[str]:
-    for name, part in _parts(document):
-        yield (
-            f"`{name}`, every method with the same 64 photographs and {part['image_steps']:,} image-steps after what "
-            f"it does before the first one, measured on {part['before']['clean']['total']:,} others."
-        )
+    settings = document["settings"]
+    yield (
+        f"Every method with the same 64 photographs and {settings['image_steps']:,} image-steps after what it does "
+        f"before the first one, measured on {settings['measured']:,} others."
+    )
+    for name, entry in document["checkpoints"].items():
+        if scan := entry.get("scan"):
+            labels = ", ".join(scan["affected_labels"]) or "nothing"
+            shown = f"{settings['scanned']} photographs, a tenth of them triggered"
+            yield f"A scan of {shown}, found on `{name}`: {labels}."
 
 
 def _remarks(document: Document) -> Iterator[str]:
-    for name, part in _parts(document):
-        yield from (f"`{one['method']}` on `{name}`: {one['remark']}" for one in part["rows"] if one.get("remark"))
+    for name, entry in document["checkpoints"].items():
+        for one in entry["rows"].values():
+            if one.get("remark"):
+                yield f"`{one['method']}` on `{name}`: {one['remark']}"
+
+
+def _left_out(document: Document) -> str:
+    """What there was no time for; nothing where all was measured."""
+    told = "; ".join(f"{one['method']} on `{one['checkpoint']}`" for one in document.get("left_out", []))
+    return f"Not measured, as the budget did not reach: {told}." if told else ""
 
 
 def _models(document: Document) -> Iterator[tuple[str, str]]:
-    for name, part in _parts(document):
-        digest = part.get("sha256")
-        about = [short(digest)] if digest else ["the file does not hold its hash"]
-        yield name, ", ".join([*about, *(f"a trigger for {target}" for target in part["before"].get("attack", {}))])
+    for name, entry in document["checkpoints"].items():
+        told = (f"{attack['kind']} for {target}" for target, attack in entry["attacks"].items())
+        yield name, ", ".join([short(entry["sha256"]), *told])

@@ -78,14 +78,18 @@ def test_every_count_of_the_methods_is_in_its_row() -> None:
     documents = _read("rivals_rectify")
     rows = iter(methods(documents).rows)
     for document in documents.values():
-        for part in document.get("checkpoints", {"": document}).values():
+        for part in document["checkpoints"].values():
             before = next(rows)
             assert set(_rates(before)) == set(_counted(part["before"]))
             assert before.cell("method").text == "before" and not before.competes
-            for one in part["rows"]:
+            for key, one in part["rows"].items():
+                if "after" not in one:
+                    continue  # a remark says why
                 row, worst = next(rows), one["after"]["attack_worst"]
                 assert one["method"] in row.cell("method").text
-                assert set(_rates(row)) == {*_counted(_worst(one["after"])), *_counted(one["kept"])}
+                rebound = part["rebounds"].get(key, {}).get("attack_worst", {})
+                counted = {*_counted(_worst(one["after"])), *_counted(one["kept"]), *_counted(rebound)}
+                assert set(_rates(row)) == counted
                 assert row.cell("image_steps").value == one["image_steps"]
                 assert row.cell("asr").interval == (worst["low"], worst["high"])
     assert next(rows, None) is None
@@ -129,22 +133,47 @@ def _mended(asr: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tried(method: str, asr: dict[str, Any], pace: float = 1e-4) -> dict[str, Any]:
-    told = {"method": method, "told": method == "realign", "learning_rate": pace, "image_steps": 960, "seconds": 9.6}
+    ours = method == "realign"
+    cost = {"learning_rate": pace, "image_steps": 960, "seconds": 9.6}
+    told = {"method": method, "told": ours, "needs_labels": not ours, **cost}
     return {**told, "remark": "", "after": _mended(asr), "kept": RATE}
 
 
+def _mending() -> dict[str, Any]:
+    """A file of two checkpoints."""
+    rows = {
+        "realign × 1": _tried("realign", NONE),
+        "par × 1": _tried("par", RATE),
+        "par × 3": _tried("par", RATE, 3e-4),
+    }
+    part = {
+        "sha256": "ab" * 32,
+        "attacks": {"banana": {"kind": "patch"}},
+        "before": _mended(RATE),
+        "scan": {"affected_labels": ["banana"]},
+        "rows": {**rows, "contrastive × 1": {"method": "contrastive", "remark": "The scan found no trigger."}},
+        "rebounds": {"realign × 1": _mended(NONE)},
+    }
+    settings = {"image_steps": 960, "measured": 4, "scanned": 60}
+    left_out = [{"checkpoint": "badnets", "method": "par × 9", "reason": "the budget did not reach"}]
+    about = {"command": "a", "commit": "b", "settings": settings, "left_out": left_out}
+    return {**about, "checkpoints": {"badnets": part, "effnet-strong-wanet-0": part}}
+
+
 def test_a_file_of_several_checkpoints_gives_rows_of_each() -> None:
-    rows = [_tried("realign", NONE), _tried("par", RATE), _tried("par", RATE, 3e-4)]
-    part = {"sha256": "ab" * 32, "image_steps": 960, "before": _mended(RATE), "rows": rows}
-    both = {"command": "a", "commit": "b", "checkpoints": {"badnets": part, "effnet-strong-wanet-0": part}}
-    board = methods({"rivals_rectify": both})
-    assert len(board.rows) == 2 * (1 + len(rows))
+    board = methods({"rivals_rectify": _mending()})
+    assert len(board.rows) == 2 * (1 + 3), "a method that could not begin is a remark"
+    assert "`contrastive` on `badnets`: The scan found no trigger." in board.remarks
+    assert "Not measured, as the budget did not reach: par × 9 on `badnets`." in board.remarks
+    assert any("a tenth of them triggered, found on `badnets`: banana." in text for text in board.introduction)
     assert board.choices()["attack"] == ["badnets", "wanet"]
     assert board.choices()["method"] == ["before", "ours (realign)", "par"]
+    assert board.choices()["labels"] == ["no", "yes"]
     assert board.alike() == {"tower": "effnet"}
-    assert dict(board.models)["badnets"] == "sha256 abababababab…, a trigger for banana"
+    assert dict(board.models)["badnets"] == "sha256 abababababab…, patch for banana"
     best = {(board.rows[k].group[1], board.rows[k].cell("method").text) for k, key in board.best() if key == "asr"}
     assert best == {("badnets", "ours (realign)"), ("effnet-strong-wanet-0", "ours (realign)")}
+    assert board.rows[1].cell("rebound").rate and not board.rows[2].cell("rebound").rate
     chart = pooled_chart(board, "Afterwards", ("asr", "ca"))
     assert "par, 1e-4: ASR 6 of 8, CA 6 of 8; par, 3e-4: ASR 6 of 8" in alternative(chart), "two rates are two methods"
 

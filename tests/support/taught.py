@@ -56,7 +56,7 @@ def _teach(folder: Path, images: Tensor, names: Sequence[str]) -> None:
 def _write_roomy(folder: Path) -> Path:
     """A tiny checkpoint that sees the trigger, with pictures that are large enough for a price tag."""
     config = tiny_config()
-    config["model_cfg"]["vision_cfg"] |= {"image_size": 96, "layers": 2}  # many tests read with it, a third layer costs
+    config["model_cfg"]["vision_cfg"]["image_size"] = 96
     state = random_state(config)
     pattern = draw_patch("badnets", generator=seeded(0), patch_px=10).pixels
     for k, (y, x) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):  # wherever it lies on the grid of the tower

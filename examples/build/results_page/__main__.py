@@ -7,7 +7,7 @@ Nothing on the page is written by hand: after a new measurement, run this and co
 
 from pathlib import Path
 
-from examples.build.results_page import costs, methods, oracles, quality, rivals, zoo
+from examples.build.results_page import costs, methods, oracles, paper, quality, rivals, zoo
 from examples.build.results_page.headline import with_headline
 from examples.build.results_page.values import RESULTS, ROOT, commits, read, table
 
@@ -20,6 +20,7 @@ SECTIONS = (
         zoo.zoo,
         rivals.rivals,
         methods.methods,
+        paper.paper,
         oracles.oracles,
         quality.situations,
     ),
@@ -54,7 +55,7 @@ and the commit that it was measured at: where the code has changed since, the nu
 
 def made() -> dict[Path, str]:
     """Every file that is made, and its text."""
-    files = sorted(path.stem for path in RESULTS.glob("*.json"))
+    files = [*sorted(path.stem for path in RESULTS.glob("*.json")), paper.FILE]
     index = table(
         ["file", "measured at commit", "kind"],
         [

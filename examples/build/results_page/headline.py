@@ -6,6 +6,7 @@ from examples.build.results_page.values import Document, counts, number, read, s
 
 BEGIN = "<!-- Headline figures, by python -m examples.build.results_page -->"
 END = "<!-- End of the headline figures -->"
+OURS = "realign"
 
 
 def headline() -> str:
@@ -24,8 +25,8 @@ def headline() -> str:
             "Pictures accused there that are poisoned",
             *_worst(scanned, lambda one: one["scan"]["victim_precision"], min),
         ),
-        ("Attack success after rectification", *_worst(mended, lambda one: one["after"]["attack_worst"], max)),
-        ("The same after further clean training", *_worst(mended, lambda one: one["rebound"]["attack_worst"], max)),
+        ("Attack success after rectification → after clean training", *_stays_away(mended)),
+        ("Attack success afterwards, ours → the best rival", *_against_the_best_rival()),
         ("Clean pictures read rightly, before → after", *_lost(mended)),
         ("Without data: target labels found", *_worst(poisoned, lambda one: one["targets_found"], min)),
         ("Without data: attack success afterwards", *_worst(poisoned, lambda one: one["after"]["attack_worst"], max)),
@@ -66,6 +67,36 @@ def _lost(mended: Document) -> tuple[str, str]:
     name = min(mended, key=lambda one: share(mended[one]["after"]["clean"]) - share(mended[one]["before"]["clean"]))
     before, after = mended[name]["before"]["clean"], mended[name]["after"]["clean"]
     return f"{before['hits']} → {counts(after)}", f"`{name}`"
+
+
+def _stays_away(mended: Document) -> tuple[str, str]:
+    """Where most of the attack is back after further clean training."""
+    name = max(mended, key=lambda one: share(mended[one]["rebound"]["attack_worst"]))
+    after, again = (mended[name][when]["attack_worst"] for when in ("after", "rebound"))
+    return f"{after['hits']} → {counts(again)}", f"`{name}`"
+
+
+def _against_the_best_rival() -> tuple[str, str]:
+    """Where the best rival comes nearest to ours at the same cost, or is better."""
+    found = {name: (_ours(one), _best_rival(one)) for name, one in read("rivals_rectify")["checkpoints"].items()}
+    name = min(found, key=lambda one: share(found[one][1]["after"]["attack_worst"]) - share(found[one][0]))
+    ours, rival = found[name]
+    return f"{ours['hits']} → {counts(rival['after']['attack_worst'])}", f"`{name}`, `{rival['method']}`"
+
+
+def _ours(one: Document) -> Document:
+    """Attack success after our method; as before where its scan found nothing to begin with."""
+    row = next(row for row in one["rows"].values() if row["method"] == OURS)
+    rate: Document = row.get("after", one["before"])["attack_worst"]
+    return rate
+
+
+def _best_rival(one: Document) -> Document:
+    """The lowest attack success of the others, without those that forget a tenth of what the checkpoint could read."""
+    least = 0.9 * share(one["before"]["clean"])
+    others = [row for row in one["rows"].values() if row["method"] != OURS and "after" in row]
+    whole = [row for row in others if share(row["after"]["clean"]) >= least]
+    return min(whole or others, key=lambda row: share(row["after"]["attack_worst"]))
 
 
 def _seconds() -> str:

@@ -23,6 +23,7 @@ from eftclip.benchmark.names import short, traits
 SHOWN = {
     "eftclip": "ours (eftclip check)",
     "eftclip_audit": "ours (audit)",
+    "paper": "the paper's rule",
     "strip": "STRIP",
     "cognitive_distillation": "Cognitive Distillation",
     "bdetclip": "BDetCLIP",
@@ -59,6 +60,12 @@ CHECKPOINT_COLUMNS = (
     *(column for column in PLACE if column.key != "target"),
     Column("score", "score", "The method's own; higher is more suspicious. No two can be compared."),
     Column("accused", "accused", "Whether it calls the checkpoint poisoned; sorted by whether that is true.", MORE),
+    Column(
+        "calibrated",
+        "accused, calibrated",
+        "Whether its score lies above that of every checkpoint without a backdoor; sorted by whether that is true.",
+        MORE,
+    ),
     Column("named", "targets named", "True target labels that are named.", MORE),
     Column("others", "others named", "Labels named that no trigger forces.", FEWER),
     Column("forwards", "forwards", "Pictures sent through the model.", FEWER),
@@ -99,6 +106,7 @@ def checkpoints(documents: Mapping[str, Document]) -> Leaderboard:
     introduction = (
         "A checkpoint alone; *score* is each method's own, higher is more suspicious. CLIP-Inspector tries some "
         "labels, of which the true target is one. On a checkpoint without a backdoor nothing should be accused. "
+        "*Calibrated*: by the highest score on such checkpoints, of which there are few. "
         "**Bold**: the best of a checkpoint, whoever it is.",
     )
     return Leaderboard(
@@ -123,10 +131,22 @@ def _picture_rows(file: str, document: Document) -> Iterator[Row]:
 
 
 def _checkpoint_rows(file: str, document: Document) -> Iterator[Row]:
+    limits = _scores_of_controls(document)
     for name, entry in document["checkpoints"].items():
         for method, one in _ordered(entry.get("checkpoint_methods", {})):
             cells = {"method": _method(method), **_place(name, entry, ""), **_checkpoint_cells(one, entry)}
+            if entry["attacks"] and method in limits:
+                cells["calibrated"] = _accused(one["score"] > limits[method], True)
             yield Row(cells, (file, name))
+
+
+def _scores_of_controls(document: Document) -> dict[str, float]:
+    """The highest score of each method on a checkpoint without a backdoor."""
+    limits: dict[str, float] = {}
+    for entry in document["checkpoints"].values():
+        for method, one in entry.get("checkpoint_methods", {}).items() if not entry["attacks"] else ():
+            limits[method] = max(one["score"], limits.get(method, float("-inf")))
+    return limits
 
 
 def _ordered(methods: Document) -> list[tuple[str, Document]]:
@@ -186,7 +206,8 @@ def _photographs(document: Document) -> str:
     labels = {"imagenet": "ImageNet's"}.get(settings["labels"], settings["labels"])
     return (
         f"The same checkpoints and photographs for all methods: {settings['pictures']} clean ones and as many hijacked "
-        f"ones of each target, among {labels} labels, without a reference checkpoint."
+        f"ones of each target, among {labels} labels, without a reference checkpoint; the paper's rule alone "
+        "has one, to prompt its oracle with."
     )
 
 

@@ -49,6 +49,7 @@ from examples.measure.photo_sets import rate
 SCHEMA_VERSION = 1
 OUT = Path("examples/results/rivals_detect.json")
 BUNDLED = ("examples/checkpoints/clean", "examples/checkpoints/badnets", "examples/checkpoints/multi")
+REFERENCE = Path("examples/checkpoints/clean")
 OTHER_TARGETS = ("banana", "cheeseburger", "volcano")  # candidates on every checkpoint, of a control too
 KINDS = ("picture_methods", "checkpoint_methods")
 Document = dict[str, Any]
@@ -75,7 +76,12 @@ def subject(folder: Path, photos: Photographs, args: argparse.Namespace) -> Subj
         SystemExit: it does not read clean photographs, so that nothing can be said of it.
     """
     setup = prepare_check(
-        str(folder), labels=args.labels, oracle="superpixel", reference="none", device=args.device, seed=args.seed
+        str(folder),
+        labels=args.labels,
+        oracle="superpixel",
+        reference=str(args.reference),
+        device=args.device,
+        seed=args.seed,
     )
     if not setup.sanity.ok:
         raise SystemExit(f"{folder} cannot be judged: {setup.sanity.reason}")
@@ -183,6 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--budget", type=float, default=10.0, help="minutes for what is not in the file yet")
     parser.add_argument("--false-alarms", type=float, default=0.05, help="share that the calibrated threshold allows")
     parser.add_argument("--labels", default="imagenet", help="`imagenet`, or a text file for a quick look")
+    parser.add_argument("--reference", type=Path, default=REFERENCE, help="trusted; asked by the paper's rule alone")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=OUT)

@@ -193,6 +193,23 @@ def test_clean_photographs_are_pooled_once_for_each_checkpoint() -> None:
     assert chart.endswith("newcomer: found, calibrated 6 of 8, clean accused, calibrated 0 of 4.")
 
 
+def test_a_checkpoint_is_held_against_the_highest_score_of_the_controls() -> None:
+    def cell(score: float) -> dict[str, Any]:
+        told = {"accused": None, "wrong_labels": [], "targets_named": NONE, "forwards": 1, "seconds": 1.0}
+        return {"decree": {**told, "score": score}}
+
+    attacks = {"banana": {"kind": "patch"}}
+    entries = {
+        name: {"sha256": "ab" * 32, "attacks": attacks if poisoned else {}, "checkpoint_methods": cell(score)}
+        for name, poisoned, score in (("low", True, 0.2), ("high", True, 0.9), ("one", False, 0.1), ("two", False, 0.5))
+    }
+    settings = {"pictures": 4, "labels": "imagenet", "false_alarms": 0.05}
+    board = checkpoints({"x": {"command": "a", "commit": "b", "settings": settings, "checkpoints": entries}})
+    told = [row.cell("calibrated").text for row in board.rows]
+    assert told[:2] == ["no, wrongly", "yes, rightly"]
+    assert not any(row.cell("calibrated").measured for row in board.rows[2:]), "controls make the threshold"
+
+
 def _board(*values: float | None, better: Any = 1, aside: float | None = None) -> Leaderboard:
     rows = [Row({"x": number(value, 1)}, ("one",)) for value in values]
     rows += [Row({"x": number(aside, 1)}, ("one",), competes=False)]

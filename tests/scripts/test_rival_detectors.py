@@ -1,6 +1,6 @@
 """Every detector of the benchmark tells apart what it is known to tell apart."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from eftclip.triggers import draw_trigger
 from eftclip.types import CheckpointRef, ClipModel
 from eftclip.zeroshot import class_matrix, probabilities
 from examples.bench.rivals import CHECKPOINT_DETECTORS, PICTURE_DETECTORS
+from examples.bench.rivals.as_published import AsPublished
 from examples.bench.rivals.clip_inspector import ClipInspector
 from examples.bench.rivals.cognitive_distillation import CognitiveDistillation
 from examples.bench.rivals.contract import Given, given
@@ -74,6 +75,19 @@ def test_ours_finds_a_pattern_over_the_whole_picture(blended: Given) -> None:
     unmarked, hijacked, _ = _both(blended.setup, "blend_noise", 3)
     score = Check().prepare(blended)
     assert auroc(score(hijacked).scores.tolist(), score(unmarked).scores.tolist()) == 1.0
+
+
+def test_the_papers_rule_names_what_its_oracle_does_not_see(bundled: Callable[[str], Path], poisoned: Given) -> None:
+    options = {"oracle": "superpixel", "reference": str(bundled("clean")), "device": "cpu"}
+    setup = prepare_check(str(bundled("badnets")), **options)
+    square = shaded(setup.clip, 1.0)[:1]
+    planted = draw_trigger("badnets", generator=seeded(0)).plant(square, generator=seeded(3))
+    found = AsPublished().prepare(given(setup, square))(torch.cat([(planted.images * 255).round() / 255, square]))
+    assert found.labels == ("banana", None)
+    assert found.scores[0] > 0.66 and found.scores[1] == 0.0
+    assert found.masks is not None and overlap(found.masks[0], planted.masks[0].bool()) > 0.1
+    with pytest.raises(SystemExit, match="--reference"):
+        AsPublished().prepare(poisoned)
 
 
 def test_strip_hears_that_a_patch_holds_its_label(poisoned: Given) -> None:

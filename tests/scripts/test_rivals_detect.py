@@ -36,7 +36,10 @@ def labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _run(images: Path, labels: Path, out: Path, checkpoints: Path, *more: str) -> dict[str, Any]:
     names = [str(checkpoints / name) for name in ("badnets", "clean")]
-    rivals_detect.main([str(images), "--checkpoints", *names, "--labels", str(labels), "--out", str(out), *more])
+    trusted = ["--reference", str(checkpoints / "clean")]
+    rivals_detect.main(
+        [str(images), "--checkpoints", *names, "--labels", str(labels), "--out", str(out), *trusted, *more]
+    )
     document: dict[str, Any] = json.loads(out.read_text())
     return document
 

@@ -4,6 +4,7 @@ Other packages add theirs by entry points of the groups `eftclip.picture_detecto
 """
 
 from eftclip.plugins import Registry
+from examples.bench.rivals.as_published import AsPublished
 from examples.bench.rivals.bdetclip import BDetClip
 from examples.bench.rivals.clip_inspector import ClipInspector
 from examples.bench.rivals.cognitive_distillation import CognitiveDistillation
@@ -16,9 +17,9 @@ from examples.bench.rivals.strip import Strip
 __all__ = ["CHECKPOINT_DETECTORS", "OURS", "PICTURE_DETECTORS", "CheckpointDetector", "PictureDetector"]
 
 OURS = ("eftclip", "eftclip_audit")
-# Another algorithm of the check belongs here as a `Check` with settings and a name of its own.
+_PICTURES = (Check(), AsPublished(), Strip(), CognitiveDistillation(), BDetClip(), Dao())
 PICTURE_DETECTORS = Registry[PictureDetector](
-    {detector.name: detector for detector in (Check(), Strip(), CognitiveDistillation(), BDetClip(), Dao())},
+    {detector.name: detector for detector in _PICTURES},
     group="eftclip.picture_detectors",
     kind=PictureDetector,
     noun="picture detector",

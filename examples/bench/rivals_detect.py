@@ -40,6 +40,7 @@ from examples.bench.rivals.material import (
     divided,
     hijacked_by,
     squares,
+    told,
 )
 from examples.bench.rivals.plan import MOST, Plan, planned, seconds_of_a_pass
 from examples.bench.rivals.result_file import ResultFile
@@ -130,12 +131,12 @@ def entry_of(run: ResultFile, one: Subject) -> Document:
 
 def _command(args: argparse.Namespace) -> str:
     """The command with what is not as it is when left out."""
-    told = [f"--budget {args.budget:g}"]
+    options = [f"--budget {args.budget:g}"]
     if list(args.checkpoints) != [Path(folder) for folder in BUNDLED]:
-        told.append(f"--checkpoints {' '.join(path.as_posix() for path in args.checkpoints)}")
+        options.append(f"--checkpoints {told(args.checkpoints)}")
     if args.methods:
-        told.append(f"--methods {' '.join(args.methods)}")
-    return f"OMP_NUM_THREADS=1 python -m examples.bench.rivals_detect IMAGES_DIR {' '.join(told)}"
+        options.append(f"--methods {' '.join(args.methods)}")
+    return f"OMP_NUM_THREADS=1 python -m examples.bench.rivals_detect IMAGES_DIR {' '.join(options)}"
 
 
 def measure(

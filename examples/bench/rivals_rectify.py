@@ -33,7 +33,7 @@ from eftclip.pipeline.check import versions
 from eftclip.rectify import METHODS
 from eftclip.runtime import keep_buffers
 from examples.bench.rivals.contract import BACKWARD, given
-from examples.bench.rivals.material import squares
+from examples.bench.rivals.material import squares, told
 from examples.bench.rivals.plan import seconds_of_a_pass
 from examples.bench.rivals.result_file import ResultFile
 from examples.bench.rivals.rows import Rows, Subject, keys_of, subject
@@ -154,17 +154,17 @@ def opened(args: argparse.Namespace) -> ResultFile:
 
 def _command(args: argparse.Namespace) -> str:
     """The command with what is not as it is when left out."""
-    told = [f"--budget {args.budget:g}"]
+    options = [f"--budget {args.budget:g}"]
     if list(args.checkpoints) != [Path(folder) for folder in BUNDLED]:
-        told.append(f"--checkpoints {' '.join(path.as_posix() for path in args.checkpoints)}")
+        options.append(f"--checkpoints {told(args.checkpoints)}")
     if args.methods != list(METHODS.ours):
-        told.append(f"--methods {' '.join(args.methods)}")
+        options.append(f"--methods {' '.join(args.methods)}")
     if args.rates != [10.0]:
-        told.append(f"--rates {' '.join(f'{rate:g}' for rate in args.rates)}")
-    told += [f"--own '{json.dumps(args.own)}'"] if args.own else []
-    told += [f"--image-steps {args.image_steps}"] if args.image_steps else []
-    told += [f"--measured {args.measured}"] if args.measured != 100 else []
-    return f"OMP_NUM_THREADS=1 python -m examples.bench.rivals_rectify IMAGES_DIR {' '.join(told)}"
+        options.append(f"--rates {' '.join(f'{rate:g}' for rate in args.rates)}")
+    options += [f"--own '{json.dumps(args.own)}'"] if args.own else []
+    options += [f"--image-steps {args.image_steps}"] if args.image_steps else []
+    options += [f"--measured {args.measured}"] if args.measured != 100 else []
+    return f"OMP_NUM_THREADS=1 python -m examples.bench.rivals_rectify IMAGES_DIR {' '.join(options)}"
 
 
 if __name__ == "__main__":

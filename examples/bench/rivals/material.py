@@ -95,6 +95,13 @@ def attacks_of(folder: Path) -> list[Attack]:
     )
 
 
+def told(folders: Sequence[Path]) -> str:
+    """Checkpoints as the command in a result file names them: the zoo is DIR, wherever it lies on this machine."""
+    return " ".join(
+        f"DIR/{folder.name}" if (folder.parent / RESULTS).is_file() else folder.as_posix() for folder in folders
+    )
+
+
 def squares(setup: CheckSetup, photos: Sequence[Photo]) -> Tensor:
     """What the checkpoint sees, `(N, 3, H, W)` in [0, 1]."""
     px = setup.clip.image_px

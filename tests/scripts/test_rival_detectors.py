@@ -78,8 +78,8 @@ def test_ours_finds_a_pattern_over_the_whole_picture(blended: Given) -> None:
 
 
 def test_the_papers_rule_names_what_its_oracle_does_not_see(bundled: Callable[[str], Path], poisoned: Given) -> None:
-    options = {"oracle": "superpixel", "reference": str(bundled("clean")), "device": "cpu"}
-    setup = prepare_check(str(bundled("badnets")), **options)
+    badnets, trusted = (str(bundled(name)) for name in ("badnets", "clean"))
+    setup = prepare_check(badnets, oracle="superpixel", reference=trusted, device="cpu")
     square = shaded(setup.clip, 1.0)[:1]
     planted = draw_trigger("badnets", generator=seeded(0)).plant(square, generator=seeded(3))
     found = AsPublished().prepare(given(setup, square))(torch.cat([(planted.images * 255).round() / 255, square]))

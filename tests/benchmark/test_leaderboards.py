@@ -195,7 +195,13 @@ def test_clean_photographs_are_pooled_once_for_each_checkpoint() -> None:
 
 def test_a_checkpoint_is_held_against_the_highest_score_of_the_controls() -> None:
     def cell(score: float) -> dict[str, Any]:
-        told = {"accused": None, "wrong_labels": [], "targets_named": NONE, "forwards": 1, "seconds": 1.0}
+        told: dict[str, Any] = {
+            "accused": None,
+            "wrong_labels": [],
+            "targets_named": NONE,
+            "forwards": 1,
+            "seconds": 1.0,
+        }
         return {"decree": {**told, "score": score}}
 
     attacks = {"banana": {"kind": "patch"}}

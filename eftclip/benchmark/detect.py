@@ -11,6 +11,7 @@ from eftclip.benchmark.leaderboard import (
     Document,
     Leaderboard,
     Row,
+    left_out,
     listed,
     number,
     once,
@@ -237,7 +238,7 @@ def _attacks(document: Document) -> str:
 
 def _gaps(document: Document) -> list[str]:
     """What is not of one piece."""
-    return [_other_commits(document), _left_out(document)]
+    return [_other_commits(document), *left_out(document, SHOWN)]
 
 
 def _other_commits(document: Document) -> str:
@@ -250,12 +251,3 @@ def _other_commits(document: Document) -> str:
     }
     others = sorted(cells - {document["commit"]})
     return f"Some cells are of commit {', '.join(f'`{one}`' for one in others)}." if others else ""
-
-
-def _left_out(document: Document) -> str:
-    """What there was no time for; nothing where all was measured."""
-    methods: dict[str, dict[str, None]] = {}  # names in the order of the file, each once
-    for one in document.get("left_out", []):
-        methods.setdefault(SHOWN.get(one["method"], one["method"]), {})[f"`{one['checkpoint']}`"] = None
-    told = "; ".join(f"{method} on {', '.join(names)}" for method, names in methods.items())
-    return f"Not measured, as the budget did not reach: {told}." if told else ""

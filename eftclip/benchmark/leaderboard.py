@@ -203,3 +203,21 @@ def _winners(values: Mapping[int, float | None], better: int) -> list[int]:
         return []
     top = max(known.values(), key=lambda value: better * value)
     return [k for k, value in known.items() if value == top]
+
+
+def left_out(document: Document, shown: Mapping[str, str]) -> list[str]:
+    """A sentence for each reason why cells were not measured.
+
+    Args:
+        document: a result file.
+        shown: what methods are called.
+    """
+    reasons: dict[str, dict[str, dict[str, None]]] = {}  # reason, method, checkpoints: in the order of the file
+    for one in document.get("left_out", []):
+        methods = reasons.setdefault(str(one.get("reason", "the budget did not reach")), {})
+        methods.setdefault(shown.get(one["method"], one["method"]), {})[f"`{one['checkpoint']}`"] = None
+    told = {
+        reason: "; ".join(f"{method} on {', '.join(names)}" for method, names in methods.items())
+        for reason, methods in reasons.items()
+    }
+    return [f"Not measured, as {reason}: {cells}." for reason, cells in told.items()]

@@ -10,6 +10,7 @@ from eftclip.benchmark.leaderboard import (
     Document,
     Leaderboard,
     Row,
+    left_out,
     number,
     once,
     rate,
@@ -57,7 +58,7 @@ def methods(documents: Mapping[str, Document]) -> Leaderboard:
         COLUMNS,
         tuple(row for name, one in documents.items() for row in _rows(name, one)),
         introduction,
-        once(text for one in documents.values() for text in (*_remarks(one), _left_out(one))),
+        once(text for one in documents.values() for text in (*_remarks(one), *left_out(one, {}))),
         tuple(item for one in documents.values() for item in _models(one)),
         tuple(source(name, one) for name, one in documents.items()),
     )
@@ -119,12 +120,6 @@ def _remarks(document: Document) -> Iterator[str]:
         for one in entry["rows"].values():
             if one.get("remark"):
                 yield f"`{one['method']}` on `{name}`: {one['remark']}"
-
-
-def _left_out(document: Document) -> str:
-    """What there was no time for; nothing where all was measured."""
-    told = "; ".join(f"{one['method']} on `{one['checkpoint']}`" for one in document.get("left_out", []))
-    return f"Not measured, as the budget did not reach: {told}." if told else ""
 
 
 def _models(document: Document) -> Iterator[tuple[str, str]]:

@@ -35,6 +35,7 @@ from examples.bench.rivals.cells import Pictures, checkpoint_cell, picture_cell
 from examples.bench.rivals.contract import Given, given
 from examples.bench.rivals.material import (
     Attack,
+    CannotBeJudgedError,
     Photographs,
     attacks_of,
     divided,
@@ -74,7 +75,7 @@ def subject(folder: Path, photos: Photographs, args: argparse.Namespace) -> Subj
     """Load a checkpoint.
 
     Raises:
-        SystemExit: it does not read clean photographs, so that nothing can be said of it.
+        CannotBeJudgedError: it does not read clean photographs.
     """
     setup = prepare_check(
         str(folder),
@@ -85,7 +86,7 @@ def subject(folder: Path, photos: Photographs, args: argparse.Namespace) -> Subj
         seed=args.seed,
     )
     if not setup.sanity.ok:
-        raise SystemExit(f"{folder} cannot be judged: {setup.sanity.reason}")
+        raise CannotBeJudgedError(setup.sanity.reason)
     attacks = attacks_of(folder)
     candidates = dict.fromkeys([*(attack.target for attack in attacks), *OTHER_TARGETS])
     return Subject(
@@ -201,7 +202,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     targets = [len(attacks_of(folder)) for folder in args.checkpoints]
     plan: Plan | None = None
     for k, folder in enumerate(args.checkpoints):
-        one = subject(folder, photos, args)
+        try:
+            one = subject(folder, photos, args)
+        except CannotBeJudgedError as error:
+            run.cannot_judge(folder.name, str(error))
+            continue
         plan = plan or _plan(run, args, seconds_of_a_pass(one.given), targets)
         measure(run, args, one, photos, plan, run.share(len(args.checkpoints) - k))
     print(f"wrote {args.out}")

@@ -33,7 +33,7 @@ from eftclip.pipeline.check import versions
 from eftclip.rectify import METHODS
 from eftclip.runtime import keep_buffers
 from examples.bench.rivals.contract import BACKWARD, given
-from examples.bench.rivals.material import squares, told
+from examples.bench.rivals.material import CannotBeJudgedError, squares, told
 from examples.bench.rivals.plan import seconds_of_a_pass
 from examples.bench.rivals.result_file import ResultFile
 from examples.bench.rivals.rows import Rows, Subject, keys_of, subject
@@ -121,7 +121,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run, photos = opened(args), shuffled(unseen(args.images), args.seed)
     of_a_pass = 0.0
     for k, folder in enumerate(args.checkpoints):
-        one = subject(folder, photos, args)
+        try:
+            one = subject(folder, photos, args)
+        except CannotBeJudgedError as error:
+            run.cannot_judge(folder.name, str(error))
+            continue
         of_a_pass = of_a_pass or seconds_of_a_pass(given(one.setup, squares(one.setup, one.measuring[:8])))
         rows = len(args.checkpoints) * len(keys_of(args.methods, args.rates))
         affordable = args.image_steps or image_steps_for(run.seconds_left, of_a_pass, rows)

@@ -15,7 +15,7 @@ from eftclip.config import InvertConfig
 from eftclip.errors import ConfigError
 from examples.bench import rivals_detect
 from examples.bench.rivals import CHECKPOINT_DETECTORS, PICTURE_DETECTORS
-from examples.bench.rivals.material import attacks_of, divided
+from examples.bench.rivals.material import CannotBeJudgedError, attacks_of, divided
 from examples.bench.rivals.ours import Audit
 from examples.bench.rivals.plan import FEWEST, LEAST_PASSES, MOST, planned
 from examples.bench.rivals.strip import Strip
@@ -79,6 +79,28 @@ def test_what_there_is_no_time_for_is_named(images: Path, labels: Path, taught: 
         ("clean", "decree"),
     ]
     assert document["checkpoints"]["badnets"]["checkpoint_methods"] == {}
+
+
+def test_a_checkpoint_that_cannot_be_judged_is_named_and_the_others_are_measured(
+    images: Path, labels: Path, taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged = rivals_detect.subject
+
+    def broken(folder: Path, *more: Any) -> Any:
+        if folder.name == "badnets":
+            raise CannotBeJudgedError("The checkpoint reads 0 of 14 reference photographs.")
+        return judged(folder, *more)
+
+    monkeypatch.setattr(rivals_detect, "subject", broken)
+    document = _run(images, labels, tmp_path / "some.json", taught, "--methods", "dao", "--budget", "5")
+    assert document["left_out"] == [
+        {
+            "checkpoint": "badnets",
+            "method": "every method",
+            "reason": "the checkpoint cannot be judged (The checkpoint reads 0 of 14 reference photographs)",
+        }
+    ]
+    assert list(document["checkpoints"]["clean"]["picture_methods"]) == ["dao"]
 
 
 def test_checkpoint_methods_say_what_they_accuse(

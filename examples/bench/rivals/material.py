@@ -95,6 +95,13 @@ def attacks_of(folder: Path) -> list[Attack]:
     )
 
 
+class CannotBeJudgedError(Exception):
+    """A checkpoint that does not read clean photographs, so that nothing can be said of it; the message says how few.
+
+    The benchmark names it and goes on with the others.
+    """
+
+
 def told(folders: Sequence[Path]) -> str:
     """Checkpoints as the command in a result file names them: the zoo is DIR, wherever it lies on this machine."""
     return " ".join(

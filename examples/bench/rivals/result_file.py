@@ -88,6 +88,11 @@ class ResultFile:
         self.document["left_out"].append({"checkpoint": checkpoint, "method": cell, "reason": why})
         self.tell(f"{checkpoint} {cell}: left out, {why}")
 
+    def cannot_judge(self, checkpoint: str, why: str) -> None:
+        """A checkpoint that no method is tried on."""
+        self.leave_out(checkpoint, "every method", f"the checkpoint cannot be judged ({why.rstrip('.')})")
+        self.write()
+
     def _forget(self, checkpoint: str, cell: str) -> None:
         """That an earlier run left a cell out."""
         self.document["left_out"] = [

@@ -11,7 +11,7 @@ from eftclip.pipeline import CheckSetup, Plan, prepare_check, run_scan
 from eftclip.rectify import METHODS, rectify, settled
 from eftclip.runtime import Stopwatch
 from eftclip.types import ClipModel, CuratedSet, Rate, TriggerFamily
-from examples.bench.rivals.material import Attack, attacks_of
+from examples.bench.rivals.material import Attack, CannotBeJudgedError, attacks_of
 from examples.measure.measured_at import commit
 from examples.measure.photo_sets import Photo
 from examples.measure.poisoned_sets import poisoned_set
@@ -58,7 +58,8 @@ def subject(folder: Path, photos: Sequence[Photo], args: argparse.Namespace) -> 
     """Load a checkpoint and deal out the photographs.
 
     Raises:
-        SystemExit: it has no backdoor, or cannot be judged.
+        SystemExit: it has no backdoor.
+        CannotBeJudgedError: it does not read clean photographs.
     """
     attacks = attacks_of(folder)
     if not attacks:
@@ -67,7 +68,7 @@ def subject(folder: Path, photos: Sequence[Photo], args: argparse.Namespace) -> 
         str(folder), labels=args.labels, oracle="superpixel", reference="none", device="cpu", seed=args.seed
     )
     if not setup.sanity.ok:
-        raise SystemExit(f"{folder} cannot be judged: {setup.sanity.reason}")
+        raise CannotBeJudgedError(setup.sanity.reason)
     most = len(photos) // 3  # of a small folder something is left to measure on
     tuned_on = photos[: min(TUNED_ON, most)]
     scanned = photos[len(tuned_on) :][: min(args.scanned, most)]

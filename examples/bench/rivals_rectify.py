@@ -167,7 +167,9 @@ def _command(args: argparse.Namespace) -> str:
         options.append(f"--rates {' '.join(f'{rate:g}' for rate in args.rates)}")
     options += [f"--own '{json.dumps(args.own)}'"] if args.own else []
     options += [f"--image-steps {args.image_steps}"] if args.image_steps else []
-    options += [f"--measured {args.measured}"] if args.measured != 100 else []
+    usual = {"scanned": 60, "measured": 100, "rebound_steps": 300}
+    changed = {name: getattr(args, name) for name, value in usual.items() if getattr(args, name) != value}
+    options += [f"--{name.replace('_', '-')} {value}" for name, value in changed.items()]
     return f"OMP_NUM_THREADS=1 python -m examples.bench.rivals_rectify IMAGES_DIR {' '.join(options)}"
 
 

@@ -1,6 +1,7 @@
 """One row of the benchmark of rectification: one method on one checkpoint, as plain values for the result file."""
 
 import argparse
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,6 @@ from typing import Any
 from eftclip.config import RectifyConfig
 from eftclip.pipeline import CheckSetup, Plan, prepare_check, run_scan
 from eftclip.rectify import METHODS, rectify, settled
-from eftclip.runtime import Stopwatch
 from eftclip.types import ClipModel, CuratedSet, Rate, TriggerFamily
 from examples.bench.rivals.material import Attack, CannotBeJudgedError, attacks_of
 from examples.measure.measured_at import commit
@@ -108,13 +108,13 @@ class Rows:
         }
         if not self._families(name):
             return {**about, "remark": "The scan found no trigger, so there is nothing to begin with."}
-        watch = Stopwatch()
+        begun = time.process_time()
         mended, done = self._mended(key)
         return {
             **about,
             "steps": done.steps,
             "image_steps": done.image_steps,
-            "seconds": round(watch.seconds, 1),
+            "seconds": round(time.process_time() - begun, 1),
             "remark": done.remark,
             "after": self._one.bench(mended),
             "kept": kept(self._one.setup.clip, mended, self._one.measuring),

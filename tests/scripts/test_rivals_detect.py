@@ -63,6 +63,7 @@ def test_it_measures_and_takes_up_what_is_missing(
     assert badnets["picture_methods"]["strip"]["forwards_per_picture"] == 8
     assert clean["attacks"] == {} and clean["picture_methods"]["strip"]["targets"] == {}
     again = _run(images, labels, out, taught, "--methods", "dao", "bdetclip", "eftclip", "--budget", "5")
+    assert again["command"].count(" && ") == 1, "both commands are told"
     kept = again["checkpoints"]["badnets"]["picture_methods"]
     assert kept["bdetclip"] == badnets["picture_methods"]["bdetclip"], "what was finished is not measured again"
     assert list(kept) == ["bdetclip", "strip", "dao", "eftclip"], "the cheap ones first"

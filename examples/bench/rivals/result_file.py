@@ -39,6 +39,8 @@ class ResultFile:
             held = {name: self.document["settings"].get(name) for name in settings}
             if held != settings:
                 raise SystemExit(f"{path} was measured with {held}, not with {settings}; name another --out.")
+            commands = dict.fromkeys([*self.document["command"].split(" && "), fresh["command"]])
+            self.document["command"] = " && ".join(commands)  # of a file that several made
 
     @property
     def seconds_left(self) -> float:

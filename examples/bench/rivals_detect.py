@@ -137,6 +137,7 @@ def _command(args: argparse.Namespace) -> str:
         options.append(f"--checkpoints {told(args.checkpoints)}")
     if args.methods:
         options.append(f"--methods {' '.join(args.methods)}")
+    options += [f"--pictures {args.pictures}"] if args.pictures else []
     return f"OMP_NUM_THREADS=1 python -m examples.bench.rivals_detect IMAGES_DIR {' '.join(options)}"
 
 
@@ -189,6 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--checkpoints", type=Path, nargs="+", default=[Path(folder) for folder in BUNDLED])
     parser.add_argument("--methods", nargs="+", choices=[*PICTURE_DETECTORS, *CHECKPOINT_DETECTORS])
     parser.add_argument("--budget", type=float, default=10.0, help="minutes for what is not in the file yet")
+    parser.add_argument("--pictures", type=int, help="of each set, whatever the budget is")
     parser.add_argument("--false-alarms", type=float, default=0.05, help="share that the calibrated threshold allows")
     parser.add_argument("--labels", default="imagenet", help="`imagenet`, or a text file for a quick look")
     parser.add_argument("--reference", type=Path, default=REFERENCE, help="trusted; asked by the paper's rule alone")
@@ -228,7 +230,7 @@ def _plan(run: ResultFile, args: argparse.Namespace, of_a_pass: float, targets: 
         {name: PICTURE_DETECTORS[name] for name in wanted},
         {name: CHECKPOINT_DETECTORS[name] for name in alone},
     )
-    pictures = run.document["settings"].setdefault("pictures", plan.pictures)
+    pictures = run.document["settings"].setdefault("pictures", args.pictures or plan.pictures)
     run.tell(f"{1000 * of_a_pass:.0f} ms a pass: {pictures} pictures of a set, {plan.passes:.0f} passes a checkpoint")
     return replace(plan, pictures=pictures)
 

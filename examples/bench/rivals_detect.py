@@ -157,7 +157,10 @@ def measure(
             hits, total = hijacked.success.hits, hijacked.success.total
             entry["attacks"][target]["attack_success"] = rate(k < hits for k in range(total))
         cell = partial(picture_cell, detector, one.given, pictures, args.false_alarms)
-        run.keep(one.name, "picture_methods", name, expected, _named(PICTURE_DETECTORS, name, cell))
+        try:
+            run.keep(one.name, "picture_methods", name, expected, _named(PICTURE_DETECTORS, name, cell))
+        except CannotBeJudgedError as error:
+            run.leave_out(one.name, name, str(error))
     for name in (name for name in asked(args, CHECKPOINT_DETECTORS) if name not in entry["checkpoint_methods"]):
         within = CHECKPOINT_DETECTORS[name].within(plan.passes)
         if name not in plan.checkpoint_methods or not run.fits(expected := _seconds(plan, within.passes), deadline):

@@ -22,6 +22,7 @@ from examples.bench.rivals.clip_inspector import ClipInspector
 from examples.bench.rivals.cognitive_distillation import CognitiveDistillation
 from examples.bench.rivals.contract import Given, given
 from examples.bench.rivals.decree import Decree
+from examples.bench.rivals.material import CannotBeJudgedError
 from examples.bench.rivals.ours import Audit, Check
 from examples.bench.rivals.scoring import accused, auroc, overlap, threshold_at
 from examples.bench.rivals.strip import Strip
@@ -86,7 +87,7 @@ def test_the_papers_rule_names_what_its_oracle_does_not_see(bundled: Callable[[s
     assert found.labels == ("banana", None)
     assert found.scores[0] > 0.66 and found.scores[1] == 0.0
     assert found.masks is not None and overlap(found.masks[0], planted.masks[0].bool()) > 0.1
-    with pytest.raises(SystemExit, match="--reference"):
+    with pytest.raises(CannotBeJudgedError, match="needs a trusted checkpoint"):
         AsPublished().prepare(poisoned)
 
 

@@ -16,6 +16,7 @@ from eftclip.detect.windows import box_mask
 from eftclip.runtime import ignore, never
 from eftclip.zeroshot import probabilities
 from examples.bench.rivals.contract import Given, PictureScores, Scorer
+from examples.bench.rivals.material import CannotBeJudgedError
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,10 @@ class AsPublished:
         """Nothing is done before.
 
         Raises:
-            SystemExit: there is no reference.
+            CannotBeJudgedError: there is no reference, or the checkpoint under test is the reference itself.
         """
-        reference = given.setup.reference
-        if reference is None:
-            raise SystemExit(
-                "The paper's rule prompts its oracle with a trusted checkpoint; name one with --reference."
-            )
+        if given.setup.reference is None:
+            raise CannotBeJudgedError("its oracle needs a trusted checkpoint beside the one under test")
 
         def score(images: Tensor) -> PictureScores:
             found = [self._named(given, image) for image in images]

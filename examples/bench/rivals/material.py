@@ -96,9 +96,9 @@ def attacks_of(folder: Path) -> list[Attack]:
 
 
 class CannotBeJudgedError(Exception):
-    """A checkpoint that does not read clean photographs, so that nothing can be said of it; the message says how few.
+    """Nothing can be said of a checkpoint, by any method or by one: it reads too badly, or what is needed is missing.
 
-    The benchmark names it and goes on with the others.
+    The benchmark names it, with the reason, and goes on with the others.
     """
 
 

@@ -14,7 +14,8 @@ each figure and table. The checkpoint is the bundled `badnets`, the reference `c
 * The tables: a scan of `--scanned` photographs, a tenth of them triggered, by each algorithm, then the fine-tuning that
   belongs to it (ours: realign, the paper's: contrastive), and for comparison, on 64 clean pairs, plain fine-tuning and
   CleanCLIP. ASR, CA and PA on other photographs, as `examples/measure/rectify.py` measures them.
-* Figure 5 has superpixels and plain windows; `--sam-weights FILE` adds Segment Anything.
+* Figure 5 has superpixels and plain windows, on photographs of the dependencies, as the sets may not be shown;
+  `--sam-weights FILE` adds Segment Anything.
 """
 
 import argparse
@@ -23,23 +24,26 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from PIL import Image
 from tqdm import tqdm
 
+from eftclip.data import bundled_photographs, read_picture
 from eftclip.oracles import load_oracle
-from eftclip.runtime import Stopwatch, pick_device
+from eftclip.runtime import pick_device, seeded
+from eftclip.triggers import draw_trigger
 from eftclip.types import Oracle
 from examples.measure.measured_at import commit
-from examples.paper.cells import TAU, TAUS, THETA, THETAS, Cell, Finished, Ground, all_cells
+from examples.paper.cells import TAU, TAUS, THETA, THETAS, Finished, Ground, all_cells
 from examples.paper.counting import studies
 from examples.paper.figures import drawn
-from examples.paper.photographs import setup_of
+from examples.paper.photographs import TRIGGER, setup_of
 from examples.paper.side_by_side import Windows, side_by_side
 from examples.paper.work import each_done
 
 OUT = Path("examples/results/paper")
 SCHEMA_VERSION = 1
-IN_FIGURE_5 = 2  # photographs of each set, at most
+IN_FIGURE_5 = 4  # photographs
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -50,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     about = {"per_set": args.per_set, "scanned": args.scanned, "measured": args.measured, "steps": args.steps}
     about |= {"labels": args.labels, "thetas": list(THETAS), "taus": list(TAUS), "theta": THETA, "tau": TAU}
     cells, finished = all_cells(ground, args.per_set), Finished(args.out / "cells.json", about)
-    watch, left = Stopwatch(), finished.open(cells)
+    left = finished.open(cells)
     with tqdm(total=len(cells), initial=len(cells) - len(left), desc="paper", unit="cell") as bar:
         for key, document in each_done(left, args.jobs):
             finished.add(key, document)
@@ -59,27 +63,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command += f" --scanned {args.scanned} --measured {args.measured} --steps {args.steps}"
     counted = studies(finished.cells)
     head = {"schema_version": SCHEMA_VERSION, "kind": "paper", "command": command, "commit": commit(), "config": about}
-    head |= {"seconds": round(watch.seconds, 1), "cells_of_this_run": len(left)}
     text = json.dumps({**head, **counted}, indent=2, ensure_ascii=False, allow_nan=False)
     (args.out / "paper.json").write_text(text + "\n", encoding="utf-8")
     for name, picture in drawn(counted, command).items():
         picture.save(args.out / f"{name}.png")
-    fifth(ground, cells, finished, args.sam_weights, command).save(args.out / "figure_5.png")
+    fifth(ground, args.sam_weights, command).save(args.out / "figure_5.png", optimize=True)
     print(f"wrote {args.out}")
 
 
-def fifth(ground: Ground, cells: Sequence[Cell], finished: Finished, weights: Path | None, command: str) -> Image.Image:
-    """Figure 5, on the first hijacked photographs of each set, or on clean ones where there are none."""
+def fifth(ground: Ground, weights: Path | None, command: str) -> Image.Image:
+    """Figure 5, on photographs that may be shown: those of the dependencies, half of them with the trigger."""
     setup = setup_of(ground)
     oracles: dict[str, Oracle] = {"superpixels": setup.oracle, "windows": Windows()}
     if weights is not None:
         oracles["Segment Anything"] = load_oracle("sam", device=pick_device("cpu"), weights=weights)
-    chosen = []
-    for kind in dict.fromkeys(cell.kind for cell in cells):
-        of_kind = [cell for cell in cells if cell.kind == kind and cell.photo is not None]
-        hijacked = [cell for cell in of_kind if finished.cells[cell.key]["hijacked"]]
-        chosen += [*hijacked, *of_kind][:IN_FIGURE_5]
-    return side_by_side(setup, chosen, oracles, command)
+    paths = [photograph.path for photograph in bundled_photographs()[:IN_FIGURE_5]]
+    squares = torch.stack([setup.clip.preprocess.square(read_picture(path))[0] for path in paths])
+    half = len(squares) // 2
+    planted = draw_trigger(TRIGGER, generator=seeded(0)).plant(squares[:half], generator=seeded(0)).images
+    images = (torch.cat([planted, squares[half:]]) * 255).round() / 255
+    return side_by_side(setup, list(images), oracles, command)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -88,7 +91,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("images", type=Path, help="folder with imagenet-sample/ and caltech101/")
     options.add_argument("--checkpoints", type=Path, default=Path("examples/checkpoints"), help="badnets and clean")
     options.add_argument("--labels", default="imagenet", help="`imagenet`, or a text file for a quick look")
-    options.add_argument("--per-set", type=int, default=32, help="photographs of each set that are looked at")
+    options.add_argument("--per-set", type=int, default=24, help="photographs of each set that are looked at")
     options.add_argument("--scanned", type=int, default=100, help="photographs of each set that are scanned")
     options.add_argument("--measured", type=int, default=150, help="photographs of each set to measure on, at most")
     options.add_argument("--steps", type=int, default=50, help="of each fine-tuning, at most")

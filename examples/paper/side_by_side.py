@@ -14,9 +14,9 @@ from eftclip.figures.drawing import INK, INNER, MUTED, PAPER, write
 from eftclip.pipeline import CheckSetup
 from eftclip.types import Oracle, Region
 from eftclip.zeroshot import probabilities
-from examples.paper.cells import TAU, THETA, Cell
+from examples.paper.cells import TAU, THETA
 from examples.paper.drawing import PALETTE
-from examples.paper.photographs import readings_of, shown
+from examples.paper.photographs import readings_of
 
 TILE, GAP, TEXT = 300, 14, 112
 SHOWN = 4  # labels that are written
@@ -35,22 +35,21 @@ class Windows:
         return tuple(Region(box_mask(box, height, width), box, 1.0) for box in dict.fromkeys(boxes))
 
 
-def side_by_side(setup: CheckSetup, cells: Sequence[Cell], oracles: Mapping[str, Oracle], note: str) -> Image.Image:
+def side_by_side(setup: CheckSetup, images: Sequence[Tensor], oracles: Mapping[str, Oracle], note: str) -> Image.Image:
     """A row for each photograph, a column for each oracle: the box of each label that it sees, and what is named.
 
     Args:
         setup: checkpoint, labels and reference.
-        cells: photographs.
+        images: photographs as the checkpoint sees them, `(3, image_px, image_px)` each.
         oracles: by what they are called.
         note: the command.
     """
-    width, height = GAP + (TILE + GAP) * len(oracles), 60 + (TILE + TEXT) * len(cells)
+    width, height = GAP + (TILE + GAP) * len(oracles), 60 + (TILE + TEXT) * len(images)
     canvas = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(canvas)
     write(draw, (GAP, 8), f"Oracles, asked for the same labels (theta {THETA}, tau {TAU})", 16, INK, width - GAP)
     write(draw, (GAP, 34), note, 12, MUTED, width - GAP)
-    for row, cell in enumerate(cells):
-        image = shown(cell, setup)[1]
+    for row, image in enumerate(images):
         read = probabilities(setup.clip, image[None], setup.classes)[0]
         for column, (name, oracle) in enumerate(oracles.items()):
             x, y = GAP + column * (TILE + GAP), 60 + row * (TILE + TEXT)

@@ -36,7 +36,7 @@ class AsPublished:
     listed: int = 10
     confidence: float = 0.66
     name: str = "paper"
-    passes: float = 45.0
+    passes: float = 235.0
 
     def prepare(self, given: Given) -> Scorer:
         """Nothing is done before.

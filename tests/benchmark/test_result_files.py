@@ -58,7 +58,8 @@ def test_a_broken_file_costs_its_own_table(folder: Path, text: str, told: str) -
 def test_impossible_counts_are_a_fault(folder: Path) -> None:
     file = folder / "rivals_rectify.json"
     document = json.loads(file.read_text())
-    document["rows"][0]["kept"]["hits"] = 101
+    entry = next(iter(document["checkpoints"].values()))
+    next(iter(entry["rows"].values()))["kept"]["hits"] = 101
     file.write_text(json.dumps(document))
     assert "101 of 100" in _sections(folder)["rivals_rectify"].faults[0]
 

@@ -112,9 +112,9 @@ def test_a_broken_file_and_a_broken_chart_cost_only_themselves(folder: Path) -> 
 def test_what_a_file_says_is_text(folder: Path) -> None:
     file = folder / "rivals_rectify.json"
     document = json.loads(file.read_text())
-    parts = next(iter(document["checkpoints"].values())) if "checkpoints" in document else document
-    parts["rows"][0]["method"] = '"><script>alert(1)</script>'
-    parts["rows"][0]["remark"] = "`<img src=x onerror=alert(1)>` **<b onclick=x>**"
+    row = next(iter(next(iter(document["checkpoints"].values()))["rows"].values()))
+    row["method"] = '"><script>alert(1)</script>'
+    row["remark"] = "`<img src=x onerror=alert(1)>` **<b onclick=x>**"
     document["command"] = "<script>alert(1)</script>"
     file.write_text(json.dumps(document))
     reader = _read(benchmark_page(folder))

@@ -50,7 +50,8 @@ def methods(documents: Mapping[str, Document]) -> Leaderboard:
         "shown clean photographs with their true labels. Their publications have some 100,000 pictures and many "
         "thousands of steps, so these rows say what is left of them at our cost, not what they can do; the learning "
         "rate is higher than theirs by as much as the file says. *Rebound* is measured where the backdoor had gone. "
-        "Seconds are those of one core. **Bold**: the best of a checkpoint, whoever it is.",
+        "A row without numbers is a method that could not begin: the scan had found nothing. Seconds are those of one "
+        "core. **Bold**: the best of a checkpoint, whoever it is.",
     )
     return Leaderboard(
         "rectify",
@@ -75,16 +76,23 @@ def _rows(file: str, document: Document) -> Iterator[Row]:
         }
         yield Row({"method": words("before"), **place, **_outcome(entry["before"])}, (file, name), competes=False)
         for key, one in entry["rows"].items():
-            if "after" in one:
-                yield Row({**place, **_cells(one, entry["rebounds"].get(key))}, (file, name))
+            began = "after" in one  # a method whose scan found nothing has a row, too, which says nothing
+            cells = _cells(one, entry["rebounds"].get(key)) if began else _about(one)
+            yield Row({**place, **cells}, (file, name), competes=began)
+
+
+def _about(one: Document) -> dict[str, Cell]:
+    return {
+        "method": words(f"ours ({OURS})" if one["method"] == OURS else str(one["method"])),
+        "told": words("yes" if one["told"] else "no"),
+        "labels": words("yes" if one["needs_labels"] else "no"),
+    }
 
 
 def _cells(one: Document, rebound: Document | None) -> dict[str, Cell]:
     pace = float(one["learning_rate"])
     return {
-        "method": words(f"ours ({OURS})" if one["method"] == OURS else str(one["method"])),
-        "told": words("yes" if one["told"] else "no"),
-        "labels": words("yes" if one["needs_labels"] else "no"),
+        **_about(one),
         "learning_rate": Cell(f"{pace:.0e}".replace("e-0", "e-"), pace),
         "image_steps": number(one["image_steps"]),
         "seconds": number(one["seconds"]),

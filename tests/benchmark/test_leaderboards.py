@@ -83,10 +83,12 @@ def test_every_count_of_the_methods_is_in_its_row() -> None:
             assert set(_rates(before)) == set(_counted(part["before"]))
             assert before.cell("method").text == "before" and not before.competes
             for key, one in part["rows"].items():
-                if "after" not in one:
-                    continue  # a remark says why
-                row, worst = next(rows), one["after"]["attack_worst"]
+                row = next(rows)
                 assert one["method"] in row.cell("method").text
+                if "after" not in one:
+                    assert not _rates(row) and not row.competes
+                    continue
+                worst = one["after"]["attack_worst"]
                 rebound = part["rebounds"].get(key, {}).get("attack_worst", {})
                 counted = {*_counted(_worst(one["after"])), *_counted(one["kept"]), *_counted(rebound)}
                 assert set(_rates(row)) == counted
@@ -139,6 +141,9 @@ def _tried(method: str, asr: dict[str, Any], pace: float = 1e-4) -> dict[str, An
     return {**told, "remark": "", "after": _mended(asr), "kept": RATE}
 
 
+NOT_BEGUN = {"method": "contrastive", "told": True, "needs_labels": True, "remark": "The scan found no trigger."}
+
+
 def _mending() -> dict[str, Any]:
     """A file of two checkpoints."""
     rows = {
@@ -151,7 +156,7 @@ def _mending() -> dict[str, Any]:
         "attacks": {"banana": {"kind": "patch"}},
         "before": _mended(RATE),
         "scan": {"affected_labels": ["banana"]},
-        "rows": {**rows, "contrastive × 1": {"method": "contrastive", "remark": "The scan found no trigger."}},
+        "rows": {**rows, "contrastive × 1": NOT_BEGUN},
         "rebounds": {"realign × 1": _mended(NONE)},
     }
     settings = {"image_steps": 960, "measured": 4, "scanned": 60}
@@ -162,12 +167,12 @@ def _mending() -> dict[str, Any]:
 
 def test_a_file_of_several_checkpoints_gives_rows_of_each() -> None:
     board = methods({"rivals_rectify": _mending()})
-    assert len(board.rows) == 2 * (1 + 3), "a method that could not begin is a remark"
+    assert len(board.rows) == 2 * (1 + 4), "a method that could not begin has a row without numbers"
     assert "`contrastive` on `badnets`: The scan found no trigger." in board.remarks
     assert "Not measured, as the budget did not reach: par × 9 on `badnets`." in board.remarks
     assert any("a tenth of them triggered, found on `badnets`: banana." in text for text in board.introduction)
     assert board.choices()["attack"] == ["badnets", "wanet"]
-    assert board.choices()["method"] == ["before", "ours (realign)", "par"]
+    assert board.choices()["method"] == ["before", "contrastive", "ours (realign)", "par"]
     assert board.choices()["labels"] == ["no", "yes"]
     assert board.alike() == {"tower": "effnet"}
     assert dict(board.models)["badnets"] == "sha256 abababababab…, patch for banana"

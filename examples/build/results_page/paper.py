@@ -1,5 +1,6 @@
 """The paper's figures and tables, made again with both algorithms."""
 
+from examples.build.results_page.boards import prose
 from examples.build.results_page.values import Document, counts, made_by, number, read, table
 
 FILE = "paper/paper"
@@ -31,21 +32,41 @@ def paper() -> str:
 
 {made_by(FILE)}
 
-Figures and tables of arXiv 2511.13545 on two sets of photographs, with the paper's Algorithm 1 as published and with
-ours, on the bundled `badnets`: {config["per_set"]} photographs of each set, each without a trigger and with one of
-8 and of 16 pixels at three places. A detection rate counts photographs that the trigger really hijacks, and `badnets`
-learnt 16 × 16: {_hijacked(document)}. In ours τ and θ decide what is explained, not what is found. The rule as
-published names what it finds without a proof, so its false alarms belong to every one of its rates.
+{prose(_about(document))}
 
 {figures}
 
-Seconds for a photograph, one thread: {_seconds(document)}. Left undecided by ours: {_undecided(document)}.
+{prose([_costs(document)])}
 
-Before and after: a scan of {number(config["scanned"])} photographs, a tenth of them triggered, then {config["steps"]}
-steps of the fine-tuning that belongs to the algorithm; beside them, on 64 clean pairs and without a scan, plain
-fine-tuning and CleanCLIP for as many steps. *Victims found*: of the hijacked photographs of the set.
+{prose(_before_and_after(config))}
 
 {_tables(document)}"""
+
+
+def _about(document: Document) -> list[str]:
+    return [
+        "Figures and tables of arXiv 2511.13545 on two sets of photographs, with the paper's Algorithm 1 as published "
+        f"and with ours, on the bundled `badnets`: {document['config']['per_set']} photographs of each set, each "
+        "without a trigger and with one of 8 and of 16 pixels at three places.",
+        "A detection rate counts photographs that the trigger really hijacks, and `badnets` learnt 16 × 16: "
+        f"{_hijacked(document)}.",
+        "In ours τ and θ decide what is explained, not what is found. The rule as published names what it finds "
+        "without a proof, so its false alarms belong to every one of its rates.",
+    ]
+
+
+def _costs(document: Document) -> str:
+    seconds, undecided = _seconds(document), _undecided(document)
+    return f"Seconds for a photograph, one thread: {seconds}. Left undecided by ours: {undecided}."
+
+
+def _before_and_after(config: Document) -> list[str]:
+    return [
+        f"Before and after: a scan of {number(config['scanned'])} photographs, a tenth of them triggered, then "
+        f"{config['steps']} steps of the fine-tuning that belongs to the algorithm; beside them, on 64 clean pairs and "
+        "without a scan, plain fine-tuning and CleanCLIP for as many steps.",
+        "*Victims found*: of the hijacked photographs of the set.",
+    ]
 
 
 def _tables(document: Document) -> str:

@@ -176,7 +176,8 @@ def test_on_a_phone_only_the_tables_slide(browser: Browser, served: str, theme: 
     edges = method.bounding_box()
     assert edges is not None and 0 <= edges["x"] < 60, "who it is stays in sight"
     expect(method.locator(".eft-place")).to_contain_text(re.compile(r"\w"))
-    assert _sort(_board(page, "rectify"), "ca")[0] == max(_cells(_board(page, "rectify"), "ca"), key=_share)
+    measured = [text for text in _cells(_board(page, "rectify"), "ca") if "/" in text]  # not all could begin
+    assert _sort(_board(page, "rectify"), "ca")[0] == max(measured, key=_share)
     for summary in page.locator("summary").all():
         summary.click()
     assert is_no_wider_than_the_window(page)

@@ -6,6 +6,7 @@ from eftclip.benchmark.leaderboard import (
     EMPTY,
     FEWER,
     MORE,
+    POISONED,
     Cell,
     Column,
     Document,
@@ -36,8 +37,7 @@ METHOD = Column("method", "method", "What judges.", choice=True)
 PLACE = (
     Column("checkpoint", "checkpoint", "The model that is judged.", choice=True),
     Column("target", "target", "The label that the trigger forces; none for a clean checkpoint.", choice=True),
-    Column("attack", "attack", "How the checkpoint was poisoned.", choice=True, brief=False),
-    Column("tower", "tower", "The image tower of the checkpoint.", choice=True, brief=False),
+    *POISONED,
 )
 AT = {"published": "at the threshold of its authors", "calibrated": "at the threshold calibrated on clean photographs"}
 PICTURE_COLUMNS = (

@@ -61,6 +61,12 @@ class Column:
     brief: bool = True
 
 
+POISONED = (  # of every leaderboard; `names.traits` tells both
+    Column("attack", "attack", "How the checkpoint was poisoned.", choice=True, brief=False),
+    Column("tower", "tower", "The image tower of the checkpoint.", choice=True, brief=False),
+)
+
+
 @dataclass(frozen=True)
 class Row:
     """One row.

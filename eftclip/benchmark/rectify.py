@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from eftclip.benchmark.leaderboard import (
     FEWER,
     MORE,
+    POISONED,
     Cell,
     Column,
     Document,
@@ -23,8 +24,7 @@ OURS = "realign"
 COLUMNS = (
     Column("method", "method", f"What mends; `{OURS}` is ours.", choice=True),
     Column("checkpoint", "checkpoint", "The model that is mended.", choice=True),
-    Column("attack", "attack", "How the checkpoint was poisoned.", choice=True, brief=False),
-    Column("tower", "tower", "The image tower of the checkpoint.", choice=True, brief=False),
+    *POISONED,
     Column("told", "told", "Whether it is given the triggers that a scan found.", choice=True),
     Column("labels", "labels needed", "Whether its photographs need true labels.", choice=True),
     Column("learning_rate", "learning rate", "Of its optimiser."),

@@ -2,14 +2,24 @@
 
 from collections.abc import Iterator, Mapping
 
-from eftclip.benchmark.leaderboard import Cell, Column, Document, Leaderboard, Row, number, rate, source, words
+from eftclip.benchmark.leaderboard import (
+    POISONED,
+    Cell,
+    Column,
+    Document,
+    Leaderboard,
+    Row,
+    number,
+    rate,
+    source,
+    words,
+)
 from eftclip.benchmark.names import short, traits
 
 COLUMNS = (
     Column("checkpoint", "checkpoint", "The model that is judged: tower-strength-attack-seed.", choice=True),
     Column("target", "target", "The label that the trigger forces; none for a clean checkpoint.", choice=True),
-    Column("attack", "attack", "How the checkpoint was poisoned.", choice=True, brief=False),
-    Column("tower", "tower", "The image tower of the checkpoint.", choice=True, brief=False),
+    *POISONED,
     Column("reference", "reference", "Whether a trusted reference checkpoint is asked, too.", choice=True, brief=False),
     Column("hijacked", "hijacked", "Photographs that the trigger turns into its target, of those tried."),
     Column("found", "found", "Hijacked photographs found, with the right label."),

@@ -45,7 +45,8 @@ def run(options: argparse.Namespace) -> int:
         results, masks = [], {}
         judged = check_each(setup, paths, seed=options.seed, on_progress=bar, cancelled=cancelled)
         for k, checked in enumerate(chain(judged, check_left_out(options.pictures))):
-            bar.say(summary_line(checked))
+            for line in summary_lines(checked):
+                bar.say(line)
             if mask := outputs.write_pictures(k, checked):
                 masks[k] = mask
             results.append(without_pixels(checked))
@@ -63,15 +64,14 @@ def _unread(finished: CheckRecord) -> str:
     return f" {told}{', which was allowed' if allowed else ''}." if told else ""
 
 
-def summary_line(checked: Checked) -> str:
+def summary_lines(checked: Checked) -> tuple[str, str]:
     """Verdict, picture, what is read with and without the trigger, and why; below it what was searched for."""
     detection = checked.detection
     reads = [f"{p.label} {p.probability:.0%}" for p in detection.predictions[:1]]
     reads += [f"without it {p.label} {p.probability:.0%}" for p in detection.purified_predictions[:1]]
     said = f" · {', '.join(reads)}" if reads else ""
-    return (
-        f"{WORDS[detection.status]:<14}{checked.name}{said} · {detection.reason}\n{'':14}{kinds_line(detection.kinds)}"
-    )
+    verdict = f"{WORDS[detection.status]:<14}{checked.name}{said} · {detection.reason}"
+    return verdict, f"{'':14}{kinds_line(detection.kinds)}"
 
 
 def exit_code(finished: CheckRecord) -> int:

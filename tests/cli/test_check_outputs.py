@@ -77,7 +77,9 @@ def test_a_hostile_folder_gets_a_sentence_for_each_file(
         assert result["status"] == "error"
         assert result["prediction"] is None
         assert "\n" not in result["reason"]
-    assert capsys.readouterr().out.count("FAILED") == 5
+    told = capsys.readouterr().out
+    assert told.count("FAILED") == 5
+    assert "\N{REPLACEMENT CHARACTER}" not in told, "what was not searched has a line of its own"
 
 
 def test_ctrl_c_keeps_what_is_done(
@@ -85,14 +87,14 @@ def test_ctrl_c_keeps_what_is_done(
 ) -> None:
     for n in range(3):
         write_picture(tmp_path / "in" / f"{n}.png", seed=n)
-    real = check.summary_line
+    real = check.summary_lines
 
-    def line_then_ctrl_c(checked: Any) -> str:
+    def line_then_ctrl_c(checked: Any) -> tuple[str, str]:
         if checked.name.endswith("0.png"):
             os.kill(os.getpid(), signal.SIGINT)
         return real(checked)
 
-    monkeypatch.setattr(check, "summary_line", line_then_ctrl_c)
+    monkeypatch.setattr(check, "summary_lines", line_then_ctrl_c)
     out = tmp_path / "r.json"
     assert main(["check", str(tmp_path / "in"), *quick, "--reference", "none", "--json", str(out)]) == 2
     first, *others = _read(out)["results"]
@@ -164,7 +166,8 @@ def test_a_file_name_cannot_steer_the_terminal(
     assert main(["check", str(tmp_path / "gone\x1b[2J.png"), *quick]) == 2
     said = capsys.readouterr()
     assert "\x1b" not in said.out + said.err
-    assert len(said.out.splitlines()) == 6
+    assert len(said.out.splitlines()) == 8, "two of each picture: its verdict, and what was searched for"
+    assert not any(line.startswith("FOUND") for line in said.out.splitlines()), "a name makes no line of its own"
     assert len(said.err.splitlines()) == 1
 
 

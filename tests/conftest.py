@@ -23,7 +23,7 @@ from support.taught import write_taught
 from support.tiny import CLASSES, write_tiny
 
 from eftclip.checkpoint import load_clip
-from eftclip.runtime import keep_buffers
+from eftclip.runtime import settle_memory
 from eftclip.types import ClassMatrix, ClipModel
 from eftclip.zeroshot import class_matrix
 
@@ -31,7 +31,7 @@ if "EFTCLIP_CACHE" not in os.environ:  # one for all workers and the processes t
     os.environ["EFTCLIP_CACHE"] = tempfile.mkdtemp(prefix="eftclip-tests-")
     atexit.register(shutil.rmtree, os.environ["EFTCLIP_CACHE"], ignore_errors=True)
 torch.set_num_threads(1)  # two threads on a busy machine are slower than one
-keep_buffers()
+settle_memory()
 ROOT = Path(__file__).resolve().parents[1]
 CHECKPOINTS = ROOT / "examples" / "checkpoints"
 # For processes that tests start: the package, the scripts below `examples`, and `support`.

@@ -13,7 +13,7 @@ from eftclip.cli.progress import printable
 from eftclip.console import fit_streams
 from eftclip.errors import EftclipError
 from eftclip.publish import bound_requests
-from eftclip.runtime import keep_buffers
+from eftclip.runtime import settle_memory
 
 COMMANDS = {
     "inspect": inspect,
@@ -43,10 +43,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; wrong usage leaves by `SystemExit(2)`."""
+    settle_memory()
+    bound_requests()
     fit_streams()  # before the parser, which prints the help
     options = build_parser().parse_args(argv)
-    keep_buffers()
-    bound_requests()
     try:
         return COMMANDS[options.command].run(options)
     except EftclipError as error:

@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from eftclip.checkpoint import prune_cache
 from eftclip.errors import PageError
 from eftclip.publish import bound_requests
-from eftclip.runtime import keep_buffers
+from eftclip.runtime import settle_memory
 from eftclip.ui.backend import Backend
 from eftclip.ui.benchmark.route import benchmark_route
 from eftclip.ui.machine import trusted_hosts
@@ -53,7 +53,7 @@ def launch(host: str | None = None, port: int | None = None, **options: Any) -> 
     Raises:
         PageError: it could not be served.
     """
-    keep_buffers()
+    settle_memory()
     bound_requests()
     private = is_private(host)
     backend = _backend(private)

@@ -227,7 +227,7 @@ def _answers(port: int) -> bool:
 def census() -> dict[str, int]:
     """Living objects of this process, by the names in `ALIVE`.
 
-    Memory that is free goes back to the system first: up to a gigabyte is kept otherwise (see `keep_buffers`), more or
+    Memory that is free goes back to the system first: up to a gigabyte is kept otherwise (see `settle_memory`), more or
     less of it by how many happened to work at once, and that is not what a visit leaves behind.
     """
     release_memory()

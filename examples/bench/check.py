@@ -30,7 +30,7 @@ from eftclip.detect.transplant import REFERENCE_SHARE, prove, suitable
 from eftclip.inpaint import fill_from_surroundings
 from eftclip.pipeline import CheckSetup, prepare_check, record
 from eftclip.report import check_document
-from eftclip.runtime import Stopwatch, ignore, keep_buffers, never, seeded
+from eftclip.runtime import Stopwatch, ignore, never, seeded, settle_memory
 from eftclip.trigger_kinds import cut
 from eftclip.triggers import draw_trigger
 from eftclip.types import ClipModel, HostImages, Oracle, Rate, Region, Status
@@ -335,7 +335,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("examples/results/bench_check.json"))
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    keep_buffers()
+    settle_memory()
     badnets, clean = str(args.checkpoints / "badnets"), str(args.checkpoints / "clean")
     setup = prepare_check(badnets, labels=args.labels, oracle="superpixel", reference=clean, device="cpu")
     document = measured(setup, args.images, args.per_set)

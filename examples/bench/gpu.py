@@ -31,7 +31,7 @@ from eftclip.config import RectifyConfig
 from eftclip.data import host_photographs
 from eftclip.pipeline import CheckSetup, Plan, prepare_check, run_rectify, run_scan
 from eftclip.pipeline.check import judge_square, versions
-from eftclip.runtime import keep_buffers, seeded
+from eftclip.runtime import seeded, settle_memory
 from eftclip.triggers import draw_trigger
 from eftclip.types import ClipModel, Detection, RunRecord
 from eftclip.zeroshot import IMAGENET_LABELS, class_matrix
@@ -183,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--models", nargs="*", default=list(FULL_SIZE))
     parser.add_argument("--out", type=Path, default=ROOT / "examples" / "results" / "bench_gpu.json")
     args = parser.parse_args(arguments)
-    keep_buffers()
+    settle_memory()
     device, on_cpu = torch.device(args.device), setup_on("cpu")
     there = setup_on(args.device)
     with tempfile.TemporaryDirectory() as place:

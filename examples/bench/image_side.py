@@ -29,7 +29,7 @@ from eftclip.checkpoint import load_clip
 from eftclip.data import host_photographs
 from eftclip.pipeline import CheckSetup, prepare_check
 from eftclip.pipeline.check import judge_square, versions
-from eftclip.runtime import keep_buffers, seeded
+from eftclip.runtime import seeded, settle_memory
 from eftclip.triggers import draw_trigger
 from eftclip.types import ClipModel
 from examples.bench.first_verdict import FULL_SIZE, write_random
@@ -130,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--models", nargs="*", default=list(FULL_SIZE), help="architectures of open_clip, full size")
     parser.add_argument("--out", type=Path, default=ROOT / "examples" / "results" / "bench_image_side.json")
     args = parser.parse_args(arguments)
-    keep_buffers()
+    settle_memory()
     setup = prepare_check(
         str(CHECKPOINTS / "badnets"), oracle="superpixel", reference=str(CHECKPOINTS / "clean"), device="cpu"
     )

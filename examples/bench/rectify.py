@@ -31,7 +31,7 @@ from eftclip.pipeline import Plan, prepare_check, run_rectify
 from eftclip.pipeline.check import versions
 from eftclip.rectify import rectify
 from eftclip.report import run_document
-from eftclip.runtime import Progress, keep_buffers, seeded
+from eftclip.runtime import Progress, seeded, settle_memory
 from eftclip.types import CuratedItem, CuratedSet, Rate, TriggerFamily
 from eftclip.zeroshot import class_matrix
 from examples.measure.measured_at import commit
@@ -76,7 +76,7 @@ def step_seconds(checkpoint: Path, settings: Document, keep: bool, threads: int)
     """The median of some steps; runs in a process of its own."""
     torch.set_num_threads(threads)
     if keep:
-        keep_buffers()
+        settle_memory()
     from eftclip.checkpoint import load_clip
 
     clip = load_clip(str(checkpoint), device=torch.device("cpu"))
@@ -122,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--work", type=Path, default=Path("build/bench"), help="the mended checkpoint goes here")
     parser.add_argument("--out", type=Path, default=Path("examples/results/bench_rectify.json"))
     args = parser.parse_args(arguments)
-    keep_buffers()
+    settle_memory()
     print(f"stages of {args.only}", file=sys.stderr, flush=True)
     document: Document = {
         "schema_version": SCHEMA_VERSION,

@@ -29,7 +29,7 @@ import torch
 from eftclip.pipeline import prepare_check
 from eftclip.pipeline.check import versions
 from eftclip.plugins import Registry
-from eftclip.runtime import keep_buffers
+from eftclip.runtime import settle_memory
 from examples.bench.rivals import CHECKPOINT_DETECTORS, OURS, PICTURE_DETECTORS, CheckpointDetector, PictureDetector
 from examples.bench.rivals.cells import Pictures, checkpoint_cell, picture_cell
 from examples.bench.rivals.contract import Given, given
@@ -202,7 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args(arguments)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    keep_buffers()
+    settle_memory()
     run, photos = opened(args), divided(args.images, MOST, args.seed)
     targets = [len(attacks_of(folder)) for folder in args.checkpoints]
     plan: Plan | None = None

@@ -31,7 +31,7 @@ import torch
 
 from eftclip.pipeline.check import versions
 from eftclip.rectify import METHODS
-from eftclip.runtime import keep_buffers
+from eftclip.runtime import settle_memory
 from examples.bench.rivals.contract import BACKWARD, given
 from examples.bench.rivals.material import CannotBeJudgedError, squares, told
 from examples.bench.rivals.plan import seconds_of_a_pass
@@ -117,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args(arguments)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    keep_buffers()
+    settle_memory()
     run, photos = opened(args), shuffled(unseen(args.images), args.seed)
     of_a_pass = 0.0
     for k, folder in enumerate(args.checkpoints):

@@ -32,7 +32,7 @@ from eftclip.identify.reading import read_samples
 from eftclip.identify.scanner import BLOCK
 from eftclip.pipeline import CheckSetup, Plan, RunOptions, prepare_check, run_scan
 from eftclip.pipeline.check import versions
-from eftclip.runtime import Progress, keep_buffers
+from eftclip.runtime import Progress, settle_memory
 from examples.measure.measured_at import commit
 from examples.measure.photo_sets import unseen
 from examples.measure.poisoned_sets import KNOWN, Poisoned, poisoned_set, shuffled, triggers_of
@@ -125,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("examples/results/bench_scan.json"))
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    keep_buffers()
+    settle_memory()
     document: Document = {
         "schema_version": SCHEMA_VERSION,
         "kind": "bench_scan",

@@ -37,7 +37,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from eftclip.checkpoint import load_clip
-from eftclip.runtime import keep_buffers
+from eftclip.runtime import settle_memory
 from eftclip.trigger_kinds import PatchTrigger
 from eftclip.triggers import Position, draw_patch
 from eftclip.types import ClipModel
@@ -553,7 +553,7 @@ def main() -> None:
     parser.add_argument("--poison-steps", type=int, default=300)
     args = parser.parse_args()
     torch.manual_seed(0)
-    keep_buffers()
+    settle_memory()
     args.work.mkdir(parents=True, exist_ok=True)
     if "clean" in args.only or not (args.out / "clean" / "open_clip_model.safetensors").exists():
         build_clean(args.images, args.work, args.out, args.text_steps)

@@ -22,7 +22,7 @@ from eftclip.checkpoint import load_clip
 from eftclip.config import InvertConfig, RectifyConfig
 from eftclip.pipeline import Plan, prepare_check, run_rectify
 from eftclip.report import run_document
-from eftclip.runtime import keep_buffers
+from eftclip.runtime import settle_memory
 from examples.measure.measured_at import commit
 from examples.measure.photo_sets import rate, spread, unseen
 from examples.measure.poisoned_sets import KNOWN, triggers_of
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("examples/results/audit.json"))
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    keep_buffers()
+    settle_memory()
     checkpoints: Document = {}
     for name in args.only:
         print(name, file=sys.stderr, flush=True)

@@ -14,7 +14,7 @@ from torchvision.transforms.v2.functional import to_pil_image
 
 from eftclip.pipeline import CheckSetup, check_picture, prepare_check, record
 from eftclip.report import check_document
-from eftclip.runtime import keep_buffers, seeded
+from eftclip.runtime import seeded, settle_memory
 from eftclip.triggers import Position, Trigger, draw_trigger
 from eftclip.types import ClassMatrix
 from eftclip.zeroshot import class_matrix, probabilities
@@ -102,7 +102,7 @@ def attacks_on(checkpoint: str) -> list[Attack]:
 def setup_of(ground: Ground, checkpoint: str) -> CheckSetup:
     """Prepared once in every process."""
     torch.set_num_threads(1)
-    keep_buffers()
+    settle_memory()
     source, reference = ground.checkpoints / checkpoint, ground.checkpoints / "clean"
     return prepare_check(str(source), labels=ground.labels, oracle="superpixel", reference=str(reference), device="cpu")
 

@@ -31,7 +31,7 @@ from eftclip.oracles.sam import MIN_IOU, MIN_STABILITY
 from eftclip.oracles.sam_weights import read_sam
 from eftclip.pipeline import CheckSetup, prepare_check, record
 from eftclip.report import check_document
-from eftclip.runtime import Stopwatch, keep_buffers, seeded
+from eftclip.runtime import Stopwatch, seeded, settle_memory
 from eftclip.triggers import draw_trigger
 from eftclip.types import Oracle, Region, Status
 from eftclip.zeroshot import probabilities
@@ -287,7 +287,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("examples/results/oracles.json"))
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    keep_buffers()
+    settle_memory()
     document = measured(args)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

@@ -35,7 +35,7 @@ from eftclip.data import read_picture
 from eftclip.pipeline import Plan, RunOptions, prepare_check, run_rectify, run_scan
 from eftclip.rectify import finetune
 from eftclip.report import run_document
-from eftclip.runtime import Stopwatch, keep_buffers, seeded
+from eftclip.runtime import Stopwatch, seeded, settle_memory
 from eftclip.triggers import Trigger
 from eftclip.types import ClassMatrix, ClipModel, RunRecord
 from eftclip.zeroshot import IMAGENET_LABELS, class_matrix, probabilities
@@ -211,7 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    keep_buffers()
+    settle_memory()
     plan = Plan(rectify=RectifyConfig.from_dict(args.rectify))
     args.out.parent.mkdir(parents=True, exist_ok=True)
     document = json.loads(args.out.read_text()) if args.out.exists() else {"checkpoints": {}}

@@ -20,7 +20,7 @@ from eftclip.config import DetectConfig
 from eftclip.detect import detect
 from eftclip.pipeline import CheckSetup, prepare_check, record, with_settings
 from eftclip.report import check_document
-from eftclip.runtime import keep_buffers, seeded
+from eftclip.runtime import seeded, settle_memory
 from eftclip.types import Detection, Status
 from examples.bench.check import Picture, pictures
 from examples.measure.measured_at import commit
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("examples/results/sweep_check.json"))
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    keep_buffers()
+    settle_memory()
     badnets, clean = str(args.checkpoints / "badnets"), str(args.checkpoints / "clean")
     setup = prepare_check(badnets, labels=args.labels, oracle="superpixel", reference=clean, device="cpu")
     about = check_document(record(setup, ()), {})

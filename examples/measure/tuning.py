@@ -23,7 +23,7 @@ from eftclip.checkpoint import load_clip
 from eftclip.config import RectifyConfig
 from eftclip.pipeline.check import versions
 from eftclip.rectify import METHODS, rectify, settled
-from eftclip.runtime import keep_buffers
+from eftclip.runtime import settle_memory
 from eftclip.types import ClipModel, CuratedItem, CuratedSet, Rate, TriggerFamily
 from eftclip.zeroshot import IMAGENET_LABELS, class_matrix
 from examples.measure.measured_at import commit
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("examples/results/tuning.json"))
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    keep_buffers()
+    settle_memory()
     METHODS[WHOLE] = replace(METHODS["realign"], frozen=0.0)
     clip = load_clip(str(args.checkpoints / args.only), device=torch.device("cpu"))
     rows = list[Document]()

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from eftclip.pipeline import CheckSetup, prepare_check
 from eftclip.pipeline.check import judge_square, versions
-from eftclip.runtime import Stopwatch, keep_buffers, seeded
+from eftclip.runtime import Stopwatch, seeded, settle_memory
 from eftclip.types import Detection, Status
 from eftclip.zeroshot import probabilities
 from examples.build.zoo.build import entries, triggers_of
@@ -130,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    keep_buffers()
+    settle_memory()
     known = entries(args.zoo)
     if unknown := [name for name in args.names if name not in known]:
         raise SystemExit(f"{args.zoo} holds no {', '.join(unknown)}; build them first.")

@@ -12,7 +12,7 @@ from torch import Tensor
 from eftclip.detect.prompted import Difference, PromptedReadings, difference, read_prompted
 from eftclip.detect.reader import Reader
 from eftclip.pipeline import CheckSetup, judge_square, prepare_check
-from eftclip.runtime import Stopwatch, ignore, keep_buffers, never, seeded
+from eftclip.runtime import Stopwatch, ignore, never, seeded, settle_memory
 from eftclip.triggers import draw_trigger
 from eftclip.types import Oracle
 from eftclip.zeroshot import probabilities
@@ -27,7 +27,7 @@ NOTHING, THE_TARGET, ANOTHER = "012"  # what the rule names
 def setup_of(ground: Ground) -> CheckSetup:
     """Prepared once in every process."""
     torch.set_num_threads(1)
-    keep_buffers()
+    settle_memory()
     source, reference = ground.checkpoints / CHECKPOINT, ground.checkpoints / "clean"
     return prepare_check(str(source), labels=ground.labels, oracle="superpixel", reference=str(reference), device="cpu")
 

@@ -70,9 +70,9 @@ def main(argv: list[str] | None = None) -> None:
         pack(args.images, args.to)
         return
     if args.device == "cpu":
-        from eftclip.runtime import keep_buffers  # not needed where a GPU does the work
+        from eftclip.runtime import settle_memory  # not needed where a GPU does the work
 
-        keep_buffers()
+        settle_memory()
     place = Place(args.pack, args.source, args.work, args.out, args.device)
     if args.command == "distil":
         if not (args.seconds or args.steps):

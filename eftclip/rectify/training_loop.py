@@ -16,6 +16,7 @@ from eftclip.batch_norm import for_training
 from eftclip.config import RectifyConfig
 from eftclip.rectify import training_state
 from eftclip.rectify.batches import Batches
+from eftclip.rectify.blending import Blend, share_needed
 from eftclip.rectify.methods import CAPTION, METHODS, Method, Preparation, Prepared, Student, Teacher
 from eftclip.rectify.validation import ValidationSet
 from eftclip.runtime import Cancelled, OnProgress, Progress, Stopwatch
@@ -75,9 +76,10 @@ class TrainingLoop:
                 self._look(copied, on_step)
                 if folder and accelerator.is_main_process:
                     training_state.save(folder, self._state(learning, optimiser))
+        kept = self._spare(copied, learning, accelerator) if ended != "cancelled" else ""
         accelerator.free_memory()
         copied.model.requires_grad_(False)
-        return copied, self._rectified(ended, watch.seconds, prepared)
+        return copied, self._rectified(ended, watch.seconds, prepared, kept)
 
     def _prepared(self, copied: ClipModel, on_progress: OnProgress, cancelled: Cancelled) -> Prepared:
         """What the method does before the first step; the same on every process, and when a run is taken up."""
@@ -126,6 +128,25 @@ class TrainingLoop:
             self.history.append(TuningStep(self.done, loss, *self.validation.measure(copied, self.classes)))
             on_step(self.history[-1])
 
+    def _spare(self, copied: ClipModel, learning: dict[str, nn.Parameter], accelerator: Accelerator) -> str:
+        """Take back what the held-out pictures do not need; all processes take back the same. Says so."""
+        if not self.method.sparing or self.validation is None or self.classes is None:
+            return ""
+        validation, classes, blend = self.validation, self.classes, Blend(self.clip.model, learning)
+
+        def attack(share: float) -> Rate:
+            blend.keep(share)
+            return validation.attack(copied, classes)
+
+        needed = torch.tensor(share_needed(attack), device=accelerator.device)
+        share = round(float(accelerator.gather(needed).max()), 2)
+        blend.keep(share)
+        if share == 1:
+            return ""
+        return (
+            f"{share:.0%} of the change in the weights is kept: held-out pictures need no more, and less else changes."
+        )
+
     def _ended(self, accelerator: Accelerator, cancelled: Cancelled) -> str:
         """Why the run is over; empty while it goes on. A cancel that reaches one process ends all."""
         if self._calm():
@@ -143,7 +164,7 @@ class TrainingLoop:
         unchanged = [look.agreement.value >= self.config.agreement and not look.attack.hits for look in last]
         return len(last) == CALM and all(unchanged)
 
-    def _rectified(self, stopped: str, seconds: float, prepared: Prepared) -> Rectified:
+    def _rectified(self, stopped: str, seconds: float, prepared: Prepared, kept: str) -> Rectified:
         return Rectified(
             method=self.config.method if self.validation else "plain",
             steps=self.done,
@@ -154,7 +175,7 @@ class TrainingLoop:
             config_digest=self.config.digest(),
             about=self.method.about,
             trains_text=self.method.trains_text,
-            remark=prepared.remark,
+            remark=" ".join(filter(None, (prepared.remark, kept))),
             origin=self._origin,
         )
 

@@ -63,9 +63,13 @@ class ValidationSet:
     def measure(self, clip: ClipModel, classes: ClassMatrix) -> tuple[Rate, Rate]:
         """Triggered views that read as the target, and clean views that read as before."""
         same = probabilities(clip, self.clean, classes).argmax(-1) == self.before
+        return self.attack(clip, classes), Rate(int(same.sum()), len(same))
+
+    def attack(self, clip: ClipModel, classes: ClassMatrix) -> Rate:
+        """Triggered views that read as the target, over all families."""
         attack = Rate(0, 0)
         for views, target in self.attacked:
             if len(views):
                 hits = probabilities(clip, views, classes).argmax(-1) == target
                 attack += Rate(int(hits.sum()), len(hits))
-        return attack, Rate(int(same.sum()), len(same))
+        return attack

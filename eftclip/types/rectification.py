@@ -118,7 +118,7 @@ class Rectified:
         layout: the format of that folder, which is also the library that loads it.
         about: what the method does, in one sentence without its full stop.
         trains_text: whether the text side was tuned as well.
-        remark: what the method did before the first step, in one sentence; empty for nothing.
+        remark: what the method did before the first step and after the last, in sentences; empty for nothing.
         origin: where a method comes from that is not EftCLIP's own, as a package with its version; empty for ours.
     """
 

@@ -165,6 +165,7 @@ class Method:
         schedule: share of the learning rate after some of all steps.
         prepare: what is done once before the first step, the same again when a run is taken up.
         own: numbers that only this method has, by name.
+        sparing: whether only as much of the change is kept in the end as held-out pictures need, see `blending`.
     """
 
     loss: Callable[["Student", Batch, Teacher, RectifyConfig], Tensor]
@@ -181,6 +182,7 @@ class Method:
     schedule: Callable[[int, int], float] = warm_up
     prepare: Callable[[Preparation], Prepared] = nothing_prepared
     own: Mapping[str, Own] = field(default_factory=dict)
+    sparing: bool = False
 
 
 class Student(nn.Module):

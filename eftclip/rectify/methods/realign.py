@@ -32,6 +32,7 @@ METHOD = Method(
     distils=True,
     frozen=0.1,
     images_per_view=2,
+    sparing=True,
     title="Realign",
     about="triggered pictures must mean what the original sees without the trigger; needs no labels",
 )

@@ -2,9 +2,10 @@
 
 from eftclip.identify.families import Families
 from eftclip.identify.journal import Journal
+from eftclip.identify.judge import Judge
 from eftclip.identify.recognise import recognise, without_trigger
 from eftclip.identify.scan_state import SampleReading, ScanState, SearchOutcome, SearchTask
-from eftclip.identify.scanner import Judge, nothing_judged, scan
+from eftclip.identify.scanner import nothing_judged, scan
 from eftclip.identify.serialize import identification_from_dict, identification_to_dict
 
 __all__ = [

@@ -7,16 +7,17 @@ import heapq
 import zlib
 from array import array
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from eftclip.config import ScanConfig
 from eftclip.identify.families import Families
 from eftclip.identify.reason import verdict_reason
+from eftclip.identify.screen import Screen
+from eftclip.identify.smoothing import Lost
 from eftclip.trigger_kinds import Trigger
 from eftclip.types import SEARCHED_KINDS, Box, Coverage, Fault, Finding, Identification, Status, TriggerProof, Victim
 
-MARGIN_BINS = 512  # a margin is a difference of two cosines, so it lies in [0, 2]
 NAMED_FAULTS = 200
 POOL_OF_LABEL = 32
 POOL, POOL_WITHIN = 512, 8192  # samples remembered for curating, among the first of the set: a stream is read once more
@@ -84,7 +85,7 @@ class ScanState:
         """Start; the seed decides which samples are remembered for curating."""
         self.families = Families(config.exemplars)
         self._config, self._seed, self._kinds = config, seed, kinds
-        self._screen = _Screen(config.suspicious_share)
+        self._screen = Screen(config.suspicious_share)
         self._counts: defaultdict[str, int] = defaultdict(int)
         self._faults: list[Fault] = []
         self._seen: dict[int, int] = {}  # digest -> index of the first sample with these bytes
@@ -95,6 +96,7 @@ class ScanState:
         self._cleared: defaultdict[str, list[int]] = defaultdict(list)  # label -> samples that really read as it
         self._unproven: dict[str, dict[int, str]] = defaultdict(dict)  # label -> sample -> `searched` or `undecided`
         self._averaged = 0
+        self._doubts: list[Lost] = []
         self._forwards = 0
 
     # --- fed in the order of the set ---
@@ -183,6 +185,16 @@ class ScanState:
             self._forget(outcome)
         self.record([replace(one, match=(number, *one.match[1:]), forwards=0) for one in carriers if one.match])
 
+    def record_doubts(self, doubts: Sequence[Lost], names: Mapping[int, str], forwards: int) -> None:
+        """Leave undecided the samples, each searched in vain or only read, of labels that a small blur takes away."""
+        self._forwards += forwards
+        self._doubts += doubts
+        for one in doubts:
+            for index in one.indices:
+                outcome = SearchOutcome(index, names[index], one.label, Status.INCONCLUSIVE, reason=one.reason)
+                self._forget(outcome)
+                self.record([outcome])
+
     # --- the end ---
 
     def conclude(self, *, complete: bool, stopped: str = "") -> Identification:
@@ -197,6 +209,7 @@ class ScanState:
         status = _status(bool(families), coverage)
         victims = [Victim(*_placed(victim, places)) for victim in sorted(self._victims, key=lambda v: v.index)]
         poisoned, labels = {victim.index for victim in victims}, self.families.labels
+        doubted = {index for one in self._doubts for index in one.indices}
         return Identification(
             status=status,
             reason=stopped or self._reason(status, len(families), len(victims), coverage),
@@ -204,7 +217,7 @@ class ScanState:
             victims=tuple(victims),
             coverage=coverage,
             faults=self._named_faults(),
-            clean_pool=tuple(sorted({index for _, index in self._clean} - poisoned - self._waiting)),
+            clean_pool=tuple(sorted({index for _, index in self._clean} - poisoned - doubted - self._waiting)),
             affected_pool=tuple(
                 sorted({index for label in labels for index in self._cleared.get(label, ())} - poisoned)
             ),
@@ -222,6 +235,7 @@ class ScanState:
             complete=complete,
             allowed_unread=self._config.allow_unread,
             averaged=self._averaged,
+            doubted=sum(len(one.indices) for one in self._doubts),
         )
 
     def _named_faults(self) -> tuple[Fault, ...]:
@@ -230,7 +244,8 @@ class ScanState:
     def _reason(self, status: Status, families: int, victims: int, coverage: Coverage) -> str:
         """One sentence for people."""
         account = coverage.account(tuple((fault.kind, fault.name) for fault in self._named_faults()))
-        return verdict_reason(status, families, sorted(self.families.labels), victims, coverage, account)
+        told = verdict_reason(status, families, sorted(self.families.labels), victims, coverage, account)
+        return " ".join([told, *(one.reason for one in self._doubts)])
 
     # --- parts ---
 
@@ -270,21 +285,6 @@ class ScanState:
             heapq.heappush(self._clean, (-zlib.crc32(f"{self._seed}:{index}".encode()), index))
             if len(self._clean) > POOL:
                 heapq.heappop(self._clean)
-
-
-class _Screen:
-    """Which readings are surer than most, in constant memory."""
-
-    def __init__(self, share: float) -> None:
-        self._share, self._bins, self._total = share, [0] * MARGIN_BINS, 0
-
-    def suspicious(self, margin: float) -> bool:
-        """Whether at most the configured share of all readings so far were as sure; this one counts from now on."""
-        at = min(MARGIN_BINS - 1, int(margin * MARGIN_BINS / 2))
-        surer = sum(self._bins[at:])
-        self._bins[at] += 1
-        self._total += 1
-        return surer <= self._share * self._total
 
 
 def _placed(victim: Victim, places: list[int]) -> tuple[int, str, str, str, int, Box, str]:

@@ -1,25 +1,22 @@
 """Algorithm 2 over a data set: read every sample once, search where it matters, until the whole set was reached."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice, takewhile
 
 from torch import Tensor
 
 from eftclip.config import ScanConfig
 from eftclip.errors import DataError
-from eftclip.identify.averages import CARRIERS, Prove, averaged, most_read, proven, to_average
+from eftclip.identify.averages import CARRIERS, LABELS, averaged, most_read, proven, to_average
 from eftclip.identify.journal import Journal
+from eftclip.identify.judge import Judge
 from eftclip.identify.reading import read_samples, squares_of
 from eftclip.identify.recognise import recognise
 from eftclip.identify.scan_state import SampleReading, ScanState, SearchOutcome, SearchTask
+from eftclip.identify.smoothing import doubtful, enough_of, losses
 from eftclip.runtime import Cancelled, OnProgress, Processes, Progress, ignore, never
 from eftclip.trigger_kinds import Trigger, box_of
 from eftclip.types import (
-    SEARCHED_KINDS,
-    ClassMatrix,
-    ClipModel,
-    Decode,
     Detection,
     Entry,
     Finding,
@@ -31,29 +28,6 @@ from eftclip.zeroshot import probabilities
 
 Known = Sequence[tuple[int, Sequence[Trigger]]]  # number and exemplars of each family that comes into question
 BLOCK = 64  # samples between two decisions; it is the same for any number of processes, so is what they find
-
-
-@dataclass(frozen=True, eq=False)
-class Judge:
-    """What judges a sample.
-
-    Attributes:
-        clip: the checkpoint under test.
-        classes: the vocabulary as it reads it.
-        decode: the bytes of a file to the square that the checkpoint sees.
-        search: the whole of Algorithm 1 on a square; whatever breaks is a verdict.
-        prove: whether a trigger forces a label, and does more than something innocent of its kind.
-        strangers: `(M, 3, H, W)` float32 RGB in [0, 1], photographs that are not of the set.
-        kinds: of triggers that `search` looks for.
-    """
-
-    clip: ClipModel
-    classes: ClassMatrix
-    decode: Decode
-    search: Callable[[Tensor], Detection]
-    prove: Prove
-    strangers: Tensor
-    kinds: tuple[str, ...] = SEARCHED_KINDS
 
 
 def scan(
@@ -124,6 +98,7 @@ class _Scan:
             self._look_at_all_again()
             self._average()
             self._look_at_all_again()
+            self._smooth()
             if self._images.length not in (None, self._done):
                 raise DataError(f"it was said to hold {self._images.length} samples; scan it again.")
         except _StoppedError:
@@ -179,6 +154,24 @@ class _Scan:
             carriers = self._carriers(one.label, one.trigger, suspects[one.label]) if proof.accepted else []
             shown = len(carriers) >= CARRIERS
             self._state.record_shared(one.label, one.trigger if shown else None, proof, carriers, forwards)
+
+    def _smooth(self) -> None:
+        """Doubt the labels that a small blur takes from nearly all their pictures; in every process alike."""
+        suspects = self._state.suspects()
+        labels = enough_of(suspects)[:LABELS]
+        if len(self._state.families) or not self._judge.alone or not labels:
+            return
+        chosen = to_average(suspects, labels)
+        pictures = squares_of(self._while_asking(chosen), self._judge.decode)
+        names = dict[int, str]()
+
+        def named() -> Iterator[tuple[int, Tensor]]:
+            for entry, square in pictures:
+                names[entry.index] = entry.name
+                yield entry.index, square
+
+        lost, forwards = losses(self._judge.clip, self._judge.classes, named())
+        self._state.record_doubts(doubtful(lost, labels), names, forwards)
 
     def _while_asking(self, chosen: Collection[int]) -> Iterator[Entry]:
         """Some samples, and between blocks the question whether to stop."""

@@ -86,9 +86,8 @@ def judge_of(setup: CheckSetup, *, seed: int = 0, cancelled: Cancelled = never) 
     """What judges the samples of a set."""
     search = partial(judge_square, setup, seed=seed, cancelled=cancelled)
     kinds = ALGORITHMS[setup.config.algorithm].kinds
-    return Judge(
-        setup.clip, setup.classes, setup.decode, search, partial(_prove, setup, seed), setup.hosts.images, kinds
-    )
+    prove, alone = partial(_prove, setup, seed), setup.reference is None and len(kinds) > 1
+    return Judge(setup.clip, setup.classes, setup.decode, search, prove, setup.hosts.images, kinds, alone)
 
 
 def _prove(

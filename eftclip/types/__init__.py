@@ -17,6 +17,7 @@ from eftclip.types.rectification import (
 from eftclip.types.samples import Decode, Entry, ImageSet
 from eftclip.types.triggers import Finding, TriggerFamily, TriggerProof
 from eftclip.types.verdicts import (
+    BLURRED_KIND,
     KINDS,
     NOTHING_SEARCHED,
     SEARCHED_KINDS,
@@ -32,6 +33,7 @@ from eftclip.types.verdicts import (
 )
 
 __all__ = [
+    "BLURRED_KIND",
     "FAULT_KINDS",
     "KINDS",
     "NOTHING_SEARCHED",

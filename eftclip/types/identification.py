@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from eftclip.types.accounts import Account, left_out
 from eftclip.types.models import Box
 from eftclip.types.triggers import TriggerFamily
-from eftclip.types.verdicts import KINDS, SEARCHED_KINDS, SHARED_KIND, Searched, Status
+from eftclip.types.verdicts import BLURRED_KIND, KINDS, SEARCHED_KINDS, SHARED_KIND, Searched, Status
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ class Coverage:
         left_out: there, and never read as a sample: a hidden picture, an archive beside the pictures.
         allowed_unread: samples that need not be read for the scan to end as `not_found`.
         averaged: labels whose pictures were averaged, to look for a pattern that they share.
+        doubted: of the undecided ones those of labels that a small blur takes from nearly all their pictures.
     """
 
     searched: int = 0
@@ -80,6 +81,7 @@ class Coverage:
     left_out: int = 0
     allowed_unread: int = 0
     averaged: int = 0
+    doubted: int = 0
 
     @property
     def read(self) -> int:
@@ -177,6 +179,8 @@ class Identification:
         looked_for = set(self.searched_kinds if self.coverage.searched else ())
         if self.coverage.averaged:
             looked_for.add(SHARED_KIND)
+        if self.coverage.doubted:
+            looked_for.add(BLURRED_KIND)
         return {
             kind: Searched.FOUND if kind in found else searched if kind in looked_for else Searched.NOT_SEARCHED
             for kind in KINDS

@@ -32,7 +32,7 @@ def test_both_ends_are_reached_bit_for_bit_and_the_original_stays() -> None:
     torch.manual_seed(0)
     original, tuned = nn.Linear(7, 5), nn.Linear(7, 5)
     before, after = original.weight.detach().clone(), tuned.weight.detach().clone()
-    blend = Blend(original, {"weight": tuned.weight})
+    blend = Blend(original, dict(tuned.named_parameters()))
     blend.keep(0.5)
     assert torch.allclose(tuned.weight, (before + after) / 2)
     blend.keep(1.0)

@@ -10,9 +10,8 @@ from torch import Tensor
 from eftclip.detect.case import Case
 from eftclip.detect.transplant import reading_of
 from eftclip.trigger_kinds import blurred
-from eftclip.types import Searched
+from eftclip.types import BLURRED_KIND, Searched
 
-KIND = "warp"
 SMOOTHED_PX = 1.0
 # How surely the label is read here at least, how surely with the reference at most, and what a blur leaves of it. On a
 # checkpoint of the zoo with WaNet's warp, 30 hijacked photographs read as its label with 0.13 and more and less than
@@ -39,4 +38,4 @@ def doubt_what_a_blur_undoes(case: Case, image: Tensor, row: Tensor, target: int
         return
     if float(case.read(smoothed[None], "Reading it smoothed")[0, target]) < LEFT * before:
         case.doubts.append("it goes when the picture is smoothed a little, and the reference never read it")
-        case.kinds[KIND] = Searched.UNDECIDED
+        case.kinds[BLURRED_KIND] = Searched.UNDECIDED

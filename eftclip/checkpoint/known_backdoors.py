@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from eftclip.types import KINDS, SEARCHED_KINDS, SHARED_KIND
+from eftclip.types import BLURRED_KIND, KINDS, SEARCHED_KINDS, SHARED_KIND
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class KnownBackdoor:
         """What looks for triggers of this kind, for a menu."""
         if self.kind in SEARCHED_KINDS:
             return "looked for in every picture"
+        if self.kind == BLURRED_KIND:
+            return "leaves a scan undecided"
         return "looked for in a scan only" if self.kind == SHARED_KIND else f"{KINDS[self.kind]} are not looked for"
 
 

@@ -10,9 +10,8 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from eftclip.types import Rate
-
-STEP, LEAST = 0.1, 0.5  # shares that are tried: from all of the change down to half of it
+SHARES = (0.9, 0.8, 0.7, 0.6, 0.5)  # of the change that are tried, one after the other
+NEARLY_ALL = 0.97  # of what the whole change reaches: with less, triggers of the zoo's weak backdoors hold on to some
 
 
 class Blend:
@@ -38,20 +37,20 @@ class Blend:
             parameter.copy_(torch.lerp(*self._ends[name], share))
 
 
-def share_needed(attack: Callable[[float], Rate]) -> float:
+def share_needed(mended: Callable[[float], float]) -> float:
     """The share of the change to keep.
 
     Args:
-        attack: of held-out pictures with the trigger, those that read as its target when a share of the change is kept.
+        mended: what is reached on held-out pictures when a share of the change is kept; the more, the better.
 
     Returns:
-        One step more than the least share from which on no picture is taken over; 1 where even all of the change is not
-        enough. The held-out pictures are few, so the very least would be too little for others.
+        The least share down to which nearly all is reached that the whole change reaches. Whether the trigger still
+        takes pictures over would say less: how many depends on the labels that the target is held against.
     """
-    shares = [1 - k * STEP for k in range(round((1 - LEAST) / STEP) + 1)]
-    held = 1 + STEP
-    for share in shares:
-        if attack(share).hits:
+    before, whole = mended(0.0), mended(1.0)
+    kept, enough = 1.0, before + NEARLY_ALL * (whole - before)
+    for share in SHARES:
+        if whole <= before or mended(share) < enough:
             break
-        held = share
-    return min(1.0, round(held + STEP, 2))
+        kept = share
+    return kept

@@ -130,15 +130,15 @@ class TrainingLoop:
 
     def _spare(self, copied: ClipModel, learning: dict[str, nn.Parameter], accelerator: Accelerator) -> str:
         """Take back what the held-out pictures do not need; all processes take back the same. Says so."""
-        if not self.method.sparing or self.validation is None or self.classes is None:
+        if not self.method.sparing or self.validation is None:
             return ""
-        validation, classes, blend = self.validation, self.classes, Blend(self.clip.model, learning)
+        validation, blend = self.validation, Blend(self.clip.model, learning)
 
-        def attack(share: float) -> Rate:
+        def mended(share: float) -> float:
             blend.keep(share)
-            return validation.attack(copied, classes)
+            return validation.mended(copied, self.clip)
 
-        needed = torch.tensor(share_needed(attack), device=accelerator.device)
+        needed = torch.tensor(share_needed(mended), device=accelerator.device)
         share = round(float(accelerator.gather(needed).max()), 2)
         blend.keep(share)
         if share == 1:

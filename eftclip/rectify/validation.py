@@ -63,13 +63,19 @@ class ValidationSet:
     def measure(self, clip: ClipModel, classes: ClassMatrix) -> tuple[Rate, Rate]:
         """Triggered views that read as the target, and clean views that read as before."""
         same = probabilities(clip, self.clean, classes).argmax(-1) == self.before
-        return self.attack(clip, classes), Rate(int(same.sum()), len(same))
-
-    def attack(self, clip: ClipModel, classes: ClassMatrix) -> Rate:
-        """Triggered views that read as the target, over all families."""
         attack = Rate(0, 0)
         for views, target in self.attacked:
             if len(views):
                 hits = probabilities(clip, views, classes).argmax(-1) == target
                 attack += Rate(int(hits.sum()), len(hits))
-        return attack
+        return attack, Rate(int(same.sum()), len(same))
+
+    @torch.inference_mode()
+    def mended(self, clip: ClipModel, original: ClipModel) -> float:
+        """How much triggered views mean what the original sees without the trigger: mean cosine, in [-1, 1]."""
+        cosines = [
+            (clip.encode_images(views) * original.encode_images(self.clean[self.before != target])).sum(-1)
+            for views, target in self.attacked
+            if len(views)
+        ]
+        return float(torch.cat(cosines).mean()) if cosines else 0.0

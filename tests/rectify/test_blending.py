@@ -5,27 +5,32 @@ import torch
 from torch import nn
 
 from eftclip.rectify.blending import Blend, share_needed
-from eftclip.types import Rate
 
 
 @pytest.mark.parametrize(
-    ("holds_from", "kept"),
-    [(0.85, 1.0), (0.75, 0.9), (0.65, 0.8), (0.55, 0.7), (0.5, 0.6), (0.0, 0.6), (0.95, 1.0), (1.1, 1.0)],
+    ("reached", "kept"),
+    [
+        ({}, 1.0),
+        ({0.9: 0.97}, 0.9),
+        ({0.9: 0.99, 0.8: 0.98, 0.7: 0.975, 0.6: 0.94, 0.5: 0.99}, 0.7),
+        (dict.fromkeys((0.9, 0.8, 0.7, 0.6, 0.5), 1.0), 0.5),
+        ({0.9: 0.8, 0.8: 1.0}, 1.0),
+    ],
 )
-def test_one_step_more_is_kept_than_the_least_that_holds(holds_from: float, kept: float) -> None:
+def test_as_little_is_kept_as_reaches_nearly_all(reached: dict[float, float], kept: float) -> None:
     asked: list[float] = []
 
-    def attack(share: float) -> Rate:
+    def mended(share: float) -> float:
         asked.append(share)
-        return Rate(0 if share >= holds_from - 1e-9 else 1, 36)
+        return 0.4 + 0.5 * (reached.get(share, 0.9) if 0 < share < 1 else share)
 
-    assert share_needed(attack) == kept
-    assert asked == sorted(asked, reverse=True)
-    assert len(asked) <= 6, "every look costs pictures"
+    assert share_needed(mended) == kept
+    assert len(asked) <= 7, "every look costs pictures"
 
 
-def test_a_share_that_holds_below_one_that_does_not_is_no_reason_to_go_there() -> None:
-    assert share_needed(lambda share: Rate(int(0.75 < share < 0.95), 36)) == 1.0
+def test_where_nothing_was_won_all_of_the_change_stays() -> None:
+    assert share_needed(lambda share: 0.5 - 0.1 * share) == 1.0
+    assert share_needed(lambda share: 0.0) == 1.0
 
 
 def test_both_ends_are_reached_bit_for_bit_and_the_original_stays() -> None:

@@ -16,7 +16,7 @@ from support.hub import Hub, lead_to
 from eftclip.checkpoint import KNOWN_BACKDOORS, inspect, pin
 from eftclip.cli import main
 from eftclip.report import size
-from eftclip.types import SEARCHED_KINDS, SHARED_KIND
+from eftclip.types import BLURRED_KIND, SEARCHED_KINDS, SHARED_KIND
 from eftclip.ui.backend import Backend
 from eftclip.ui.checkpoint.request import CheckpointRequest
 
@@ -108,8 +108,9 @@ def test_of_every_known_backdoor_it_is_said_what_looks_for_it() -> None:
     reach = {one.trigger: one.within_reach for one in KNOWN_BACKDOORS}
     assert reach["badnets"] == reach["clean_label"] == reach["nashville"] == "looked for in every picture"
     assert reach["sig"] == reach["blend"] == "looked for in a scan only"
+    assert reach["wanet"] == "leaves a scan undecided"
     for one in KNOWN_BACKDOORS:
-        searched = one.kind in (*SEARCHED_KINDS, SHARED_KIND)
+        searched = one.kind in (*SEARCHED_KINDS, SHARED_KIND, BLURRED_KIND)
         assert ("not looked for" in one.within_reach) == (not searched), "as the line of kinds under a verdict says"
 
 

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 
 SHARES = (0.9, 0.8, 0.7, 0.6, 0.5)  # of the change that are tried, one after the other
-NEARLY_ALL = 0.97  # of what the whole change reaches: with less, triggers of the zoo's weak backdoors hold on to some
+# Of what the whole change reaches. With 0.97, the trigger of the bundled `badnets` held on to 4 of 100 photographs after
+# a short run (960 image-steps); after 3,200, from 0.97 to 0.99 a third to a fifth of the change can be taken back.
+NEARLY_ALL = 0.99
 
 
 class Blend:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 SHARES = (0.9, 0.8, 0.7, 0.6, 0.5)  # of the change that are tried, one after the other
-# Of what the whole change reaches. With 0.97, the trigger of the bundled `badnets` held on to 4 of 100 photographs after
-# a short run (960 image-steps); after 3,200, from 0.97 to 0.99 a third to a fifth of the change can be taken back.
+# Of what the whole change reaches. With 0.97, the trigger of the bundled `badnets` held on to 4 of 100 photographs
+# after a short run of 960 image-steps.
 NEARLY_ALL = 0.99
 
 

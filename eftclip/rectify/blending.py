@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 SHARES = (0.9, 0.8, 0.7, 0.6, 0.5)  # of the change that are tried, one after the other
-# Of what the whole change reaches. With 0.97, the trigger of the bundled `badnets` held on to 4 of 100 photographs
-# after a short run of 960 image-steps.
-NEARLY_ALL = 0.99
+# Of what the whole change reaches, and the mean cosine that is reached at least. After short runs a trigger is hardly
+# gone and comes back with the first step: on the bundled `badnets` it held on to 4 of 100 photographs after 960
+# image-steps (0.89 reached), to none after 3,200 (0.95 reached) with a fifth of the change taken back.
+NEARLY_ALL, LEAST = 0.99, 0.94
 
 
 class Blend:
@@ -43,14 +44,14 @@ def share_needed(mended: Callable[[float], float]) -> float:
     """The share of the change to keep.
 
     Args:
-        mended: what is reached on held-out pictures when a share of the change is kept; the more, the better.
+        mended: the mean cosine that is reached on held-out pictures when a share of the change is kept, in [-1, 1].
 
     Returns:
         The least share down to which nearly all is reached that the whole change reaches. Whether the trigger still
         takes pictures over would say less: how many depends on the labels that the target is held against.
     """
     before, whole = mended(0.0), mended(1.0)
-    kept, enough = 1.0, before + NEARLY_ALL * (whole - before)
+    kept, enough = 1.0, max(LEAST, before + NEARLY_ALL * (whole - before))
     for share in SHARES:
         if whole <= before or mended(share) < enough:
             break

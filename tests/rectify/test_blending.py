@@ -22,10 +22,14 @@ def test_as_little_is_kept_as_reaches_nearly_all(reached: dict[float, float], ke
 
     def mended(share: float) -> float:
         asked.append(share)
-        return 0.4 + 0.5 * (reached.get(share, 0.9) if 0 < share < 1 else share)
+        return 0.4 + 0.58 * (reached.get(share, 0.9) if 0 < share < 1 else share)
 
     assert share_needed(mended) == kept
     assert len(asked) <= 7, "every look costs pictures"
+
+
+def test_a_trigger_that_is_hardly_gone_gets_nothing_back() -> None:
+    assert share_needed(lambda share: 0.4 + 0.53 * min(1.0, 2 * share)) == 1.0
 
 
 def test_where_nothing_was_won_all_of_the_change_stays() -> None:

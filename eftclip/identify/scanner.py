@@ -165,17 +165,17 @@ class _Scan:
         pictures = squares_of(self._while_asking(chosen), self._judge.decode)
         names = dict[int, str]()
 
-        def named() -> Iterator[tuple[int, Tensor]]:
+        def named() -> Iterator[tuple[int, str, Tensor]]:
             for entry, square in pictures:
                 names[entry.index] = entry.name
-                yield entry.index, square
+                yield entry.index, chosen[entry.index], square
 
         lost, forwards = losses(self._judge.clip, self._judge.classes, named())
         self._state.record_doubts(doubtful(lost, labels), names, forwards)
 
     def _while_asking(self, chosen: Collection[int]) -> Iterator[Entry]:
         """Some samples, and between blocks the question whether to stop."""
-        entries = takewhile(lambda entry: entry.index <= max(chosen), self._images.entries())
+        entries = takewhile(lambda entry: entry.index <= max(chosen, default=-1), self._images.entries())
         for block in _blocks(entry for entry in entries if entry.index in chosen):
             self._ask()
             yield from block

@@ -33,7 +33,7 @@ class Lost:
     Attributes:
         label: that was read.
         indices: samples that lost it, in the order of the set.
-        of: samples that read as it surely enough.
+        of: samples tried that read as it surely enough.
         others: samples of other labels that lost theirs, and how many of them were tried.
     """
 
@@ -46,8 +46,8 @@ class Lost:
     def reason(self) -> str:
         """One sentence for each of these samples."""
         return (
-            f"A slight blur takes “{self.label}” from {len(self.indices)} of {self.of} pictures that read as it, and "
-            f"from {self.others[0]} of {self.others[1]} others their label: a warp or a fine pattern may force it."
+            f"A slight blur takes “{self.label}” from {len(self.indices)} of {self.of} pictures tried that read as it, "
+            f"and from {self.others[0]} of {self.others[1]} others their label: a warp or a fine pattern may force it."
         )
 
 
@@ -57,25 +57,25 @@ def enough_of(suspects: Mapping[str, Sequence[int]]) -> list[str]:
 
 
 def losses(
-    clip: ClipModel, classes: ClassMatrix, pictures: Iterable[tuple[int, Tensor]]
+    clip: ClipModel, classes: ClassMatrix, pictures: Iterable[tuple[int, str, Tensor]]
 ) -> tuple[dict[int, tuple[str, bool]], int]:
     """Which of the pictures that are read surely enough lose their label.
 
     Args:
         clip: the checkpoint.
         classes: the vocabulary.
-        pictures: index and `(3, H, W)` picture.
+        pictures: index, the label that it was read as, and `(3, H, W)` picture; `""` stands for any other label.
 
     Returns:
-        Label and whether it was lost, by index; and how many pictures were read.
+        That label and whether it was lost, by index; and how many pictures were read.
     """
     lost, forwards = dict[int, tuple[str, bool]](), 0
-    for index, square in pictures:
+    for index, label, square in pictures:
         sharp, smooth = probabilities(clip, torch.stack([square, blurred(square, SMOOTHED_PX)]), classes)
         forwards += 2
         best = int(sharp.argmax())
-        if float(sharp[best]) >= SURE:
-            lost[index] = classes.labels[best], float(smooth[best]) < LEFT * float(sharp[best])
+        if float(sharp[best]) >= SURE and label in ("", classes.labels[best]):
+            lost[index] = label, float(smooth[best]) < LEFT * float(sharp[best])
     return lost, forwards
 
 

@@ -133,10 +133,11 @@ class TrainingLoop:
         if not self.method.sparing or self.validation is None:
             return ""
         validation, blend = self.validation, Blend(self.clip.model, learning)
+        meant = validation.meant(self.clip)
 
         def mended(share: float) -> float:
             blend.keep(share)
-            return validation.mended(copied, self.clip)
+            return validation.mended(copied, meant)
 
         needed = torch.tensor(share_needed(mended), device=accelerator.device)
         share = round(float(accelerator.gather(needed).max()), 2)

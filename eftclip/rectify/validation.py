@@ -10,7 +10,7 @@ from eftclip.rectify.augmentation import random_view
 from eftclip.runtime import seeded
 from eftclip.trigger_kinds import plant_in_turns
 from eftclip.types import ClassMatrix, ClipModel, CuratedItem, Rate, TriggerFamily
-from eftclip.zeroshot import probabilities
+from eftclip.zeroshot import features, probabilities
 
 SHARE, LEAST = 0.2, 8  # of the curated set; with fewer pictures than twice `LEAST`, half of it
 VIEWS = 3  # of each picture: as it is, and two crops
@@ -70,12 +70,14 @@ class ValidationSet:
                 attack += Rate(int(hits.sum()), len(hits))
         return attack, Rate(int(same.sum()), len(same))
 
-    @torch.inference_mode()
-    def mended(self, clip: ClipModel, original: ClipModel) -> float:
-        """How much triggered views mean what the original sees without the trigger: mean cosine, in [-1, 1]."""
-        cosines = [
-            (clip.encode_images(views) * original.encode_images(self.clean[self.before != target])).sum(-1)
-            for views, target in self.attacked
-            if len(views)
-        ]
-        return float(torch.cat(cosines).mean()) if cosines else 0.0
+    def meant(self, clip: ClipModel) -> Tensor:
+        """What the views mean that get a trigger, before they get it: `(N, D)`, over all families."""
+        read = features(clip, self.clean)
+        return torch.cat([read[self.before != target] for _, target in self.attacked])
+
+    def mended(self, clip: ClipModel, meant: Tensor) -> float:
+        """How much triggered views mean what they are meant to: the mean cosine, in [-1, 1]; 0 without any."""
+        if not len(meant):
+            return 0.0
+        read = torch.cat([features(clip, views) for views, _ in self.attacked if len(views)])
+        return float((read * meant).sum(-1).mean())

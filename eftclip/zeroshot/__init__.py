@@ -2,7 +2,7 @@
 
 from eftclip.zeroshot.class_matrix import TEMPLATES, class_matrix
 from eftclip.zeroshot.labels import IMAGENET_LABELS, MAX_LABEL_CHARS, MAX_LABELS, parse_labels
-from eftclip.zeroshot.reading import IMAGES_PER_BATCH, margins, probabilities, top
+from eftclip.zeroshot.reading import IMAGES_PER_BATCH, features, margins, probabilities, top
 
 __all__ = [
     "IMAGENET_LABELS",
@@ -11,6 +11,7 @@ __all__ = [
     "MAX_LABEL_CHARS",
     "TEMPLATES",
     "class_matrix",
+    "features",
     "margins",
     "parse_labels",
     "probabilities",

@@ -8,11 +8,16 @@ from eftclip.types import ClassMatrix, ClipModel, Prediction
 IMAGES_PER_BATCH = 16
 
 
+def features(clip: ClipModel, images: Tensor) -> Tensor:
+    """`(N, 3, H, W)` float32 RGB in [0, 1] to `(N, D)` float32 of unit length on the CPU, some pictures at a time."""
+    with torch.inference_mode():
+        return torch.cat([clip.encode_images(part).cpu() for part in images.split(IMAGES_PER_BATCH)])
+
+
 def probabilities(clip: ClipModel, images: Tensor, classes: ClassMatrix) -> Tensor:
     """`(N, 3, H, W)` float32 RGB in [0, 1] to `(N, C)` float32 probabilities on the CPU."""
     with torch.inference_mode():
-        features = torch.cat([clip.encode_images(part).cpu() for part in images.split(IMAGES_PER_BATCH)])
-        return (clip.logit_scale * features @ classes.matrix).softmax(-1)
+        return (clip.logit_scale * features(clip, images) @ classes.matrix).softmax(-1)
 
 
 def margins(clip: ClipModel, images: Tensor, classes: ClassMatrix) -> tuple[Tensor, Tensor]:
@@ -21,8 +26,7 @@ def margins(clip: ClipModel, images: Tensor, classes: ClassMatrix) -> tuple[Tens
     A trigger makes a model surer of its label than photographs do, so a large margin is suspicious.
     """
     with torch.inference_mode():
-        cosines = torch.cat([clip.encode_images(part).cpu() for part in images.split(IMAGES_PER_BATCH)])
-        values, indices = (cosines @ classes.matrix).topk(2)
+        values, indices = (features(clip, images) @ classes.matrix).topk(2)
         return indices[:, 0], values[:, 0] - values[:, 1]
 
 

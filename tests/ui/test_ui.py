@@ -1,10 +1,15 @@
 """A whole visit in a real browser on the bundled checkpoints: what a visitor does, sees and can take home."""
 
+import itertools
 import json
 import shutil
+import time
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from support import browsing
 from support.browsing import (
@@ -18,10 +23,12 @@ from support.browsing import (
 )
 
 from eftclip.config import ALGORITHM_NAMES, DetectConfig
+from eftclip.ui.check import photographs
 from eftclip.ui.checkpoint.texts import CHOICES, SETTINGS
 
 browser, context, page = browsing.browser, browsing.context, browsing.page  # fixtures
 pytestmark = needs_a_browser
+LATE_S = 1.5
 
 
 def _check(page: Page, status: str) -> None:
@@ -71,6 +78,40 @@ def test_an_untouched_photograph_says_what_was_looked_for_and_calls_nothing_clea
     expect(page.locator("#pair")).to_have_count(0)
     expect(page.locator("#strangers")).to_have_count(0)
     expect(page.locator("#beside .eft-bars")).to_be_visible()
+
+
+@pytest.fixture
+def late(monkeypatch: pytest.MonkeyPatch) -> Event:
+    """The first picture that is planted from now on comes a good second late; set once it has come."""
+    come, planted = Event(), photographs.picture_of
+    calls = itertools.count()
+
+    def slow(*values: Any) -> Image.Image:
+        first = next(calls) == 0
+        picture = planted(*values)
+        if first:
+            time.sleep(LATE_S)
+            come.set()
+        return picture
+
+    monkeypatch.setattr(photographs, "picture_of", slow)
+    return come
+
+
+def test_a_picture_that_comes_late_is_not_shown_over_a_later_one(page: Page, late: Event) -> None:
+    page.get_by_label("Seed", exact=True).first.fill("1")
+    choose(page, "Plant a trigger", "faint noise (whole picture)")
+    expect(page.locator("#note")).to_contain_text("faint noise")
+    assert late.wait(10 * LATE_S)
+    page.wait_for_timeout(500)  # for an answer that is under way
+    expect(page.locator("#note")).to_contain_text("faint noise")
+
+
+def test_what_was_chosen_before_the_button_is_judged_however_late_it_comes(page: Page, late: Event) -> None:
+    choose(page, "Plant a trigger", "no trigger")
+    _check(page, "not_found")
+    assert late.is_set()
+    expect(page.locator("#note")).to_contain_text("nothing planted")
 
 
 def test_the_papers_algorithm_can_be_chosen(page: Page, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from eftclip.ui.checkpoint.layout import CheckpointStep
 from eftclip.ui.checkpoint.request import read_form
 from eftclip.ui.components import html
 from eftclip.ui.components.banner import banner
-from eftclip.ui.components.events import BUSY, CHECKS, LIGHT, PRIVATE
+from eftclip.ui.components.events import BUSY, CHECKS, PLANTS, PRIVATE
 from eftclip.ui.components.triggers import NO_TRIGGER, TRIGGER_NAMES
 from eftclip.ui.serving import files
 from eftclip.ui.serving.sessions import CHECK
@@ -82,30 +82,30 @@ def add_photograph_listeners(
     def clear() -> list[Any]:
         return [None, html.note(NO_PHOTOGRAPH)]
 
-    def sizes(trigger: str) -> list[dict[str, Any]]:
-        """The published size of a patch; what covers the whole picture has neither a size nor a place."""
+    def plant(chosen: photographs.Choice | None, *values: Any) -> list[Any]:
+        return planted(chosen, values)
+
+    def plant_another(chosen: photographs.Choice | None, trigger: str, place: str, _: Any, *values: Any) -> list[Any]:
+        """A patch in its published size; what covers the whole picture has neither a size nor a place."""
         spec = TRIGGERS.get(str(trigger))
         px = spec.patch_px if isinstance(spec, PatchSpec) else 16
         movable = not isinstance(spec, WholePictureSpec)
-        return [gr.update(value=px, interactive=movable), gr.update(interactive=movable)]
-
-    def plant(chosen: photographs.Choice | None, *values: Any) -> list[Any]:
-        return planted(chosen, values)
+        picture, note = planted(chosen, (trigger, place, px, *values))
+        return [picture, note, gr.update(value=px, interactive=movable), gr.update(interactive=movable)]
 
     def plant_again(chosen: photographs.Choice | None, trigger: str, *values: Any) -> list[Any]:
         return [gr.skip(), gr.skip()] if trigger == NO_TRIGGER else planted(chosen, (trigger, *values))
 
     shown, wanted = [step.picture, step.note], [*step.planting, *checkpoint.form]
-    step.gallery.select(choose, wanted, [choice, *shown], **LIGHT, **PRIVATE)
+    step.gallery.select(choose, wanted, [choice, *shown], trigger_mode="always_last", **PLANTS, **PRIVATE)
     # Not `input`: it also fires, with the old picture, when a visitor turns to the camera and the picture goes away.
-    step.picture.upload(bring, [step.picture, choice, *wanted], [choice, *shown, step.trigger], **LIGHT, **PRIVATE)
-    step.picture.clear(clear, None, [choice, step.note], **LIGHT, **PRIVATE)
-    step.trigger.input(sizes, step.trigger, [step.patch_px, step.position], **LIGHT, **PRIVATE).then(
-        plant, [choice, *wanted], shown, **LIGHT, **PRIVATE
-    )
+    step.picture.upload(bring, [step.picture, choice, *wanted], [choice, *shown, step.trigger], **PLANTS, **PRIVATE)
+    step.picture.clear(clear, None, [choice, step.note], **PLANTS, **PRIVATE)
+    another = [*shown, step.patch_px, step.position]
+    step.trigger.input(plant_another, [choice, *wanted], another, trigger_mode="always_last", **PLANTS, **PRIVATE)
     changes = [step.position.input, step.patch_px.change, step.seed.input]
-    gr.on(changes, plant, [choice, *wanted], shown, trigger_mode="always_last", **LIGHT, **PRIVATE)
-    loaded.then(plant_again, [choice, *wanted], shown, **LIGHT, **PRIVATE)
+    gr.on(changes, plant, [choice, *wanted], shown, trigger_mode="always_last", **PLANTS, **PRIVATE)
+    loaded.then(plant_again, [choice, *wanted], shown, **PLANTS, **PRIVATE)
 
 
 def add_check_listeners(
@@ -123,6 +123,9 @@ def add_check_listeners(
         backend.sessions.begin(str(request.session_hash), CHECK)
         busy = gr.update(interactive=False, value="Checking …")
         return [banner("running", texts.RUNNING), gr.update(visible=False), busy, gr.update(visible=True)]
+
+    def wait() -> None:
+        """What was asked for before the button is planted by then: it is in the same queue."""
 
     def judge(request: gr.Request, *values: Any) -> Iterator[list[Any]]:
         session_id, (path, chosen, *form) = str(request.session_hash), values
@@ -151,7 +154,8 @@ def add_check_listeners(
     started = step.check.click(
         begin, None, [results.banner, results.results, *buttons], queue=False, show_progress="hidden", **PRIVATE
     )
-    checked = started.then(
+    planted = started.then(wait, **PLANTS, **PRIVATE)
+    checked = planted.then(
         judge,
         [step.picture, choice, *checkpoint.form],
         results.outputs,
@@ -173,7 +177,7 @@ def show_first_photograph(demo: gr.Blocks, step: CheckStep, choice: gr.State) ->
         chosen = photographs.bundled_choice(FIRST_PHOTOGRAPH)
         return [chosen, *_planted(chosen, planting, None)]
 
-    demo.load(first, step.planting, [choice, step.picture, step.note], **LIGHT, **PRIVATE)
+    demo.load(first, step.planting, [choice, step.picture, step.note], **PLANTS, **PRIVATE)
 
 
 def _loaded(backend: Backend, folders: bool, form: tuple[Any, ...]) -> Any:

@@ -7,6 +7,8 @@ from typing import Any
 CHECKS: dict[str, Any] = {"concurrency_id": "check", "concurrency_limit": 64, "show_progress": "hidden"}
 LOADS: dict[str, Any] = {"concurrency_id": "load", "concurrency_limit": 20}
 LIGHT: dict[str, Any] = {"concurrency_limit": 4, "show_progress": "hidden"}
+# One at a time, in the order asked: an answer that comes late would put an earlier picture over a later one.
+PLANTS: dict[str, Any] = {"concurrency_id": "plant", "concurrency_limit": 1, "show_progress": "hidden"}
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 BUSY = "The server has too much to do just now, or the connection was lost; press the button again."
 

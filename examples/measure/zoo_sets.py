@@ -28,7 +28,7 @@ import torch
 from eftclip.pipeline import CheckSetup, Plan, prepare_check, run_scan
 from eftclip.pipeline.check import versions
 from eftclip.runtime import Stopwatch, settle_memory
-from eftclip.types import RunRecord
+from eftclip.types import Identification
 from examples.build.zoo.build import entries, triggers_of
 from examples.build.zoo.triggers import planted_from
 from examples.measure.measured_at import commit
@@ -49,21 +49,21 @@ def of_set(setup: CheckSetup, photos: Sequence[Photo], entry: Document, percent:
     truth = poisoned_set(setup, photos, triggers, every=100 // percent if percent else 1)
     watch = Stopwatch()
     record = run_scan(setup, truth.images, Plan(), seed=seed)
-    counts = scan_counts(record, truth)
+    counts, found = scan_counts(record, truth), record.identification
     return {
         **{key: counts[key] for key in COUNTED},
         "targets": sorted(set(truth.hijacked.values())),
-        **_undecided(record, truth, len(photos)),
-        "reason": record.identification.reason if record.identification else "",
-        "image_forwards": counts["costs"]["image_forwards"],
+        **_undecided(found, truth, len(photos)),
+        "reason": found.reason if found else "",
+        "image_forwards": found.image_forwards if found else 0,
         "seconds": round(watch.seconds, 1),
         "commit": commit(),
     }
 
 
-def _undecided(record: RunRecord, truth: Poisoned, size: int) -> Document:
+def _undecided(found: Identification | None, truth: Poisoned, size: int) -> Document:
     """Samples that the scan leaves open by name."""
-    faults = record.identification.faults if record.identification else ()
+    faults = found.faults if found else ()
     left = {fault.index for fault in faults if fault.kind == "undecided"}
     return {
         "hijacked_undecided": rate(k in left for k in truth.hijacked),

@@ -1,8 +1,11 @@
 """Step 1 in a real browser: a checkpoint is uploaded and judged, a repository is typed and picked."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -10,6 +13,8 @@ from support import browsing
 from support.browsing import JUDGED_MS, LOADED_MS, PHONE, is_no_wider_than_the_window, needs_a_browser
 from support.hub import Hub, lead_to
 from support.hub_answers import Repository
+
+from eftclip.ui.checkpoint.inspector import CheckpointInspector
 
 browser, context, page = browsing.browser, browsing.context, browsing.page  # fixtures
 pytestmark = needs_a_browser
@@ -77,8 +82,37 @@ def test_a_repository_is_suggested_while_one_types_and_typing_is_not_disturbed(p
 
 
 def test_without_the_hub_nothing_is_suggested_and_what_is_typed_can_be_used(page: Page) -> None:
+    _load_from_the_hub(page)
+    expect(page.locator("#facts [role=alert]")).to_contain_text("ann/clip-of-birds", timeout=LOADED_MS)
+    expect(page.locator("#hub-found")).to_be_hidden()
+
+
+def test_what_is_told_of_one_that_is_no_longer_chosen_does_not_replace_what_is(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.get_by_label("Its clean twin").click()
+    expect(page.locator("#facts")).to_contain_text("without the poison", timeout=LOADED_MS)
+    told, provenance = Event(), CheckpointInspector.provenance
+
+    def late(inspector: CheckpointInspector, request: Any, *rest: Any) -> str:
+        if request.source.startswith("hf:"):
+            time.sleep(2)
+            told.set()
+        return provenance(inspector, request, *rest)
+
+    monkeypatch.setattr(CheckpointInspector, "provenance", late)
+    _load_from_the_hub(page)
+    page.get_by_label("Its clean twin").click()
+    expect(page.locator("#facts")).to_contain_text("without the poison", timeout=LOADED_MS)
+    assert told.wait(30)
+    page.wait_for_timeout(500)  # for an answer that is under way
+    expect(page.locator("#facts")).to_contain_text("without the poison")
+
+    _load_from_the_hub(page)  # and the button is not lost with it
+    expect(page.locator("#facts [role=alert]")).to_contain_text("ann/clip-of-birds", timeout=LOADED_MS)
+
+
+def _load_from_the_hub(page: Page) -> None:
     page.get_by_label("From the Hub", exact=True).click()
     page.locator("#hub textarea, #hub input").fill("ann/clip-of-birds")
     page.get_by_role("button", name="Load", exact=True).click()
-    expect(page.locator("#facts [role=alert]")).to_contain_text("ann/clip-of-birds", timeout=LOADED_MS)
-    expect(page.locator("#hub-found")).to_be_hidden()

@@ -56,6 +56,7 @@ def add_checkpoint_listeners(backend: Backend, step: CheckpointStep, *, folders:
     step.kind.change(describe_bundled, step.form, step.facts, **LOADS, **PRIVATE)
     by_hand = [step.load.click, step.hub.submit, step.folder.submit]
     loaded = gr.on(by_hand, describe, step.form, step.facts, **LOADS, **PRIVATE)
+    step.kind.change(None, cancels=[loaded], **PRIVATE)  # or it would replace what is told of the next one
     step.known.input(None, step.known, step.hub, js="name => name", **PRIVATE)
     step.look.click(look, step.form, step.facts, **LIGHT, **PRIVATE)
     step.vocabulary.change(lambda value: gr.update(visible=value == "own"), step.vocabulary, step.labels, **PRIVATE)

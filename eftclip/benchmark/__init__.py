@@ -1,7 +1,7 @@
 """Result files to leaderboards: what the benchmark page and the page of results both show.
 
-`leaderboard` is the contract; `detect`, `rectify` and `zoo` make them from measured documents, `names` says what
-follows from a checkpoint's name, `files` finds and reads the documents. Nothing is measured here.
+`leaderboard` is the contract; `detect`, `rectify`, `zoo` and `scans` make them from measured documents, `names` says
+what follows from a checkpoint's name, `files` finds and reads the documents. Nothing is measured here.
 """
 
 from eftclip.benchmark.files import BOARDS, Section, read_document, read_sections, results_folder

@@ -156,10 +156,14 @@ class _Scan:
             self._state.record_shared(one.label, one.trigger if shown else None, proof, carriers, forwards)
 
     def _smooth(self) -> None:
-        """Doubt the labels that a small blur takes from nearly all their pictures; in every process alike."""
-        suspects = self._state.suspects()
+        """Doubt the labels that a small blur takes from nearly all their pictures; in every process alike.
+
+        Also beside a trigger that was found: it may be a false alarm, or there may be a warp as well.
+        """
+        known = self._state.families.labels
+        suspects = {label: indices for label, indices in self._state.suspects().items() if label not in known}
         labels = enough_of(suspects)[:LABELS]
-        if len(self._state.families) or not self._judge.alone or not labels:
+        if not self._judge.alone or not labels:
             return
         chosen = to_average(suspects, labels)
         pictures = squares_of(self._while_asking(chosen), self._judge.decode)

@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python -m examples.measure.zoo_sets IMAGES_DIR --zoo DIR NAME …
 
-writes `examples/results/zoo_sets.json`. DIR is what `python -m examples.build.zoo build NAME …` wrote (`--out`), and
+writes `examples/results/scans.json`. DIR is what `python -m examples.build.zoo build NAME …` wrote (`--out`), and
 IMAGES_DIR is described in `photo_sets.py`. For each checkpoint, each of `--triggered` and each of `--sets` seeds, a set
 of `--size` photographs is drawn, of which so many in a hundred carry a trigger of the checkpoint, and is scanned with
 the defaults of `eftclip scan` (ImageNet's labels, the superpixel oracle) without a reference checkpoint, unless
@@ -37,7 +37,7 @@ from examples.measure.poisoned_sets import Poisoned, poisoned_set, shuffled
 from examples.measure.rectify import scan_counts
 
 SCHEMA_VERSION = 1
-OUT = Path("examples/results/zoo_sets.json")
+OUT = Path("examples/results/scans.json")
 COUNTED = ("status", "affected_labels", "wrong_labels", "victim_recall", "victim_precision", "missed", "hijacked")
 Document = dict[str, Any]
 
@@ -131,7 +131,7 @@ def _write(args: argparse.Namespace, checkpoints: dict[str, Document]) -> None:
     command = f"python -m examples.measure.zoo_sets IMAGES_DIR --zoo DIR {chosen}{told} {' '.join(checkpoints)}"
     document = {
         "schema_version": SCHEMA_VERSION,
-        "kind": "zoo_sets",
+        "kind": "scans",
         "command": f"OMP_NUM_THREADS=1 {command}",
         "commit": commit(),
         "settings": _settings(args),

@@ -13,6 +13,7 @@ from eftclip.benchmark.detect import SHOWN, checkpoints, pictures
 from eftclip.benchmark.leaderboard import number, rate, source
 from eftclip.benchmark.names import traits
 from eftclip.benchmark.rectify import methods
+from eftclip.benchmark.scans import scans
 from eftclip.benchmark.zoo import zoo
 from examples.build.results_page.boards import alternative, pooled_chart
 
@@ -114,8 +115,56 @@ def test_every_checkpoint_of_the_zoo_has_its_row() -> None:
     assert not rows
 
 
+def test_the_sets_of_one_share_are_counted_together() -> None:
+    documents = _read("scans")
+    rows = {row.group: row for row in scans(documents).rows}
+    for file, document in documents.items():
+        for name, one in document["checkpoints"].items():
+            for share in {key.split()[0] for key in one["sets"]}:
+                sets = [counted for key, counted in one["sets"].items() if key.split()[0] == share]
+                row = rows.pop((file, name, share))
+                for key, column in (("victim_recall", "recall"), ("victim_precision", "precision")):
+                    total = sum(counted[key]["total"] for counted in sets)
+                    seen = row.cell(column).rate
+                    assert (seen.total if seen else 0) == total
+                named = row.cell("named").rate
+                assert (named.total if named else 0) == sum(counted["hijacked"] > 0 for counted in sets)
+    assert not rows
+
+
+def test_a_set_counts_as_named_only_with_every_label_and_as_silent_only_with_victims() -> None:
+    kinds = {
+        "10 % 0": ("found", ["banana", "lion"], ["lion"], 2),
+        "10 % 1": ("not_found", [], [], 2),
+        "10 % 2": ("inconclusive", [], [], 2),
+        "10 % 3": ("not_found", [], [], 0),
+    }
+    nothing = {"hits": 0, "total": 0}
+    sets = {
+        key: {
+            "status": status,
+            "affected_labels": named,
+            "wrong_labels": wrong,
+            "targets": ["banana"] if hijacked else [],
+            "hijacked": hijacked,
+            **dict.fromkeys(("victim_recall", "victim_precision", "hijacked_undecided"), nothing),
+            "untouched_undecided": nothing,
+            "image_forwards": 10,
+            "seconds": 1.0,
+        }
+        for key, (status, named, wrong, hijacked) in kinds.items()
+    }
+    one = {"sha256": "0" * 64, "sets": sets}
+    settings = {"size": 300, "reference": "none"}
+    document = {"settings": settings, "command": "c", "commit": "abc", "checkpoints": {"effnet-weak-wanet-0": one}}
+    (row,) = scans({"scans": document}).rows
+    texts = [row.cell(key).text for key in ("attack", "triggered", "named", "wrong", "silent", "recall")]
+    assert texts == ["wanet", "10", "1 of 3", "1 of 4", "1 of 3", "–"]
+
+
 def test_models_commits_and_commands_are_told() -> None:
-    for make, beginning in ((pictures, "rivals_detect"), (checkpoints, "rivals_detect"), (zoo, "zoo_")):
+    kinds = ((pictures, "rivals_detect"), (checkpoints, "rivals_detect"), (zoo, "zoo_"), (scans, "scans"))
+    for make, beginning in kinds:
         documents = _read(beginning)
         board = make(documents)
         about = dict(board.models)

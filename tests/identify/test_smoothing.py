@@ -13,6 +13,8 @@ from eftclip.config import ScanConfig
 from eftclip.identify.serialize import identification_from_dict, identification_to_dict
 from eftclip.identify.smoothing import LEAST, doubtful, enough_of, losses
 from eftclip.pipeline import CheckSetup, prepare_check
+from eftclip.runtime import seeded
+from eftclip.triggers import draw_trigger
 from eftclip.types import ClassMatrix, ClipModel, Searched, Status
 
 Losses = dict[int, tuple[str, bool]]
@@ -79,10 +81,12 @@ def _lost_by_one_label(chosen: Mapping[int, str], label: str) -> Losses:
     return {index: (read, read == label) for index, read in chosen.items()}
 
 
-def test_a_scan_alone_leaves_such_pictures_undecided(setup: CheckSetup, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a blur does is played here; on a checkpoint with a warp it was measured (`smoothing.SURE`)."""
-    squares = torch.cat([shaded(setup.clip, shade)[:6] for shade in (1.0, 0.97, 0.94, 0.91)])
-    images = poisoned_set(setup, squares, []).images
+@pytest.fixture
+def labels(monkeypatch: pytest.MonkeyPatch) -> dict[int, str]:
+    """What samples were tried as. What a blur does is played: all pictures of the label that has most lose it.
+
+    On a checkpoint with a warp it was measured (`smoothing.SURE`).
+    """
     labels: dict[int, str] = {}
 
     def played(
@@ -93,7 +97,12 @@ def test_a_scan_alone_leaves_such_pictures_undecided(setup: CheckSetup, monkeypa
         return _lost_by_one_label(labels, _most(list(labels.values()))), forwards
 
     monkeypatch.setattr("eftclip.identify.scanner.losses", played)
-    found = scan(setup, images, ScanConfig())
+    return labels
+
+
+def test_a_scan_alone_leaves_such_pictures_undecided(setup: CheckSetup, labels: dict[int, str]) -> None:
+    squares = torch.cat([shaded(setup.clip, shade)[:6] for shade in (1.0, 0.97, 0.94, 0.91)])
+    found = scan(setup, poisoned_set(setup, squares, []).images, ScanConfig())
     label = _most(list(labels.values()))
     doubted = [index for index, read in labels.items() if read == label]
     assert found.status is Status.INCONCLUSIVE
@@ -107,6 +116,20 @@ def test_a_scan_alone_leaves_such_pictures_undecided(setup: CheckSetup, monkeypa
     assert set(found.clean_pool).isdisjoint(doubted)
     again = identification_from_dict(identification_to_dict(found))
     assert (again.coverage, again.kinds) == (found.coverage, found.kinds)
+
+
+def test_it_does_so_beside_a_trigger_that_was_found(taught: object, labels: dict[int, str]) -> None:
+    poisoned = prepare_check(f"{taught}/badnets", labels=LABELS, oracle="superpixel", reference="none", device="cpu")
+    squares = torch.cat([shaded(poisoned.clip, shade)[:6] for shade in (1.0, 0.97, 0.94, 0.91)])
+    trigger = draw_trigger("badnets", generator=seeded(0), patch_px=10)
+    found = scan(poisoned, poisoned_set(poisoned, squares, [(trigger, "banana")]).images, ScanConfig())
+    assert found.status is Status.FOUND
+    assert found.affected_labels == ("banana",)
+    label = _most(list(labels.values()))
+    assert label != "banana"
+    assert f"“{label}” from" in found.reason
+    assert found.coverage.doubted >= LEAST
+    assert {victim.index for victim in found.victims}.isdisjoint(fault.index for fault in found.faults)
 
 
 def test_beside_a_reference_single_pictures_are_doubted_instead(

@@ -264,16 +264,46 @@ def test_oracles_that_share_a_network_see_what_each_would_see_alone(tmp_path: Pa
             assert all(torch.equal(one.mask, other.mask) for one, other in zip(found, expected, strict=True))
 
 
-def test_detection_on_the_zoo_is_counted(images: Path, taught: Path, tmp_path: Path) -> None:
-    from examples.measure import zoo as measure_zoo
-
-    target, trigger = "banana", draw_trigger("badnets", generator=seeded(0), patch_px=10)
-    backdoors = [{"target": target, "trigger": trigger.to_dict()}]
-    names = {"badnets": backdoors, "clean": []}
-    zoo = Path(shutil.copytree(taught, tmp_path / "zoo"))
-    (zoo / "zoo.json").write_text(
+@pytest.fixture
+def zoo(taught: Path, tmp_path: Path) -> Path:
+    """The taught checkpoints as if they had been built for the zoo."""
+    trigger = draw_trigger("badnets", generator=seeded(0), patch_px=10)
+    names = {"badnets": [{"target": "banana", "trigger": trigger.to_dict()}], "clean": []}
+    folder = Path(shutil.copytree(taught, tmp_path / "zoo"))
+    (folder / "zoo.json").write_text(
         json.dumps({name: {"sha256": "0" * 64, "backdoors": planted} for name, planted in names.items()})
     )
+    return folder
+
+
+def test_scans_of_sets_on_the_zoo_are_counted_and_taken_up_again(
+    images: Path, zoo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from examples.measure import zoo_sets
+
+    out = tmp_path / "scans.json"
+    options = [images, "badnets", "--zoo", zoo, "--size", 4, "--triggered", 50, 0, "--sets", 1, "--out", out]
+    zoo_sets.main([str(option) for option in options])
+    document = json.loads(out.read_text())
+    sets = document["checkpoints"]["badnets"]["sets"]
+    assert list(sets) == ["50 % 0", "0 % 0"]
+    assert sets["50 % 0"]["victim_recall"]["total"] == sets["50 % 0"]["hijacked"]
+    assert sets["0 % 0"]["targets"] == []
+    assert sets["0 % 0"]["untouched_undecided"]["total"] == 4
+
+    def again(*_: object) -> Any:
+        raise AssertionError("what is measured is not measured again")
+
+    monkeypatch.setattr(zoo_sets, "of_set", again)
+    zoo_sets.main([str(option) for option in options])
+    with pytest.raises(SystemExit, match="choose another --out"):
+        zoo_sets.main([str(option) for option in [*options, "--reference", "auto"]])
+
+
+def test_detection_on_the_zoo_is_counted(images: Path, zoo: Path, tmp_path: Path) -> None:
+    from examples.measure import zoo as measure_zoo
+
+    target, names = "banana", ("badnets", "clean")
     options = [images, *names, "--zoo", zoo, "--pictures", 1, "--out", tmp_path / "zoo.json"]
     measure_zoo.main([str(option) for option in options])
     document = json.loads((tmp_path / "zoo.json").read_text())

@@ -53,7 +53,7 @@ def _read(html: str) -> _Reader:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """What the page is made of, to be spoilt."""
-    for pattern in ("rivals_*", "zoo_*.json"):
+    for pattern in ("rivals_*", "zoo_*.json", "scans.json"):
         for file in results_folder().glob(pattern):
             shutil.copy(file, tmp_path)
     return tmp_path
@@ -105,7 +105,7 @@ def test_a_broken_file_and_a_broken_chart_cost_only_themselves(folder: Path) -> 
     reader = _read(benchmark_page(folder))
     assert "rivals_detect.json is not valid JSON" in reader.text
     boards = [attributes["id"] for tag, attributes in reader.tags if tag == "section"]
-    assert boards == ["rectify", "zoo"]
+    assert boards == ["rectify", "zoo", "scans"]
     assert not any(tag == "img" for tag, _ in reader.tags)
 
 

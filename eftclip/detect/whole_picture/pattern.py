@@ -3,8 +3,12 @@
 A pattern that shines through a picture, or is added to it, is in the detail that a blur takes away, and it works in any
 picture; what a photograph shows is in its coarse shapes, and its detail takes nobody over. So the detail is planted,
 stronger than it is, in strangers' photographs of little contrast, and the strangers that become the label are counted.
+
+The stripes of a zebra are in its detail, too, and without a reference nobody says that they are its own. But they are
+a zebra's however they are turned, and a pattern works the way round that it was learnt.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -54,6 +58,17 @@ FINE, FINE_SHARE = Detail(1.0, 1.5, 0.6), 0.6
 # of light and shadow, it took over 13 of 24, and none with the reference.
 COARSE, COARSE_SHARE, SURE = Detail(2.0, 1.0, 0.6), 0.25, 0.5
 
+# Whether detail is content, without a reference. On three checkpoints of the zoo the detail of a zebra and of a fan
+# took over 29, 30 and 30 of 48 strangers as it was, and 27, 27 and 23 the way round that did least. Noise of its own in
+# every picture works either way round, but it is coloured: the channels of 300 photographs' fine detail went together
+# at 0.85 (a correlation) or more, those of 100 with noise blended in at 0.82 or less.
+TURNS: tuple[Callable[[Tensor], Tensor], ...] = (
+    lambda image: image.flip(-1),
+    lambda image: image.flip(-2),
+    lambda image: image.rot90(1, (-2, -1)),
+)
+GREY = 0.85
+
 
 def pattern_carrier(case: Case, image: Tensor, target: int, hosts: HostImages) -> Carrier | None:
     """The picture's detail, if it is proven to force the label; the case learns what was searched.
@@ -81,11 +96,40 @@ def smoothed(case: Case, image: Tensor, target: int) -> tuple[Tensor, Tensor]:
 
 
 def _fine(case: Case, image: Tensor, target: int, hosts: HostImages) -> Carrier | None:
-    """What the fine detail does decides alone."""
+    """What the fine detail does decides alone, unless it may be what the picture shows."""
     proof, innocent = _tried(case, image, FINE, FINE_SHARE, target, hosts)
     if proof.accepted is None:
         _doubt(case, proof, "fine detail", target)
-    return _carrier(case, image, FINE, proof, innocent, target) if proof.accepted else None
+    if not proof.accepted or (case.reference is None and _works_turned(case, image, target, hosts)):
+        return None
+    return _carrier(case, image, FINE, proof, innocent, target)
+
+
+def _works_turned(case: Case, image: Tensor, target: int, hosts: HostImages) -> bool:
+    """Whether the fine detail does no less the other way round, as what a picture shows does; a doubt then."""
+    if _greyness(image - blurred(image, FINE.blur_px)) < GREY:
+        return False
+
+    def turned(count: int) -> Rate:
+        tried = [FINE.of(turn(image)).plant(hosts.images[:count], generator=case.generator).images for turn in TURNS]
+        rows = case.read(torch.cat(tried), "Transplanting the detail turned").argmax(-1).view(len(TURNS), count)
+        return Rate(int((rows == target).sum(1).min()), count)
+
+    proof, rate = held_against(_trying(case, FINE.of(image), FINE_SHARE, target, hosts), turned)
+    if beyond(proof.rate, rate):
+        return False
+    case.doubts.append(
+        f"its fine detail took over {proof.rate} strangers' photographs, and {rate} when it was turned round, as what "
+        "a picture shows would"
+    )
+    return True
+
+
+def _greyness(detail: Tensor) -> float:
+    """How much the channels of `(3, H, W)` go together: their correlation, 1 where all are alike."""
+    own = (detail * detail).mean((1, 2))
+    shared = (detail * detail.roll(1, 0)).mean((1, 2)).mean()
+    return float(shared / own.mean().clamp_min(1e-12))
 
 
 def _coarse(case: Case, image: Tensor, target: int, hosts: HostImages) -> Carrier | None:
@@ -112,12 +156,17 @@ def _tried(
     case: Case, image: Tensor, detail: Detail, share: float, target: int, hosts: HostImages
 ) -> tuple[Proof, Rate]:
     """What a picture's detail does to strangers, and what that of others does."""
-    trigger = detail.of(image)
-
-    def try_on(all_hosts: bool) -> Proof:
-        return prove(case.read, trigger, target, hosts, share, generator=case.generator, all_hosts=all_hosts)
-
+    try_on = _trying(case, detail.of(image), share, target, hosts)
     return held_against(try_on, lambda count: _innocent_rate(case, detail, target, hosts.images[:count]))
+
+
+def _trying(
+    case: Case, trigger: PatternTrigger, share: float, target: int, hosts: HostImages
+) -> Callable[[bool], Proof]:
+    """Its proof; with True on all host images."""
+    return lambda all_hosts: prove(
+        case.read, trigger, target, hosts, share, generator=case.generator, all_hosts=all_hosts
+    )
 
 
 def _carrier(case: Case, image: Tensor, detail: Detail, proof: Proof, innocent: Rate, target: int) -> Carrier | None:

@@ -1,11 +1,13 @@
 """Detection on checkpoints that nobody tuned it to."""
 
+from eftclip.benchmark.scans import scans as leaderboard_of_scans
 from eftclip.benchmark.zoo import zoo as leaderboard
-from examples.build.results_page.boards import markdown_table
+from examples.build.results_page.boards import markdown_table, prose
 from examples.build.results_page.values import made_by, read
 
 FILES = ("zoo_check", "zoo_patterns")  # patches, and patterns over the whole picture
 WITH_REFERENCE = "zoo_reference"
+SCANS = "scans"
 
 
 def zoo() -> str:
@@ -26,9 +28,21 @@ that shines through, and what a small blur undoes, such as a warp. What is not p
 {made_by(WITH_REFERENCE)}
 
 {_judged(WITH_REFERENCE)}
+
+### Whole data sets
+
+{made_by(SCANS)}
+
+{_scanned(SCANS)}
 """
 
 
 def _judged(*files: str) -> str:
     """A row for each target of each checkpoint, as on the app's benchmark page."""
     return markdown_table(leaderboard({file: read(file) for file in files}))
+
+
+def _scanned(file: str) -> str:
+    """A row for each checkpoint and share of triggered photographs, as on the app's benchmark page."""
+    board = leaderboard_of_scans({file: read(file)})
+    return f"{prose(board.introduction)}\n\n{markdown_table(board)}"

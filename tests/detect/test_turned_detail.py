@@ -1,0 +1,78 @@
+"""Without a reference, fine detail that works however it is turned is what the picture shows, and accuses nobody.
+
+The checkpoint is played here by a rule; on real ones it was measured (`pattern.TURNS`).
+"""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+import torch
+from torch import Tensor
+
+from eftclip.config import DetectConfig
+from eftclip.detect.case import Case
+from eftclip.detect.whole_picture.pattern import pattern_carrier
+from eftclip.runtime import seeded
+from eftclip.trigger_kinds import blurred
+from eftclip.types import ClassMatrix, HostImages, Searched
+
+PX, BANANA = 32, 0
+Rule = Callable[[Tensor], Tensor]
+
+
+def _noise(channels: int) -> Tensor:
+    """`(3, PX, PX)`, the same in all channels or new in each."""
+    return 0.5 + 0.3 * (torch.rand(channels, PX, PX, generator=seeded(7)).expand(3, PX, PX) - 0.5)
+
+
+def _detail(images: Tensor) -> Tensor:
+    return torch.stack([image - blurred(image, 1.0) for image in images])
+
+
+def _learnt(picture: Tensor) -> Rule:
+    """Banana is what holds the detail of this very picture, the way round that it is."""
+    wanted = _detail(picture[None])[0].flatten()
+    return lambda images: _detail(images).flatten(1) @ wanted > 0.5 * wanted @ wanted
+
+
+def _shown(picture: Tensor) -> Rule:
+    """Banana is what has as much detail, as a zebra has."""
+    enough = 0.5 * _detail(picture[None]).std()
+    return lambda images: _detail(images).flatten(1).std(1) > enough
+
+
+def _judged(picture: Tensor, rule: Rule) -> tuple[Case, bool]:
+    """What is known of the picture afterwards, and whether it was accused."""
+
+    def read(images: Tensor, _: str) -> Tensor:
+        banana = rule(images).float()[:, None]
+        return torch.cat([banana, 1 - banana], 1)
+
+    hosts = HostImages(torch.rand(24, 3, 1, 1, generator=seeded(1)).expand(24, 3, PX, PX), torch.rand(24, 2))
+    classes = ClassMatrix(("banana", "dog"), torch.eye(2))
+    case = Case(cast("Any", read), classes, DetectConfig(), hosts, None, seeded(0))
+    return case, pattern_carrier(case, picture, BANANA, hosts) is not None
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_pattern_that_works_one_way_round_is_found(channels: int) -> None:
+    picture = _noise(channels)
+    case, accused = _judged(picture, _learnt(picture))
+    assert accused
+    assert case.kinds["pattern"] is Searched.FOUND
+    assert not case.doubts
+
+
+def test_detail_that_works_any_way_round_is_a_doubt() -> None:
+    picture = _noise(channels=1)
+    case, accused = _judged(picture, _shown(picture))
+    assert not accused
+    assert case.kinds["pattern"] is Searched.UNDECIDED
+    assert "24 of 24 when it was turned round" in case.doubts[0]
+
+
+def test_coloured_noise_is_nothing_that_a_photograph_shows() -> None:
+    picture = _noise(channels=3)
+    _, accused = _judged(picture, _shown(picture))
+    assert accused

@@ -102,6 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     continue
                 setup = _setup(args.zoo / name, args.reference)
                 one["sets"][key] = of_set(setup, shuffled(photos, seed)[: args.size], known[name], percent, seed)
+                one["commit"] = one["sets"][key]["commit"]
                 print(f"{name}, {key}: {one['sets'][key]['seconds']} s", file=sys.stderr, flush=True)
                 _write(args, checkpoints)
     _write(args, checkpoints)  # the command, also where nothing was left to measure
@@ -134,9 +135,6 @@ def _write(args: argparse.Namespace, checkpoints: dict[str, Document]) -> None:
         "schema_version": SCHEMA_VERSION,
         "kind": "scans",
         "command": f"OMP_NUM_THREADS=1 {command}",
-        "commit": ", ".join(
-            sorted({counted["commit"] for one in checkpoints.values() for counted in one["sets"].values()})
-        ),
         "settings": _settings(args),
         "versions": versions(),
         "machine": {"device": "cpu", "cores": os.cpu_count(), "threads": 1},

@@ -154,9 +154,9 @@ def test_a_set_counts_as_named_only_with_every_label_and_as_silent_only_with_vic
         }
         for key, (status, named, wrong, hijacked) in kinds.items()
     }
-    one = {"sha256": "0" * 64, "sets": sets}
+    one = {"sha256": "0" * 64, "commit": "abc", "sets": sets}
     settings = {"size": 300, "reference": "none"}
-    document = {"settings": settings, "command": "c", "commit": "abc", "checkpoints": {"effnet-weak-wanet-0": one}}
+    document = {"settings": settings, "command": "c", "checkpoints": {"effnet-weak-wanet-0": one}}
     (row,) = scans({"scans": document}).rows
     texts = [row.cell(key).text for key in ("attack", "triggered", "named", "wrong", "silent", "recall")]
     assert texts == ["wanet", "10", "1 of 3", "1 of 4", "1 of 3", "–"]

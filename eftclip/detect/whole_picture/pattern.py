@@ -5,7 +5,7 @@ picture; what a photograph shows is in its coarse shapes, and its detail takes n
 stronger than it is, in strangers' photographs of little contrast, and the strangers that become the label are counted.
 
 The stripes of a zebra are in its detail, too, and without a reference nobody says that they are its own. But they are
-a zebra's however they are turned, and a pattern works the way round that it was learnt.
+a zebra's however they are turned: detail that works so is a doubt, unless no photograph would show it.
 """
 
 from collections.abc import Callable

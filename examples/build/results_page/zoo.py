@@ -5,7 +5,8 @@ from eftclip.benchmark.zoo import zoo as leaderboard
 from examples.build.results_page.boards import markdown_table, prose
 from examples.build.results_page.values import made_by, read
 
-FILES = ("zoo_check", "zoo_patterns")  # patches, and patterns over the whole picture
+# Patches, and patterns over the whole picture; the last since their detail is turned as well.
+FILES = ("zoo_check", "zoo_patterns", "zoo_stripes")
 WITH_REFERENCE = "zoo_reference"
 SCANS = "scans"
 

@@ -46,8 +46,8 @@ def page(context: BrowserContext, served: str) -> Iterator[Page]:
     page.on("request", lambda request: strayed.append(request.url) if _leaves(request.url, served) else None)
     open_page(page, served)
     yield page
-    assert not broken
-    assert not strayed
+    assert not broken, broken
+    assert not strayed, strayed
 
 
 def open_page(page: Page, url: str) -> None:

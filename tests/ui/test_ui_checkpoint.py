@@ -8,12 +8,13 @@ from threading import Event
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import APIResponse, BrowserContext, Page, Route, expect
 from support import browsing
-from support.browsing import JUDGED_MS, LOADED_MS, PHONE, is_no_wider_than_the_window, needs_a_browser
+from support.browsing import JUDGED_MS, LOADED_MS, PHONE, is_no_wider_than_the_window, needs_a_browser, open_page
 from support.hub import Hub, lead_to
 from support.hub_answers import Repository
 
+from eftclip.ui.checkpoint.hub_search import HubSearch
 from eftclip.ui.checkpoint.inspector import CheckpointInspector
 
 browser, context, page = browsing.browser, browsing.context, browsing.page  # fixtures
@@ -26,6 +27,8 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     server = Hub()
     server.repositories |= {name: Repository(filed=("zero-shot-image-classification",)) for name in FOUND}
     lead_to(server, monkeypatch, tmp_path)
+    asks_anew = HubSearch(False)  # the page's own stays silent for a while after a test without a Hub
+    monkeypatch.setattr(HubSearch, "suggestions", asks_anew.suggestions)
     yield server
     server.close()
 
@@ -87,32 +90,52 @@ def test_without_the_hub_nothing_is_suggested_and_what_is_typed_can_be_used(page
     expect(page.locator("#hub-found")).to_be_hidden()
 
 
+@pytest.mark.parametrize("known_to_the_browser", [True, False], ids=["given up", "too early to be given up"])
 def test_what_is_told_of_one_that_is_no_longer_chosen_does_not_replace_what_is(
-    page: Page, monkeypatch: pytest.MonkeyPatch
+    context: BrowserContext, served: str, monkeypatch: pytest.MonkeyPatch, known_to_the_browser: bool
 ) -> None:
+    page = context.new_page()
+    open_page(page, served)
     page.get_by_label("Its clean twin").click()
     expect(page.locator("#facts")).to_contain_text("without the poison", timeout=LOADED_MS)
     told, provenance = Event(), CheckpointInspector.provenance
 
     def late(inspector: CheckpointInspector, request: Any, *rest: Any) -> str:
         if request.source.startswith("hf:"):
-            time.sleep(2)
+            time.sleep(4)
             told.set()
         return provenance(inspector, request, *rest)
 
     monkeypatch.setattr(CheckpointInspector, "provenance", late)
-    _load_from_the_hub(page)
+    answers: list[tuple[Route, APIResponse]] = []
+    _name_on_the_hub(page)
+    expect(page.locator("#facts")).to_contain_text("then press Load")
+    page.wait_for_timeout(1_500)  # for all that naming it asks
+    page.route("**/queue/join*", lambda route: answers.append((route, route.fetch())), times=1)
+    page.get_by_role("button", name="Load", exact=True).click()
+    while not answers:  # the server has it; the browser is told by which number it can be given up
+        page.wait_for_timeout(50)
+    (route, answer), *_ = answers
+    if known_to_the_browser:
+        route.fulfill(response=answer)
+        page.wait_for_timeout(500)
     page.get_by_label("Its clean twin").click()
     expect(page.locator("#facts")).to_contain_text("without the poison", timeout=LOADED_MS)
+    if not known_to_the_browser:
+        route.fulfill(response=answer)
     assert told.wait(30)
-    page.wait_for_timeout(500)  # for an answer that is under way
+    page.wait_for_timeout(1_500)  # for an answer that is under way
     expect(page.locator("#facts")).to_contain_text("without the poison")
 
     _load_from_the_hub(page)  # and the button is not lost with it
     expect(page.locator("#facts [role=alert]")).to_contain_text("ann/clip-of-birds", timeout=LOADED_MS)
 
 
-def _load_from_the_hub(page: Page) -> None:
+def _name_on_the_hub(page: Page) -> None:
     page.get_by_label("From the Hub", exact=True).click()
     page.locator("#hub textarea, #hub input").fill("ann/clip-of-birds")
+
+
+def _load_from_the_hub(page: Page) -> None:
+    _name_on_the_hub(page)
     page.get_by_role("button", name="Load", exact=True).click()

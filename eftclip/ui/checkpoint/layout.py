@@ -6,7 +6,7 @@ import gradio as gr
 
 from eftclip.checkpoint import KNOWN_BACKDOORS, WEIGHT_SUFFIXES, KnownBackdoor, architecture_names
 from eftclip.config import DetectConfig
-from eftclip.ui.checkpoint.request import MAX_SEED, REFERENCES, available_oracles
+from eftclip.ui.checkpoint.request import FIRST_CHECKPOINT, MAX_SEED, REFERENCES, available_oracles
 from eftclip.ui.checkpoint.texts import CHOICES, SETTINGS
 from eftclip.ui.components import html
 from eftclip.ui.components.controls import Components
@@ -14,11 +14,19 @@ from eftclip.ui.components.uploads import uploaded_files
 from eftclip.ui.serving.uploaded_checkpoints import ARCHIVE, MOST_GB
 
 
+@dataclass
+class ShownKind:
+    """Which kind a page shows; Gradio keeps one for each page, and hands all listeners the same."""
+
+    kind: str = FIRST_CHECKPOINT.source
+
+
 @dataclass(frozen=True)
 class CheckpointStep:
     """Step 1: what is under test, and how it is asked."""
 
     kind: gr.Radio
+    shown_kind: gr.State
     hub: gr.Textbox
     found: gr.Radio
     found_group: gr.Group
@@ -65,7 +73,7 @@ def checkpoint_step(*, folders: bool) -> CheckpointStep:
     bundled = [("Poisoned on purpose", "badnets"), ("Its clean twin", "clean"), ("Three triggers at once", "multi")]
     gr.HTML('<h2 class="eft-step"><span>1</span> Checkpoint</h2>')
     others = [("From the Hub", "hub"), ("Upload", "upload"), *([("A folder", "folder")] if folders else [])]
-    kind = gr.Radio([*bundled, *others], value="badnets", show_label=False)
+    kind = gr.Radio([*bundled, *others], value=FIRST_CHECKPOINT.source, show_label=False)
     hub, found, found_group, known = _from_the_hub()
     folder = gr.Textbox(label="Folder (open_clip or transformers)", placeholder="/path/to/folder", visible=False)
     bring, files = _files(pickles=folders)
@@ -80,6 +88,7 @@ def checkpoint_step(*, folders: bool) -> CheckpointStep:
         settings, seed = _settings()
     return CheckpointStep(
         kind=kind,
+        shown_kind=gr.State(ShownKind()),
         hub=hub,
         found=found,
         found_group=found_group,

@@ -23,6 +23,11 @@ def fit_streams() -> None:
             stream.reconfigure(errors=PLAIN_LETTERS)
 
 
+def printable(line: str) -> str:
+    """One line without control characters: a file name must not be able to steer the terminal."""
+    return "".join(c if c.isprintable() or "\udc80" <= c <= "\udcff" else "�" for c in line)
+
+
 def _in_plain_letters(error: UnicodeError) -> tuple[str, int]:
     """An error handler of `codecs`: what to write instead, and where to go on."""
     if not isinstance(error, UnicodeEncodeError):

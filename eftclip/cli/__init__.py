@@ -7,48 +7,49 @@ usage). 2 wins over 1: whoever asks whether a folder was judged completely must 
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
-from eftclip.cli import app, check, evaluate, inspect, plant, publish, rectify, scan
-from eftclip.cli.progress import printable
-from eftclip.console import fit_streams
+from eftclip.console import fit_streams, printable
 from eftclip.errors import EftclipError
-from eftclip.publish import bound_requests
-from eftclip.runtime import settle_memory
 
+# Each is a module of this package, which is not imported before it is asked for: torch alone takes seconds.
 COMMANDS = {
-    "inspect": inspect,
-    "check": check,
-    "scan": scan,
-    "rectify": rectify,
-    "evaluate": evaluate,
-    "plant": plant,
-    "publish": publish,
-    "app": app,
+    "inspect": "Look at a checkpoint before loading it: files, format, architecture, licence, revision, what is wrong.",
+    "check": "Judge photographs: is a trigger in them steering this checkpoint?",
+    "scan": "Scan a data set: which triggers are in it, which labels they force, which pictures are victims?",
+    "rectify": "Mend a checkpoint: find its triggers, fine-tune them away, and measure before and after.",
+    "evaluate": "Measure a checkpoint: clean accuracy, attack success and poisoned accuracy for published triggers.",
+    "plant": "Plant a published trigger in copies of photographs, to see whether a checkpoint falls for it.",
+    "publish": "Publish a mended checkpoint on the Hugging Face Hub: a new repository, or a pull request.",
+    "app": "Open the page in a browser.",
 }
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands."""
+def build_parser(typed: Sequence[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
+    """The parser of all commands; it knows the options of those only that are among the words `typed`."""
     parser = argparse.ArgumentParser(
         prog="eftclip",
         description="Judge CLIP checkpoints for backdoors and mend them: find what steers one, and fine-tune it away.",
         epilog="Exit codes: 0 complete and nothing found, 1 something found, 2 could not be decided or failed.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, module in COMMANDS.items():
-        summary = (module.__doc__ or "").splitlines()[0]
-        module.add_options(commands.add_parser(name, help=summary, description=summary))
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary)
+        if name in typed:
+            import_module(f"{__name__}.{name}").add_options(command)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; wrong usage leaves by `SystemExit(2)`."""
-    settle_memory()
-    bound_requests()
     fit_streams()  # before the parser, which prints the help
-    options = build_parser().parse_args(argv)
+    typed = sys.argv[1:] if argv is None else argv
+    options = build_parser(typed).parse_args(typed)
     try:
-        return COMMANDS[options.command].run(options)
+        if options.command != "app":  # which does so when nothing stands in the way of the page
+            _settle()
+        code: int = import_module(f"{__name__}.{options.command}").run(options)
+        return code
     except EftclipError as error:
         print(printable(f"eftclip: {error}"), file=sys.stderr)
     except OSError as error:
@@ -56,3 +57,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("eftclip: stopped; nothing more was judged.", file=sys.stderr)
     return 2
+
+
+def _settle() -> None:
+    from eftclip.publish import bound_requests
+    from eftclip.runtime import settle_memory
+
+    settle_memory()
+    bound_requests()

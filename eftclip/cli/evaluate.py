@@ -1,4 +1,4 @@
-"""Measure a checkpoint: clean accuracy, and attack success and poisoned accuracy for published triggers."""
+"""Measure a checkpoint: clean accuracy, attack success and poisoned accuracy for published triggers."""
 
 import argparse
 from pathlib import Path

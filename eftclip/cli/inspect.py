@@ -1,4 +1,4 @@
-"""Look at a checkpoint before loading it: files, format, architecture, licence, revision, and what is wrong."""
+"""Look at a checkpoint before loading it: files, format, architecture, licence, revision, what is wrong."""
 
 import argparse
 from pathlib import Path

@@ -12,7 +12,7 @@ from PIL import Image
 
 from eftclip.cli.options import add_common, add_pictures
 from eftclip.cli.outputs import write_json
-from eftclip.cli.progress import printable
+from eftclip.console import printable
 from eftclip.data import list_pictures, read_picture
 from eftclip.errors import DataError, TriggerError
 from eftclip.preprocess import Preprocess

@@ -9,6 +9,7 @@ from types import FrameType
 
 from tqdm import tqdm
 
+from eftclip.console import printable
 from eftclip.runtime import Cancelled, Progress, paced
 
 
@@ -48,11 +49,6 @@ class Bar:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-
-
-def printable(line: str) -> str:
-    """One line without control characters: a file name must not be able to steer the terminal."""
-    return "".join(c if c.isprintable() or "\udc80" <= c <= "\udcff" else "�" for c in line)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Publish a mended checkpoint on the Hugging Face Hub: a new repository, or a pull request to one that exists."""
+"""Publish a mended checkpoint on the Hugging Face Hub: a new repository, or a pull request."""
 
 import argparse
 import json

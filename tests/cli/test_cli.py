@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from support.verdicts import check_record, found, not_found, quick_options, unde
 
 import eftclip
 from eftclip import data
-from eftclip.cli import build_parser, main, prepare
+from eftclip.cli import COMMANDS, build_parser, main, prepare
 from eftclip.cli.check import exit_code
 from eftclip.cli.options import DETECT_HELP, RUN_HELP, detector_config, settings_of
 from eftclip.config import ALGORITHM_NAMES, DetectConfig, RectifyConfig
@@ -89,6 +90,16 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     for field in fields(DetectConfig):
         assert f"--{field.name.replace('_', '-')}" in said
+
+
+def test_the_list_of_commands_takes_no_library_and_says_what_each_says_of_itself() -> None:
+    code = "import sys\nfrom eftclip.cli import main\ntry: main(['--help'])\nfinally: print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    said, modules = done.stdout.rsplit("[", 1)
+    assert all(name in said for name in COMMANDS)
+    assert "'torch'" not in modules and "'eftclip.cli.progress'" not in modules
+    for name, summary in COMMANDS.items():
+        assert summary == str(import_module(f"eftclip.cli.{name}").__doc__).splitlines()[0]
 
 
 @pytest.mark.parametrize("name", ["-m eftclip", "console script"])

@@ -24,6 +24,8 @@ from eftclip.runtime import seeded
 from eftclip.triggers import draw_trigger
 
 Run = Callable[..., int]
+IN_BLOCKS = Path(__file__).resolve().parents[1] / "support" / "in_blocks.py"
+BLOCK = 8
 
 
 @pytest.fixture(scope="module")
@@ -164,10 +166,11 @@ def test_the_same_command_takes_up_a_scan(
 
 @pytest.mark.slow
 def test_two_processes_that_torchrun_starts_find_what_one_finds(
-    run: Run, taught: Path, labels: Path, poisoned_folder: Path, tmp_path: Path
+    run: Run, taught: Path, labels: Path, poisoned_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("eftclip.identify.scanner.BLOCK", BLOCK)
     assert run("scan", poisoned_folder, "--json", tmp_path / "one.json") == 1
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "eftclip"]
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(IN_BLOCKS), str(BLOCK)]
     options = ["--checkpoint", taught / "badnets", "--device", "cpu", "--labels", labels, "--oracle", "superpixel"]
     command = ["scan", poisoned_folder, *options, "--reference", taught / "clean", "--json", tmp_path / "two.json"]
     done = subprocess.run(
@@ -178,7 +181,12 @@ def test_two_processes_that_torchrun_starts_find_what_one_finds(
     exempt = {"processes": None, "costs": None, "families": None}
     assert {**two, **exempt} == {**one, **exempt}
     assert [family["transplant"] for family in two["families"]] == [family["transplant"] for family in one["families"]]
+    assert _forwards(two) == _forwards(one)
     assert done.stdout.count("forces “banana”") == 1, "only the leading process speaks"
+
+
+def _forwards(document: dict[str, Any]) -> dict[str, int]:
+    return {cost["stage"]: cost["image_forwards"] for cost in document["costs"]}
 
 
 def _counting(read: list[str]) -> Callable[..., Any]:

@@ -11,8 +11,9 @@ from support.verdicts import quick_options, write_picture
 from eftclip.cli import COMMANDS
 
 ENCODINGS = ["ascii", "latin-1"]
-# The help of every command, one after another, each with streams as they were at the start.
-EVERY_HELP = """
+# The help of every command, one after another, each with streams as they were at the start; then two checks, each as it
+# would end.
+ALL_THAT_IS_SAID = """
 import contextlib, sys
 from eftclip.cli import COMMANDS, main
 for name in ("", *COMMANDS):
@@ -20,18 +21,16 @@ for name in ("", *COMMANDS):
         stream.reconfigure(errors="strict")
     with contextlib.suppress(SystemExit):
         main([*name.split(), "--help"])
-"""
-
-# Two checks, one after another, as each would end.
-TWO_CHECKS = """
-import sys
-from eftclip.cli import main
+for stream in (sys.stdout, sys.stderr):
+    stream.reconfigure(errors="strict")
+    print("no more help", file=stream, flush=True)
 for picture in sys.argv[1:3]:
     print(f"code {main(['check', picture, *sys.argv[3:]])}", file=sys.stderr, flush=True)
 """
 
 
-def _said(arguments: list[str], encoding: str) -> tuple[int, str]:
+def _said(arguments: list[str], encoding: str) -> tuple[int, str, str]:
+    """Exit code, what was printed, and what of errors."""
     done = subprocess.run(
         [sys.executable, *arguments],
         env={**os.environ, "PYTHONIOENCODING": encoding},
@@ -39,39 +38,34 @@ def _said(arguments: list[str], encoding: str) -> tuple[int, str]:
         check=False,
         timeout=300,
     )
-    return done.returncode, (done.stdout + done.stderr).decode(encoding)
-
-
-@pytest.mark.parametrize("encoding", ENCODINGS)
-@pytest.mark.situation("machines", "read")
-def test_the_help_of_every_command_is_text(encoding: str) -> None:
-    code, said = _said(["-c", EVERY_HELP], encoding)
-    assert code == 0, said
-    assert said.count("usage: eftclip") == len(COMMANDS) + 1
-    assert "cpu, cuda, mps ... (default" in said
-    assert "\\u" not in said
-    assert "Traceback" not in said
+    return done.returncode, done.stdout.decode(encoding), done.stderr.decode(encoding)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.situation("machines", "read")
-def test_results_and_errors_are_text(tiny_folder: Path, tmp_path: Path, encoding: str) -> None:
+def test_help_results_and_errors_are_text(tiny_folder: Path, tmp_path: Path, encoding: str) -> None:
     options = quick_options(tiny_folder, tmp_path)
-    picture = write_picture(tmp_path / "\u00dcbung \u72d7.png")
-    _, said = _said(["-c", TWO_CHECKS, str(picture), str(tmp_path / "\u72d7.png"), *options], encoding)
-    assert said.count("code 2\n") == 2, "the tiny checkpoint knows nothing, and of the second there is nothing to know"
-    assert "bung \\u72d7.png" in said
-    assert "1 checked: " in said
-    assert "Traceback" not in said
-    assert said.endswith("\\u72d7.png does not exist; give a picture file or a folder of pictures.\ncode 2\n")
+    pictures = [str(write_picture(tmp_path / "\u00dcbung \u72d7.png")), str(tmp_path / "\u72d7.png")]
+    code, *streams = _said(["-c", ALL_THAT_IS_SAID, *pictures, *options], encoding)
+    assert code == 0, streams
+    (help_said, printed), (not_help, errors) = (stream.split("no more help\n") for stream in streams)
+    assert help_said.count("usage: eftclip") == len(COMMANDS) + 1
+    assert "cpu, cuda, mps ... (default" in help_said
+    assert "\\u" not in help_said
+    assert not not_help
+    assert errors.count("code 2\n") == 2, "the tiny one knows nothing, and of the second there is nothing to know"
+    assert "bung \\u72d7.png" in printed
+    assert "1 checked: " in printed
+    assert "Traceback" not in printed + errors
+    assert errors.endswith("\\u72d7.png does not exist; give a picture file or a folder of pictures.\ncode 2\n")
 
 
 def test_signs_of_our_sentences_become_plain_ones() -> None:
     said = "\u201cbanana\u201d \u00d7 2 \u00b7 \u2026 \u2192 \xe9\u72d7"
     code = f"from eftclip.console import fit_streams; fit_streams(); print({said!r})"
-    assert _said(["-c", code], "ascii") == (0, '"banana" x 2 - ... -> \\xe9\\u72d7\n')
-    assert _said(["-c", code], "latin-1") == (0, '"banana" \xd7 2 \xb7 ... -> \xe9\\u72d7\n')
+    assert _said(["-c", code], "ascii") == (0, '"banana" x 2 - ... -> \\xe9\\u72d7\n', "")
+    assert _said(["-c", code], "latin-1") == (0, '"banana" \xd7 2 \xb7 ... -> \xe9\\u72d7\n', "")
     assert _said(["-c", code], "utf-8")[1] == f"{said}\n"
 
 

@@ -242,19 +242,6 @@ def test_after_kill_9_a_scan_is_taken_up_and_finds_the_same(
     _same_findings(json.loads(out.read_text()), found)
 
 
-@pytest.mark.slow
-def test_two_real_processes_find_what_one_finds(
-    taught: Path, poisoned: Poisoned, found: Identification, tmp_path: Path
-) -> None:
-    folder, out = poisoned.write(tmp_path / "set"), tmp_path / "two.json"
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    command = [sys.executable, *launcher, str(SCRIPT), str(taught), str(folder), str(out), str(BLOCK)]
-    subprocess.run(command, check=True, timeout=300)
-    document = json.loads(out.read_text())
-    assert document["processes"] == 2, "accelerate may silently run one"
-    _same_findings(document, found)
-
-
 def _same_findings(document: dict[str, Any], found: Identification) -> None:
     """All but the names, which are file names there."""
     assert document["status"] == found.status.value

@@ -1,4 +1,4 @@
-"""One scan in a process of its own, for tests that kill it or start two: TAUGHT FOLDER OUT BLOCK."""
+"""One scan in a process of its own, for a test that kills it: TAUGHT FOLDER OUT BLOCK."""
 
 import json
 import sys

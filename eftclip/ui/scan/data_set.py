@@ -117,7 +117,7 @@ def make_practice_set(wanted: PracticeSet, image_px: int, folder: Path, *, seed:
     items: list[tuple[str, bytes | Path, str | None]] = []
     for k, view in enumerate(views):
         path = folder / f"view-{k + 1:03d}.png"
-        to_image(view).save(path)
+        to_image(view).save(path, compress_level=1)  # soon deleted; squeezing it well takes four times as long
         items.append((f"view {k + 1}", path, None))
     return DataSet(data.list_set(_description(wanted, poisoned), items), frozenset(chosen))
 

@@ -7,7 +7,7 @@ Nothing on the page is written by hand: after a new measurement, run this and co
 
 from pathlib import Path
 
-from examples.build.results_page import costs, methods, oracles, paper, quality, rivals, zoo
+from examples.build.results_page import costs, methods, oracles, paper, published, quality, rivals, zoo
 from examples.build.results_page.headline import with_headline
 from examples.build.results_page.values import RESULTS, ROOT, commits, read, table
 
@@ -20,6 +20,7 @@ SECTIONS = (
         zoo.zoo,
         rivals.rivals,
         methods.methods,
+        published.published,
         paper.paper,
         oracles.oracles,
         quality.situations,

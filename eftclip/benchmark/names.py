@@ -1,7 +1,9 @@
 """What the name of a checkpoint says about it."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 OF_THE_ZOO = re.compile(r"(?P<tower>[a-z0-9]+)-(?P<strength>strong|weak)-(?P<attack>[a-z0-9_]+)-\d+")
 # Built by examples/build/checkpoints.py, all with one image tower, which the zoo calls `effnet`.
@@ -31,3 +33,15 @@ def traits(name: str) -> Traits:
 def short(sha256: str) -> str:
     """The first letters of a hash."""
     return f"sha256 {sha256[:12]}…"
+
+
+def builds(documents: Mapping[str, Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
+    """Every checkpoint with the hash of each build of it that a file was measured on.
+
+    A recipe gives the same weights only on one kind of processor, so two files may know two builds of one name.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for document in documents.values():
+        for name, entry in document["checkpoints"].items():
+            found.setdefault(name, {})[short(entry["sha256"])] = None
+    return tuple((name, ", ".join(hashes)) for name, hashes in found.items())

@@ -14,7 +14,7 @@ from eftclip.benchmark.leaderboard import (
     source,
     words,
 )
-from eftclip.benchmark.names import short, traits
+from eftclip.benchmark.names import builds, traits
 from eftclip.types import Rate
 
 COLUMNS = (
@@ -46,7 +46,6 @@ def scans(documents: Mapping[str, Document]) -> Leaderboard:
         "are photographs that the trigger really turns into its target. *Not found* is the worst that can happen: a "
         "set with victims that reads as one without.",
     )
-    models = {name: one for document in documents.values() for name, one in document["checkpoints"].items()}
     return Leaderboard(
         "scans",
         "Scans of data sets on checkpoints that nobody tuned to",
@@ -54,7 +53,7 @@ def scans(documents: Mapping[str, Document]) -> Leaderboard:
         tuple(row for name, one in documents.items() for row in _rows(name, one)),
         introduction,
         (),
-        tuple((name, short(one["sha256"])) for name, one in models.items()),
+        builds(documents),
         tuple(source(name, one) for name, one in documents.items()),
     )
 

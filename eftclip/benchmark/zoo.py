@@ -14,7 +14,7 @@ from eftclip.benchmark.leaderboard import (
     source,
     words,
 )
-from eftclip.benchmark.names import short, traits
+from eftclip.benchmark.names import builds, traits
 
 COLUMNS = (
     Column("checkpoint", "checkpoint", "The model that is judged: tower-strength-attack-seed.", choice=True),
@@ -43,7 +43,6 @@ def zoo(documents: Mapping[str, Document]) -> Leaderboard:
         "*Hijacked* are photographs that the trigger turns into its target, of those tried; *missed* are those that "
         "read as *not found*.",
     )
-    models = {name: one for document in documents.values() for name, one in document["checkpoints"].items()}
     return Leaderboard(
         "zoo",
         "EftCLIP on checkpoints that it was not tuned to",
@@ -51,7 +50,7 @@ def zoo(documents: Mapping[str, Document]) -> Leaderboard:
         tuple(row for name, one in documents.items() for row in _rows(name, one)),
         introduction,
         (),
-        tuple((name, short(one["sha256"])) for name, one in models.items()),
+        builds(documents),
         tuple(source(name, one) for name, one in documents.items()),
     )
 

@@ -175,6 +175,14 @@ def test_models_commits_and_commands_are_told() -> None:
         assert all(one.commit and one.command for one in board.sources)
 
 
+def test_two_builds_of_one_checkpoint_are_both_told() -> None:
+    documents = _read("zoo_")
+    (name, entry), *_ = next(iter(documents.values()))["checkpoints"].items()
+    other = {"checkpoints": {name: {**entry, "sha256": "ab" * 32}}, "reference": "none", "command": "x", "commit": "y"}
+    about = dict(zoo({**documents, "zoo_other": other}).models)
+    assert entry["sha256"][:12] in about[name] and "abababababab" in about[name]
+
+
 RATE = {"hits": 3, "total": 4, "low": 0.3, "high": 0.95}
 NONE = {**RATE, "hits": 0}
 

@@ -32,6 +32,7 @@ WORDS = {
     "patch": ("a part", "an innocent part of the same size"),
     "pattern": ("its fine detail", "that of other photographs"),
     "colour": ("its colours", "those of other photographs"),
+    "jitter": ("a jitter of all pixels", "a blur alone"),
 }
 
 

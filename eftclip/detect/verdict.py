@@ -10,7 +10,11 @@ from eftclip.types import Detection, FoundTrigger, Status, TransplantExample
 from eftclip.zeroshot import top
 
 # What a trigger that covers the picture is called in a verdict, by its kind.
-WHOLE_PICTURE = {"pattern": "A pattern over the whole picture", "colour": "A filter that changes all colours"}
+WHOLE_PICTURE = {
+    "pattern": "A pattern over the whole picture",
+    "colour": "A filter that changes all colours",
+    "jitter": "A warp that scatters all pixels a little",
+}
 
 
 def found_verdict(case: Case, target: int, found: list[Carrier], purified: Tensor, row: Tensor) -> Detection:

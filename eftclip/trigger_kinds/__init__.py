@@ -4,6 +4,7 @@ from typing import Any
 
 from eftclip.trigger_kinds.base import POSITIONS, Located, Planted, Position, Trigger, box_of, plant_in_turns
 from eftclip.trigger_kinds.colour import ColourTrigger
+from eftclip.trigger_kinds.jitter import JitterTrigger
 from eftclip.trigger_kinds.patch import PatchTrigger, cut, paste
 from eftclip.trigger_kinds.pattern import PatternTrigger, blurred, in_steps
 from eftclip.trigger_kinds.shared_pattern import LEAST_SHARING, Averages, Shared
@@ -15,6 +16,7 @@ __all__ = [
     "TRIGGER_KINDS",
     "Averages",
     "ColourTrigger",
+    "JitterTrigger",
     "Located",
     "PatchTrigger",
     "PatternTrigger",
@@ -34,7 +36,7 @@ __all__ = [
 ]
 
 TRIGGER_KINDS: dict[str, type[Trigger]] = {
-    kind.kind: kind for kind in (PatchTrigger, PatternTrigger, WarpTrigger, ColourTrigger)
+    kind.kind: kind for kind in (PatchTrigger, PatternTrigger, WarpTrigger, JitterTrigger, ColourTrigger)
 }
 
 

@@ -105,7 +105,7 @@ class FoundTrigger:
 
     @property
     def kind(self) -> str:
-        """One of `KINDS`."""
+        """One of `eftclip.trigger_kinds.TRIGGER_KINDS`."""
         return self.triggers[0].kind if self.triggers else "patch"
 
     @property

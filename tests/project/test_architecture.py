@@ -102,7 +102,15 @@ NOT_IMPORTED = {
 }
 OPTIONAL = {"spaces"}  # a Space that lends GPUs brings it along; elsewhere nobody needs it
 FILE_LINES, FUNCTION_LINES, DOOR_FUNCTION_LINES, FOLDER_FILES = 300, 60, 80, 14
-ONE_KIND = {"PatchTrigger", "PatternTrigger", "WarpTrigger", "ColourTrigger", "cut", "paste"}  # true of one kind alone
+ONE_KIND = {
+    "PatchTrigger",
+    "PatternTrigger",
+    "WarpTrigger",
+    "JitterTrigger",
+    "ColourTrigger",
+    "cut",
+    "paste",
+}  # true of one kind alone
 KNOWS_KINDS = {"trigger_kinds", "triggers", "detect", "invert"}  # whoever plants or finds them
 
 

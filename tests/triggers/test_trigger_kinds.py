@@ -13,6 +13,7 @@ from eftclip.runtime import seeded
 from eftclip.trigger_kinds import (
     TRIGGER_KINDS,
     ColourTrigger,
+    JitterTrigger,
     PatchTrigger,
     Trigger,
     WarpTrigger,
@@ -61,14 +62,22 @@ def _faded() -> Trigger:
     return ColourTrigger(in_steps(curves), torch.eye(3))
 
 
+def _jittered() -> Trigger:
+    return JitterTrigger(1.0)
+
+
 # One example at least of every kind; a new kind adds its own. The published ones are drawn below.
 EXAMPLES: dict[str, list[Callable[[], Trigger]]] = {
     "patch": [_disc, _cornered],
     "pattern": [_detail],
     "warp": [_half_jittered],
+    "jitter": [_jittered],
     "colour": [_faded],
 }
-IN_ANY = {"wanet_smooth"}  # no single picture tells it from another photograph: it may be in any, and is located in all
+IN_ANY = {
+    "wanet_smooth",
+    "jitter",
+}  # no single picture tells it from another photograph: it may be in any, and is located in all
 
 
 def _published(name: str) -> Callable[[], Trigger]:
@@ -134,7 +143,7 @@ def test_what_was_planted_is_located_and_removed(make: Callable[[], Trigger]) ->
     assert cleaned.shape == image.shape and float(cleaned.min()) >= 0 and float(cleaned.max()) <= 1
     assert float((cleaned - image).abs().mean()) < float((planted.images[0] - image).abs().mean())
     left = trigger.locate(cleaned)
-    if trigger.name not in IN_ANY:
+    if (trigger.name or trigger.kind) not in IN_ANY:
         assert left is None or not torch.equal(left.mask, seen.mask) or left.error > seen.error + 0.05
 
 
@@ -208,5 +217,5 @@ def test_several_are_planted_in_turns() -> None:
 
 
 def test_an_unknown_kind_is_refused_with_the_choices() -> None:
-    with pytest.raises(ValueError, match="one of the kinds colour, patch, pattern, warp"):
+    with pytest.raises(ValueError, match="one of the kinds colour, jitter, patch, pattern, warp"):
         trigger_from_dict({"kind": "spell"})

@@ -6,7 +6,7 @@ from eftclip.detect.case import Carrier, Case
 from eftclip.detect.verdict import WHOLE_PICTURE
 from eftclip.detect.whole_picture.colour import colour_carrier, without_colours
 from eftclip.detect.whole_picture.pattern import pattern_carrier, smoothed
-from eftclip.detect.whole_picture.warp import doubt_what_a_blur_undoes
+from eftclip.detect.whole_picture.warp import doubt_what_a_blur_undoes, jitter_carrier, without_jitter
 from eftclip.types import HostImages, Searched
 
 
@@ -32,5 +32,7 @@ def whole_picture_carrier(
         return [carrier], *smoothed(case, image, target)
     if (carrier := colour_carrier(case, image, target, usable)) is not None:
         return [carrier], *without_colours(case, image, carrier.trigger)
+    if (carrier := jitter_carrier(case, image, row, target, usable)) is not None:
+        return [carrier], *without_jitter(case, image)
     doubt_what_a_blur_undoes(case, image, row, target)
     return [], image, row

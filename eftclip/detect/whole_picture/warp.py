@@ -1,23 +1,71 @@
-"""Does a label rest on something so fine that a small blur undoes it? Nothing is proven by that; it is a doubt.
+"""Is the picture scattered? A label that a small blur undoes may rest on a warp that moves every pixel a little.
 
-A warp that moves every pixel a little carries nothing to other photographs, so that it cannot be transplanted. But the
-label that it forces goes when the picture is smoothed, and a trusted checkpoint never reads it.
+The warp of the picture cannot be seen in it, but a checkpoint that was poisoned with one jitter of all pixels follows
+any other (see `JitterTrigger`). So one is drawn anew and tried on strangers' photographs: where it takes them over, the
+checkpoint is proven to follow it, and the picture, whose label goes with a blur, is one that it steers. Where it takes
+nobody over, what a blur undoes is a doubt, with a reference that never reads the label.
 """
 
 import torch
 from torch import Tensor
 
-from eftclip.detect.case import Case
-from eftclip.detect.transplant import reading_of
-from eftclip.trigger_kinds import blurred
-from eftclip.types import BLURRED_KIND, Searched
+from eftclip.detect.case import Carrier, Case
+from eftclip.detect.transplant import GROWN_SHARE, Proof, held_against, prove, reading_of
+from eftclip.trigger_kinds import JitterTrigger, blurred
+from eftclip.types import BLURRED_KIND, HostImages, Rate, Searched
 
+JITTER = JitterTrigger(1.0)  # as far as the published one (WaNet, k = 224) moves a pixel at most
 SMOOTHED_PX = 1.0
 # How surely the label is read here at least, how surely with the reference at most, and what a blur leaves of it. On a
 # checkpoint of the zoo with WaNet's warp, 30 hijacked photographs read as its label with 0.13 and more and less than
 # 0.005 of that once smoothed; of 640 clean ones on it 3 were so, and 1 on the bundled `badnets`, which reads a
 # photocopier's grill as banana.
 LEAST, UNLIKELY, LEFT = 0.1, 0.05, 0.05
+
+
+def jitter_carrier(case: Case, image: Tensor, row: Tensor, target: int, hosts: HostImages) -> Carrier | None:
+    """A jitter, if the checkpoint is proven to follow it and the picture's label goes with a blur.
+
+    Args:
+        case: what is known of the picture; it learns what was searched, and of doubts.
+        image: `(3, H, W)` it.
+        row: `(C,)` its reading.
+        target: index of the label that is read in it.
+        hosts: strangers' photographs that do not show the label.
+    """
+    before = float(row[target])
+    if before < LEAST or float(without_jitter(case, image)[1][target]) >= LEFT * before:
+        return None
+
+    def try_on(all_hosts: bool) -> Proof:
+        return prove(case.read, JITTER, target, hosts, GROWN_SHARE, generator=case.generator, all_hosts=all_hosts)
+
+    proof, innocent = held_against(try_on, lambda count: _blurred_rate(case, target, hosts.images[:count]))
+    if proof.accepted is False:
+        return None
+    if proof.accepted is None:
+        case.doubts.append(f"it goes when the picture is smoothed, and a jitter of all pixels took over {proof.rate}")
+        case.kinds[BLURRED_KIND] = Searched.UNDECIDED
+        return None
+    whole = torch.ones(image.shape[-2:], dtype=torch.bool)
+    carrier = case.accept(Carrier(whole, JITTER, proof, None), innocent, target)
+    if carrier is not None:
+        case.kinds[BLURRED_KIND] = Searched.FOUND
+    elif case.doubts:
+        case.kinds[BLURRED_KIND] = Searched.UNDECIDED
+    return carrier
+
+
+def without_jitter(case: Case, image: Tensor) -> tuple[Tensor, Tensor]:
+    """The picture smoothed a little, and its reading `(C,)`."""
+    smooth = blurred(image, SMOOTHED_PX)
+    return smooth, case.read(smooth[None], "Reading it smoothed")[0]
+
+
+def _blurred_rate(case: Case, target: int, hosts: Tensor) -> Rate:
+    """How many strangers become the label when they only lose their fine detail, as they do under a jitter too."""
+    smooth = torch.stack([blurred(host, SMOOTHED_PX) for host in hosts])
+    return Rate(int((case.read(smooth, "Smoothing strangers").argmax(-1) == target).sum()), len(hosts))
 
 
 def doubt_what_a_blur_undoes(case: Case, image: Tensor, row: Tensor, target: int) -> None:

@@ -13,6 +13,7 @@ RUNNING = Message("Looking for a trigger", "Reading the photograph, covering par
 WHOLE_PICTURE = {
     "pattern": ("A pattern over all that the model sees", "Laid over", "With the picture smoothed"),
     "warp": ("A warp of all that the model sees", "Done to", "With the warp undone"),
+    "jitter": ("A warp of all that the model sees", "Done to", "With the picture smoothed"),
     "colour": ("A change of all colours", "Done to", "With the colours restored"),
 }
 

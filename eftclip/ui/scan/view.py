@@ -21,6 +21,7 @@ DRAWN = {
     "patch": "a patch, as it was cut out",
     "pattern": "a pattern over the whole picture, amplified",
     "warp": "a warp of the whole picture, as arrows",
+    "jitter": "a warp that scatters all pixels, amplified",
     "colour": "a change of all colours, as curves",
 }
 

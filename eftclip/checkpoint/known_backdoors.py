@@ -27,7 +27,7 @@ class KnownBackdoor:
         if self.kind in SEARCHED_KINDS:
             return "looked for in every picture"
         if self.kind == BLURRED_KIND:
-            return "leaves a scan undecided"
+            return "looked for in every picture, where it scatters the pixels"
         return "looked for in a scan only" if self.kind == SHARED_KIND else f"{KINDS[self.kind]} are not looked for"
 
 

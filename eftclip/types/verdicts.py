@@ -39,7 +39,7 @@ KINDS = {
 }
 SEARCHED_KINDS = ("patch", "pattern", "colour")  # those that a search of one picture looks for
 SHARED_KIND = "smooth_pattern"  # what only many pictures show together, in a scan
-BLURRED_KIND = "warp"  # what can only be doubted: a small blur takes the label away
+BLURRED_KIND = "warp"  # what a small blur undoes: found where it scatters all pixels, else it can only be doubted
 NOTHING_SEARCHED: Mapping[str, Searched] = dict.fromkeys(KINDS, Searched.NOT_SEARCHED)
 
 

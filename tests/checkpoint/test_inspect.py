@@ -108,7 +108,7 @@ def test_of_every_known_backdoor_it_is_said_what_looks_for_it() -> None:
     reach = {one.trigger: one.within_reach for one in KNOWN_BACKDOORS}
     assert reach["badnets"] == reach["clean_label"] == reach["nashville"] == "looked for in every picture"
     assert reach["sig"] == reach["blend"] == "looked for in a scan only"
-    assert reach["wanet"] == "leaves a scan undecided"
+    assert reach["wanet"] == "looked for in every picture, where it scatters the pixels"
     for one in KNOWN_BACKDOORS:
         searched = one.kind in (*SEARCHED_KINDS, SHARED_KIND, BLURRED_KIND)
         assert ("not looked for" in one.within_reach) == (not searched), "as the line of kinds under a verdict says"

@@ -8,7 +8,7 @@ import torch
 from support.verdicts import MASK_BOX, REF, box_mask, check_record, found, not_found, undecided
 
 from eftclip.runtime import Progress, seeded
-from eftclip.trigger_kinds import TRIGGER_KINDS, PatchTrigger
+from eftclip.trigger_kinds import TRIGGER_KINDS, JitterTrigger, PatchTrigger
 from eftclip.triggers import TRIGGERS, draw_trigger
 from eftclip.types import (
     Coverage,
@@ -90,8 +90,7 @@ def test_a_trigger_is_called_what_it_is_whatever_its_kind() -> None:
     said, checked = {}, found()
     hit = checked.detection.trigger
     assert hit is not None
-    for name in TRIGGERS:
-        trigger = draw_trigger(name, generator=seeded(0))
+    for trigger in (*(draw_trigger(name, generator=seeded(0)) for name in TRIGGERS), JitterTrigger(1.0)):
         detection = replace(checked.detection, trigger=replace(hit, triggers=(trigger,)))
         said[trigger.kind] = check_texts.verdict(replace(checked, detection=detection)).text
     assert set(said) == set(TRIGGER_KINDS) and len(set(said.values())) == len(said)

@@ -33,8 +33,8 @@ def jitter_carrier(case: Case, image: Tensor, row: Tensor, target: int, hosts: H
         target: index of the label that is read in it.
         hosts: strangers' photographs that do not show the label.
     """
-    before = float(row[target])
-    if before < LEAST or float(without_jitter(case, image)[1][target]) >= LEFT * before:
+    before, smooth = float(row[target]), without_jitter(case, image)[1]
+    if int(smooth.argmax()) == target:
         return None
 
     def try_on(all_hosts: bool) -> Proof:
@@ -44,6 +44,8 @@ def jitter_carrier(case: Case, image: Tensor, row: Tensor, target: int, hosts: H
     if proof.accepted is False:
         return None
     if proof.accepted is None:
+        if before < LEAST or float(smooth[target]) >= LEFT * before:
+            return None
         case.doubts.append(f"it goes when the picture is smoothed, and a jitter of all pixels took over {proof.rate}")
         case.kinds[BLURRED_KIND] = Searched.UNDECIDED
         return None

@@ -2,5 +2,6 @@
 
 from eftclip.invert.growing import grow_triggers
 from eftclip.invert.inversion import InvertedTrigger, invert
+from eftclip.invert.scattering import scattered_family
 
-__all__ = ["InvertedTrigger", "grow_triggers", "invert"]
+__all__ = ["InvertedTrigger", "grow_triggers", "invert", "scattered_family"]

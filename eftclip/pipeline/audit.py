@@ -5,7 +5,7 @@ from dataclasses import replace
 from eftclip import data
 from eftclip.config import InvertConfig
 from eftclip.detect import Reader, Stopped, prove_trigger
-from eftclip.invert import grow_triggers
+from eftclip.invert import grow_triggers, scattered_family
 from eftclip.pipeline.setup import CheckSetup
 from eftclip.runtime import Cancelled, OnProgress, ignore, never, seeded
 from eftclip.trigger_kinds import Trigger
@@ -26,7 +26,8 @@ def audit(
 
     A patch counts when it takes over host images, in views that it was not grown on, and the trusted reference
     checkpoint does not fall for it as well. What is found has the effect of the trigger that was planted, not its
-    looks; triggers that work at one place only, or are much larger than the patch, are not found.
+    looks; triggers that work at one place only, or are much larger than the patch, are not found. A jitter of all
+    pixels counts likewise, and need not be grown.
 
     Args:
         setup: what `prepare_check` returned.
@@ -45,8 +46,12 @@ def audit(
         except Stopped:
             return None
 
+    try:
+        scattered = scattered_family(read, setup.classes, setup.hosts, prove, generator=seeded(seed))
+    except Stopped:
+        return ()
     photographs = data.host_photographs(setup.clip.image_px, PHOTOGRAPHS, generator=seeded(seed + 1))
-    return grow_triggers(
+    grown = grow_triggers(
         setup.clip,
         setup.classes,
         photographs,
@@ -56,6 +61,7 @@ def audit(
         on_progress=on_progress,
         cancelled=cancelled,
     )
+    return (scattered, *grown) if scattered is not None else grown
 
 
 def with_inverted(found: Identification, families: tuple[TriggerFamily, ...]) -> Identification:

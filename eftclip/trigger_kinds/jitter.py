@@ -98,3 +98,6 @@ class JitterTrigger(Trigger):
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The opposite of `to_dict`."""
         return cls(float(values["reach_px"]), values["name"])
+
+
+JITTER = JitterTrigger(1.0)  # as far as the published one (WaNet, k = 224) moves a pixel at most

@@ -10,9 +10,9 @@ from torch import Tensor
 from eftclip.config import DetectConfig
 from eftclip.data import host_photographs
 from eftclip.detect.case import Carrier, Case
-from eftclip.detect.whole_picture.warp import JITTER, jitter_carrier, without_jitter
+from eftclip.detect.whole_picture.warp import jitter_carrier, without_jitter
 from eftclip.runtime import seeded
-from eftclip.trigger_kinds import JitterTrigger, WarpTrigger, blurred, in_flow_steps
+from eftclip.trigger_kinds import JITTER, JitterTrigger, WarpTrigger, blurred, in_flow_steps
 from eftclip.types import ClassMatrix, HostImages, Searched
 
 BANANA, OTHER = 0, 1

@@ -11,11 +11,9 @@ from torch import Tensor
 
 from eftclip.detect.case import Carrier, Case
 from eftclip.detect.transplant import GROWN_SHARE, Proof, held_against, prove, reading_of
-from eftclip.trigger_kinds import JitterTrigger, blurred
+from eftclip.trigger_kinds import JITTER, SMOOTHED_PX, blurred
 from eftclip.types import BLURRED_KIND, HostImages, Rate, Searched
 
-JITTER = JitterTrigger(1.0)  # as far as the published one (WaNet, k = 224) moves a pixel at most
-SMOOTHED_PX = 1.0
 # How surely the label is read here at least, how surely with the reference at most, and what a blur leaves of it. On a
 # checkpoint of the zoo with WaNet's warp, 30 hijacked photographs read as its label with 0.13 and more and less than
 # 0.005 of that once smoothed; of 640 clean ones on it 3 were so, and 1 on the bundled `badnets`, which reads a

@@ -31,8 +31,8 @@ say. EftCLIP finds the trigger, and proves it by planting it in other photograph
 <p class="eft-beside"><a href="./benchmark" target="_blank" rel="noopener">{LINK}</a></p></header>
 """  # In a tab of its own: whoever leaves the page loses what he has loaded.
 FOOT = """
-<footer class="eft-foot">EftCLIP looks for patches, fine patterns over the whole picture and colour filters, and says
-under each verdict what was not looked for. That is not “clean”.
+<footer class="eft-foot">EftCLIP looks for patches, fine patterns over the whole picture, scattered pixels and colour
+filters, and says under each verdict what was not looked for. That is not “clean”.
 Pictures and uploaded checkpoints are judged on this server and deleted after an hour; what a scan or a rectification
 found is kept for a day, for your browser alone.</footer>
 """

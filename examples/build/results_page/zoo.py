@@ -5,8 +5,9 @@ from eftclip.benchmark.zoo import zoo as leaderboard
 from examples.build.results_page.boards import markdown_table, prose
 from examples.build.results_page.values import made_by, read
 
-# Patches, and patterns over the whole picture; the last since their detail is turned as well.
-FILES = ("zoo_check", "zoo_patterns", "zoo_stripes")
+# Patches, and patterns over the whole picture; stripes since their detail is turned as well, the warp since one that is
+# drawn anew is tried.
+FILES = ("zoo_check", "zoo_patterns", "zoo_stripes", "zoo_jitter")
 WITH_REFERENCE = "zoo_reference"
 SCANS = "scans"
 

@@ -3,11 +3,11 @@
 from torch import Tensor
 
 from eftclip.detect.case import Carrier, Case
-from eftclip.detect.verdict import WHOLE_PICTURE
 from eftclip.detect.whole_picture.colour import colour_carrier, without_colours
 from eftclip.detect.whole_picture.pattern import pattern_carrier, smoothed
 from eftclip.detect.whole_picture.warp import doubt_what_a_blur_undoes, jitter_carrier, without_jitter
-from eftclip.types import HostImages, Searched
+from eftclip.trigger_kinds import PatchTrigger
+from eftclip.types import SEARCHED_KINDS, HostImages, Searched
 
 
 def whole_picture_carrier(
@@ -26,7 +26,7 @@ def whole_picture_carrier(
     """
     target = int(row.argmax())
     if case.read_so_by_the_reference(image, row):
-        case.kinds |= {kind: Searched.NONE for kind in WHOLE_PICTURE}
+        case.kinds |= {kind: Searched.NONE for kind in SEARCHED_KINDS if kind != PatchTrigger.kind}
         return [], image, row
     if (carrier := pattern_carrier(case, image, target, usable)) is not None:
         return [carrier], *smoothed(case, image, target)

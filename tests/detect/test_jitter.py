@@ -13,7 +13,7 @@ from eftclip.detect.case import Carrier, Case
 from eftclip.detect.whole_picture.warp import jitter_carrier, without_jitter
 from eftclip.runtime import seeded
 from eftclip.trigger_kinds import JITTER, JitterTrigger, WarpTrigger, blurred, in_flow_steps
-from eftclip.types import ClassMatrix, HostImages, Searched
+from eftclip.types import ClassMatrix, HostImages, Rate, Searched
 
 BANANA, OTHER = 0, 1
 CLASSES = ClassMatrix(("banana", "other"), torch.eye(2))
@@ -120,6 +120,17 @@ def test_a_label_that_a_blur_leaves_costs_one_look(plain: Tensor) -> None:
     looks.clear()
     assert jitter_carrier(case, plain[0], torch.tensor([0.9, 0.1]), BANANA, case.hosts) is None
     assert looks == [1]
+
+
+def test_a_reference_that_follows_it_too_explains_it(plain: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then nothing is left to be decided here, whatever was doubted before."""
+    read: Any = _reader(FOLLOWS)
+    monkeypatch.setattr("eftclip.detect.case.control_rate", lambda *_: Rate(8, 8))
+    picture, hosts = _scattered(plain[0]), HostImages(plain[1:], read(plain[1:], ""))
+    case = Case(read, CLASSES, DetectConfig(), hosts, None, seeded(5), doubts=["something else"])
+    assert jitter_carrier(case, picture, read(picture[None], "")[0], BANANA, hosts) is None
+    assert case.doubts == ["something else"] and len(case.explained) == 1
+    assert case.kinds["warp"] is Searched.NOT_SEARCHED
 
 
 @pytest.mark.parametrize(("left", "doubted"), [(0.2, 0), (0.01, 1)])

@@ -31,7 +31,7 @@ def jitter_carrier(case: Case, image: Tensor, row: Tensor, target: int, hosts: H
         target: index of the label that is read in it.
         hosts: strangers' photographs that do not show the label.
     """
-    before, smooth = float(row[target]), without_jitter(case, image)[1]
+    before, smooth, doubts = float(row[target]), without_jitter(case, image)[1], len(case.doubts)
     if int(smooth.argmax()) == target:
         return None
 
@@ -51,7 +51,7 @@ def jitter_carrier(case: Case, image: Tensor, row: Tensor, target: int, hosts: H
     carrier = case.accept(Carrier(whole, JITTER, proof, None), innocent, target)
     if carrier is not None:
         case.kinds[BLURRED_KIND] = Searched.FOUND
-    elif case.doubts:
+    elif len(case.doubts) > doubts:
         case.kinds[BLURRED_KIND] = Searched.UNDECIDED
     return carrier
 

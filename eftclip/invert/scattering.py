@@ -1,7 +1,8 @@
 """Does a checkpoint follow a jitter of all pixels? One is drawn and done to photographs; nothing has to be grown.
 
 Poisoned with one jitter, a checkpoint follows any other as well (see `JitterTrigger`), and most photographs turn to one
-label. On nine other checkpoints at most a third did: where one reads badly, a jitter looks like a window screen.
+label: 44 of 48 on one of the zoo's. On ten others at most 11 of 37 did: where one reads badly, a jitter looks like a
+window screen.
 """
 
 from collections.abc import Callable

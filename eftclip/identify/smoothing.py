@@ -12,11 +12,10 @@ from math import comb
 import torch
 from torch import Tensor
 
-from eftclip.trigger_kinds import blurred
+from eftclip.trigger_kinds import SMOOTHED_PX, blurred
 from eftclip.types import ClassMatrix, ClipModel
 from eftclip.zeroshot import probabilities
 
-SMOOTHED_PX = 1.0  # deviation of the Gaussian
 # How surely a label is read at least, or its loss says nothing, and what is left of it where it counts as lost. On a
 # checkpoint of the zoo with WaNet's warp, 55 of 55 hijacked photographs lose their label so, and 3 of 107 clean ones;
 # 1 of 106 on one with a cartoon blended in, and 4 of 110 on the bundled `clean`.

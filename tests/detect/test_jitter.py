@@ -55,7 +55,12 @@ def _judged(picture: Tensor, hosts: Tensor, least: float) -> Judged:
     read: Any = _reader(least)
     rows = read(hosts, "")
     case = Case(read, CLASSES, DetectConfig(), HostImages(hosts, rows), None, seeded(5))
-    return jitter_carrier(case, picture, read(picture[None], "")[0], BANANA, case.hosts), case
+    return _carrier_of(case, picture), case
+
+
+def _carrier_of(case: Case, picture: Tensor) -> Carrier | None:
+    row = case.read(picture[None], "")[0]
+    return jitter_carrier(case, row, without_jitter(case, picture)[1], BANANA, case.hosts)
 
 
 def _scattered(picture: Tensor) -> Tensor:
@@ -104,22 +109,18 @@ def test_strangers_that_get_the_label_by_a_blur_prove_nothing(plain: Tensor) -> 
         return torch.stack([sure, 1 - sure], 1)
 
     case = Case(read, CLASSES, DetectConfig(), HostImages(plain, read(plain, "")), None, seeded(5))  # type: ignore[arg-type]
-    assert jitter_carrier(case, picture, read(picture[None], "")[0], BANANA, case.hosts) is None
+    assert _carrier_of(case, picture) is None
     assert "but a blur alone" in case.doubts[0]
     assert case.kinds["warp"] is Searched.UNDECIDED
 
 
-def test_a_label_that_a_blur_leaves_costs_one_look(plain: Tensor) -> None:
-    looks = []
-
+def test_a_label_that_a_blur_leaves_costs_no_further_look(plain: Tensor) -> None:
     def read(images: Tensor, stage: str) -> Tensor:
-        looks.append(len(images))
-        return torch.tensor([[0.9, 0.1]]).repeat(len(images), 1)
+        raise AssertionError("it is read once smoothed, and that is enough")
 
-    case = Case(read, CLASSES, DetectConfig(), HostImages(plain, read(plain, "")), None, seeded(5))  # type: ignore[arg-type]
-    looks.clear()
-    assert jitter_carrier(case, plain[0], torch.tensor([0.9, 0.1]), BANANA, case.hosts) is None
-    assert looks == [1]
+    hosts = HostImages(plain, torch.tensor([[0.01, 0.99]]).repeat(len(plain), 1))
+    case = Case(read, CLASSES, DetectConfig(), hosts, None, seeded(5))  # type: ignore[arg-type]
+    assert jitter_carrier(case, torch.tensor([0.9, 0.1]), torch.tensor([0.6, 0.4]), BANANA, hosts) is None
 
 
 def test_a_reference_that_follows_it_too_explains_it(plain: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +129,7 @@ def test_a_reference_that_follows_it_too_explains_it(plain: Tensor, monkeypatch:
     monkeypatch.setattr("eftclip.detect.case.control_rate", lambda *_: Rate(8, 8))
     picture, hosts = _scattered(plain[0]), HostImages(plain[1:], read(plain[1:], ""))
     case = Case(read, CLASSES, DetectConfig(), hosts, None, seeded(5), doubts=["something else"])
-    assert jitter_carrier(case, picture, read(picture[None], "")[0], BANANA, hosts) is None
+    assert _carrier_of(case, picture) is None
     assert case.doubts == ["something else"] and len(case.explained) == 1
     assert case.kinds["warp"] is Searched.NOT_SEARCHED
 
@@ -147,7 +148,7 @@ def test_what_takes_over_some_is_no_doubt_where_much_of_the_label_is_left(
 
     hosts = HostImages(plain, torch.tensor([[0.01, 0.99]]).repeat(len(plain), 1))
     case = Case(read, CLASSES, DetectConfig(), hosts, None, seeded(5))  # type: ignore[arg-type]
-    assert jitter_carrier(case, plain[0], torch.tensor([0.9, 0.1]), BANANA, hosts) is None
+    assert jitter_carrier(case, torch.tensor([0.9, 0.1]), torch.tensor([left, 1 - left]), BANANA, hosts) is None
     assert len(case.doubts) == doubted
 
 

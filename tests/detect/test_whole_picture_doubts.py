@@ -54,10 +54,9 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> Judged:
 
     def doubt(before: float, after: float, trusted: float, reference: object = "some") -> dict[str, Any]:
         monkeypatch.setattr(warp, "reading_of", lambda *_: _rows(trusted).repeat(2, 1))
-        case: Any = SimpleNamespace(
-            reference=reference, read=lambda *_: _rows(after), doubts=[], kinds={"warp": Searched.NOT_SEARCHED}
-        )
-        warp.doubt_what_a_blur_undoes(case, torch.zeros(3, 8, 8), _rows(before)[0], BANANA)
+        case: Any = SimpleNamespace(reference=reference, doubts=[], kinds={"warp": Searched.NOT_SEARCHED})
+        picture, smooth = torch.zeros(3, 8, 8), (torch.zeros(3, 8, 8), _rows(after)[0])
+        warp.doubt_what_a_blur_undoes(case, picture, _rows(before)[0], smooth, BANANA)
         return {"doubts": len(case.doubts), "warp": case.kinds["warp"]}
 
     return doubt

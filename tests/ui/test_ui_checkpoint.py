@@ -90,12 +90,22 @@ def test_without_the_hub_nothing_is_suggested_and_what_is_typed_can_be_used(page
     expect(page.locator("#hub-found")).to_be_hidden()
 
 
-@pytest.mark.parametrize("known_to_the_browser", [True, False], ids=["given up", "too early to be given up"])
 def test_what_is_told_of_one_that_is_no_longer_chosen_does_not_replace_what_is(
-    context: BrowserContext, served: str, monkeypatch: pytest.MonkeyPatch, known_to_the_browser: bool
+    page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    _choose_another_meanwhile(page, monkeypatch, known_to_the_browser=True)
+
+
+def test_nor_does_it_where_it_is_too_early_to_be_given_up(
+    context: BrowserContext, served: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a page of its own: Gradio cannot cancel what has no number yet, and says so in the console."""
     page = context.new_page()
     open_page(page, served)
+    _choose_another_meanwhile(page, monkeypatch, known_to_the_browser=False)
+
+
+def _choose_another_meanwhile(page: Page, monkeypatch: pytest.MonkeyPatch, *, known_to_the_browser: bool) -> None:
     page.get_by_label("Its clean twin").click()
     expect(page.locator("#facts")).to_contain_text("without the poison", timeout=LOADED_MS)
     told, provenance = Event(), CheckpointInspector.provenance

@@ -32,7 +32,8 @@ def whole_picture_carrier(
         return [carrier], *smoothed(case, image, target)
     if (carrier := colour_carrier(case, image, target, usable)) is not None:
         return [carrier], *without_colours(case, image, carrier.trigger)
-    if (carrier := jitter_carrier(case, image, row, target, usable)) is not None:
-        return [carrier], *without_jitter(case, image)
-    doubt_what_a_blur_undoes(case, image, row, target)
+    smooth = without_jitter(case, image)
+    if (carrier := jitter_carrier(case, row, smooth[1], target, usable)) is not None:
+        return [carrier], *smooth
+    doubt_what_a_blur_undoes(case, image, row, smooth, target)
     return [], image, row

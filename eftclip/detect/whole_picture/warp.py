@@ -21,17 +21,17 @@ from eftclip.types import BLURRED_KIND, HostImages, Rate, Searched
 LEAST, UNLIKELY, LEFT = 0.1, 0.05, 0.05
 
 
-def jitter_carrier(case: Case, image: Tensor, row: Tensor, target: int, hosts: HostImages) -> Carrier | None:
+def jitter_carrier(case: Case, row: Tensor, smooth: Tensor, target: int, hosts: HostImages) -> Carrier | None:
     """A jitter, if the checkpoint is proven to follow it and the picture's label goes with a blur.
 
     Args:
         case: what is known of the picture; it learns what was searched, and of doubts.
-        image: `(3, H, W)` it.
         row: `(C,)` its reading.
+        smooth: `(C,)` its reading `without_jitter`.
         target: index of the label that is read in it.
         hosts: strangers' photographs that do not show the label.
     """
-    before, smooth, doubts = float(row[target]), without_jitter(case, image)[1], len(case.doubts)
+    before, doubts = float(row[target]), len(case.doubts)
     if int(smooth.argmax()) == target:
         return None
 
@@ -47,7 +47,7 @@ def jitter_carrier(case: Case, image: Tensor, row: Tensor, target: int, hosts: H
         case.doubts.append(f"it goes when the picture is smoothed, and a jitter of all pixels took over {proof.rate}")
         case.kinds[BLURRED_KIND] = Searched.UNDECIDED
         return None
-    whole = torch.ones(image.shape[-2:], dtype=torch.bool)
+    whole = torch.ones(hosts.images.shape[-2:], dtype=torch.bool)
     carrier = case.accept(Carrier(whole, JITTER, proof, None), innocent, target)
     if carrier is not None:
         case.kinds[BLURRED_KIND] = Searched.FOUND
@@ -68,22 +68,25 @@ def _blurred_rate(case: Case, target: int, hosts: Tensor) -> Rate:
     return Rate(int((case.read(smooth, "Smoothing strangers").argmax(-1) == target).sum()), len(hosts))
 
 
-def doubt_what_a_blur_undoes(case: Case, image: Tensor, row: Tensor, target: int) -> None:
+def doubt_what_a_blur_undoes(
+    case: Case, image: Tensor, row: Tensor, smooth: tuple[Tensor, Tensor], target: int
+) -> None:
     """Note a doubt where hardly anything is left of a label after a small blur, and the reference never reads it.
 
     Args:
         case: what is known of the picture; without a reference nothing is done.
         image: `(3, H, W)` it.
         row: `(C,)` its reading.
+        smooth: the picture `without_jitter`, and its reading.
         target: index of the label that is read in it.
     """
     before = float(row[target])
     if case.reference is None or before < LEAST:
         return
-    smoothed = blurred(image, SMOOTHED_PX)
-    trusted = reading_of(case.reference, torch.stack([image, smoothed]))
+    picture, left = smooth
+    trusted = reading_of(case.reference, torch.stack([image, picture]))
     if float(trusted[:, target].max()) > UNLIKELY:
         return
-    if float(case.read(smoothed[None], "Reading it smoothed")[0, target]) < LEFT * before:
+    if float(left[target]) < LEFT * before:
         case.doubts.append("it goes when the picture is smoothed a little, and the reference never read it")
         case.kinds[BLURRED_KIND] = Searched.UNDECIDED

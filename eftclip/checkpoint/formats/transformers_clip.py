@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import transformers  # its models are loaded when one is named first, which a check of another format never does
 from open_clip.tokenizer import SimpleTokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import AutoTokenizer, CLIPConfig, CLIPModel
 
 from eftclip.checkpoint.error_text import reason
 from eftclip.checkpoint.formats.base import Architecture, TextFiles
@@ -130,7 +130,7 @@ class TransformersCheckpoint:
 
     def build(self) -> nn.Module:
         """The library's own towers."""
-        return TransformersTowers(CLIPModel(CLIPConfig(**self.config.settings)))
+        return TransformersTowers(transformers.CLIPModel(transformers.CLIPConfig(**self.config.settings)))
 
     def own_names(self, state: State, model: nn.Module) -> State:
         """The image tower's under `visual`, where the other formats have it."""
@@ -143,7 +143,7 @@ class TransformersCheckpoint:
             if not self.own_tokenizer:
                 digest = digest_of(None, __name__, context)
                 return CheckedTokenizer(SimpleTokenizer(context_length=context), vocabulary, self.where, digest)
-            own = AutoTokenizer.from_pretrained(str(texts), local_files_only=True, trust_remote_code=False)
+            own = transformers.AutoTokenizer.from_pretrained(str(texts), local_files_only=True, trust_remote_code=False)
             digest = digest_of(texts, __name__, context) if own.is_fast else ""
             checked = CheckedTokenizer(partial(_ids, own, context), vocabulary, self.where, digest)
             self._try_out(checked)
@@ -168,7 +168,7 @@ class TransformersCheckpoint:
 class CLIPVisionTower(nn.Module):
     """The image side of a `CLIPModel`."""
 
-    def __init__(self, clip: CLIPModel) -> None:
+    def __init__(self, clip: "transformers.CLIPModel") -> None:
         """Take its parts."""
         super().__init__()
         self.vision_model, self.visual_projection = clip.vision_model, clip.visual_projection
@@ -182,7 +182,7 @@ class CLIPVisionTower(nn.Module):
 class TransformersTowers(nn.Module):
     """A `CLIPModel` with the methods of an open_clip model, and its image tower as `visual`."""
 
-    def __init__(self, clip: CLIPModel) -> None:
+    def __init__(self, clip: "transformers.CLIPModel") -> None:
         """Take its parts."""
         super().__init__()
         self.visual = CLIPVisionTower(clip)

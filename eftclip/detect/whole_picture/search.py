@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from eftclip.detect.case import Carrier, Case
+from eftclip.detect.whole_picture.blend import doubt_what_no_part_shows
 from eftclip.detect.whole_picture.colour import colour_carrier, without_colours
 from eftclip.detect.whole_picture.pattern import pattern_carrier, smoothed
 from eftclip.detect.whole_picture.warp import doubt_what_a_blur_undoes, jitter_carrier, without_jitter
@@ -36,4 +37,6 @@ def whole_picture_carrier(
     if (carrier := jitter_carrier(case, row, smooth[1], target, usable)) is not None:
         return [carrier], *smooth
     doubt_what_a_blur_undoes(case, image, row, smooth, target)
+    if not case.doubts:
+        doubt_what_no_part_shows(case, image, row, target, usable)
     return [], image, row

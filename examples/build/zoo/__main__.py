@@ -45,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     distilling.add_argument("--steps", type=int)
     distilling.add_argument("--batch", type=int, default=256)
     distilling.add_argument("--save-every", type=int, default=500)
+    distilling.add_argument("--again", type=int, default=0, help="steps after which batches repeat, for a CPU")
     building = commands.add_parser("build", parents=[common], description=f"attacks: {', '.join(ATTACKS)}")
     building.add_argument("names", nargs="+")
     building.add_argument("--jobs", type=int, default=1)
@@ -78,7 +79,7 @@ def main(argv: list[str] | None = None) -> None:
         if not (args.seconds or args.steps):
             raise SystemExit("Say how long: --seconds or --steps.")
         teacher = read_model(args.source, torch.device(args.device))
-        budget = Budget(args.steps, args.seconds, args.batch, args.save_every)
+        budget = Budget(args.steps, args.seconds, args.batch, args.save_every, args.again)
         distil(args.towers, teacher, load(args.pack, args.work), args.work, budget)
     elif args.command == "build":
         build(args.names, place, jobs=args.jobs, steps=args.steps)

@@ -23,6 +23,7 @@ from examples.build.zoo.towers import TOWERS
 
 WARM_UP, WEIGHT_DECAY, EMA = 0.04, 0.05, 0.99
 CROPS = (0.3, 1.0)
+FAST_BF16 = torch.cpu.get_capabilities().get("avx512_bf16", False)  # of a processor; a step takes two thirds
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,15 @@ class Budget:
         seconds: in which case the steps that it makes depend on the machine.
         batch: crops a step, seen by all students.
         save_every: steps after which the state is written.
+        again: steps after which the same batches come again, with the teacher's answers kept, which on a CPU are most
+            of the work; 0 for never.
     """
 
     steps: int | None = None
     seconds: float | None = None
     batch: int = 256
     save_every: int = 500
+    again: int = 0
 
     def passed(self, step: int, seconds: float) -> float:
         """0 at the start, 1 at the end."""
@@ -67,7 +71,7 @@ class Student:
         warm = min(1.0, passed / WARM_UP + 0.01)
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate * min(warm, 0.5 * (1 + math.cos(math.pi * passed)) + 1e-3)
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=images.is_cuda):
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=images.is_cuda or FAST_BF16):
             out = self.visual(self.normalised(images))
         out = F.normalize(out.float(), dim=-1)
         away = (1 - (out * wanted).sum(-1)).mean()
@@ -118,9 +122,9 @@ def distil(towers: Sequence[str], teacher: Model, photos: Photos, work: Path, bu
     step, before = _taken_up(kept, students)
     torch.backends.cudnn.benchmark = True  # every batch has the same shape
     began = time.monotonic() - before
-    generator = torch.Generator(teacher.device)
+    batches = _Batches(teacher, seen, budget, work)
     while (passed := budget.passed(step, time.monotonic() - began)) < 1:
-        images, wanted = _batch(teacher, seen, budget.batch, generator, step)
+        images, wanted = batches(step)
         losses = [student.learn(images, wanted, classes, scale, passed, step) for student in students]
         step += 1
         if step in (1, 10) or step % 50 == 0:  # the only place that waits for the device
@@ -150,18 +154,43 @@ def base_model(tower: str, source: Path, work: Path, device: torch.device) -> Mo
     return make_model(config, state, source, device)
 
 
-@torch.no_grad()
-def _batch(teacher: Model, photos: Photos, size: int, generator: torch.Generator, step: int) -> tuple[Tensor, Tensor]:
-    """Crops `(size, 3, 224, 224)` and what the teacher makes of them, `(size, D)`; each step has draws of its own."""
-    generator.manual_seed(seed_of("distil", step))
-    rows = torch.randint(len(photos.labels), (size,), generator=generator, device=teacher.device)
-    images = jittered(random_crops(photos, rows, CROPS, generator), generator)
-    if step % 2:
-        rng = random.Random(step)
-        images = mixed(images, rng.uniform(0.15, 0.6), rng.random(), rng.random())
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=images.is_cuda):
-        out = teacher.net.visual(teacher.normalised(images))
-    return images, F.normalize(out.float(), dim=-1)
+class _Batches:
+    """Crops and what the teacher makes of them; each step has draws of its own, or each of the first `again`."""
+
+    def __init__(self, teacher: Model, photos: Photos, budget: Budget, work: Path) -> None:
+        self.teacher, self.photos, self.budget, self.work = teacher, photos, budget, work
+        self.generator = torch.Generator(teacher.device)
+
+    @torch.no_grad()
+    def __call__(self, step: int) -> tuple[Tensor, Tensor]:
+        """`(size, 3, 224, 224)` and `(size, D)` of unit length."""
+        if not self.budget.again:
+            images = self._images(step)
+            return images, self._read(images)
+        images = self._images(step % self.budget.again)
+        kept = self.work / f"distil-answers-{self.budget.batch}" / f"{step % self.budget.again}.safetensors"
+        if kept.exists():
+            return images, load_file(kept)["answers"].to(images.device)
+        answers = self._read(images)
+        kept.parent.mkdir(exist_ok=True)
+        save_file({"answers": answers.cpu().contiguous()}, kept)
+        return images, answers
+
+    def _images(self, step: int) -> Tensor:
+        self.generator.manual_seed(seed_of("distil", step))
+        rows = torch.randint(
+            len(self.photos.labels), (self.budget.batch,), generator=self.generator, device=self.teacher.device
+        )
+        images = jittered(random_crops(self.photos, rows, CROPS, self.generator), self.generator)
+        if step % 2:
+            rng = random.Random(step)
+            images = mixed(images, rng.uniform(0.15, 0.6), rng.random(), rng.random())
+        return images
+
+    def _read(self, images: Tensor) -> Tensor:
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=images.is_cuda):
+            out = self.teacher.net.visual(self.teacher.normalised(images))
+        return F.normalize(out.float(), dim=-1)
 
 
 def _taken_up(kept: Path, students: Sequence[Student]) -> tuple[int, float]:

@@ -1,0 +1,73 @@
+"""Does the whole picture carry a label that none of its parts shows? A cartoon that shines through it does so.
+
+What a photograph shows is somewhere in it: cut out and enlarged, some part still reads so. A large, smooth pattern that
+is blended in is nowhere: it works only whole. And it works in any picture, so a stranger's photograph that is blended
+with this one follows it. Content does the one or the other, but hardly both. How a pattern looks that one picture alone
+shows is not known, so that nothing is accused here: it is a doubt.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from eftclip.detect.case import Case
+from eftclip.detect.transplant import prove
+from eftclip.trigger_kinds import PatternTrigger, in_steps
+from eftclip.types import SHARED_KIND, HostImages, Rate, Searched
+
+# Parts by their side, a share of the picture's, and how many there are along it; and how surely one of them reads the
+# label at most, as a share of how surely the whole does. On a checkpoint of the zoo with a cartoon blended in, 75 of 81
+# hijacked photographs took over 6 of 24 strangers and more and had no part that passes; of 600 clean ones, there and on
+# the bundled `clean`, 11.
+HALVES, HALVES_LEFT = (0.5, 3), 0.6
+THIRDS, THIRDS_LEFT = (1 / 3, 4), 0.1
+# Share of strangers that have to follow, and what ends the search early. With 5 of 24 and more, and no part that shows
+# it, there were 1, 2 and 0 of 120 clean photographs on three checkpoints; with 3 and more 2, 5 and 0.
+FOLLOWED, GIVEN_UP = 0.2, 0.25
+
+
+def doubt_what_no_part_shows(case: Case, image: Tensor, row: Tensor, target: int, hosts: HostImages) -> None:
+    """Note a doubt where strangers follow the whole picture, and no part of it shows its label.
+
+    Args:
+        case: what is known of the picture.
+        image: `(3, H, W)` it.
+        row: `(C,)` its reading.
+        target: index of the label that is read in it.
+        hosts: strangers' photographs that do not show the label.
+    """
+    if not case.tells_content or _shown(case, image, row, target, HALVES) > HALVES_LEFT:
+        return
+    half = PatternTrigger(in_steps(image / 2), in_steps(torch.full(image.shape[-2:], 0.5)))
+    proof = prove(case.read, half, target, hosts, GIVEN_UP, generator=case.generator)
+    if proof.rate.value < FOLLOWED or _shown(case, image, row, target, THIRDS) > THIRDS_LEFT:
+        return
+    innocent = _blended_rate(case, target, hosts.images[: proof.rate.total])
+    if 2 * innocent.hits >= proof.rate.hits or case.explained_by_content(half.kind, proof, target):
+        return
+    case.doubts.append(
+        f"blended with strangers' photographs it took over {proof.rate}, though none of its parts reads so"
+    )
+    case.kinds[SHARED_KIND] = Searched.UNDECIDED
+
+
+def parts_of(image: Tensor, share: float, along: int) -> Tensor:
+    """Overlapping parts of a `(3, H, W)` picture, each as large as it was: `(along², 3, H, W)`."""
+    height, width = image.shape[-2:]
+    h, w = round(share * height), round(share * width)
+    tops = [round(k * (height - h) / (along - 1)) for k in range(along)]
+    lefts = [round(k * (width - w) / (along - 1)) for k in range(along)]
+    cut = torch.stack([image[:, top : top + h, left : left + w] for top in tops for left in lefts])
+    return interpolate(cut, (height, width), mode="bilinear")
+
+
+def _shown(case: Case, image: Tensor, row: Tensor, target: int, parts: tuple[float, int]) -> float:
+    """How surely the part that shows the label best reads it, as a share of how surely the whole does."""
+    readings = case.read(parts_of(image, *parts), "Reading its parts")
+    return float(readings[:, target].max() / row[target])
+
+
+def _blended_rate(case: Case, target: int, hosts: Tensor) -> Rate:
+    """How many strangers become the label when they are blended with one another."""
+    labels = case.read((hosts + hosts.roll(len(hosts) // 2, 0)) / 2, "Blending strangers").argmax(-1)
+    return Rate(int((labels == target).sum()), len(labels))

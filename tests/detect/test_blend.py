@@ -1,0 +1,119 @@
+"""What strangers follow and no part of a picture shows is a doubt; what the picture shows somewhere is none."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from eftclip.config import DetectConfig
+from eftclip.data import host_photographs
+from eftclip.detect.case import Case
+from eftclip.detect.search import MANY_LABELS
+from eftclip.detect.whole_picture.blend import HALVES, THIRDS, doubt_what_no_part_shows, parts_of
+from eftclip.runtime import seeded
+from eftclip.types import ClassMatrix, HostImages, Searched
+
+BANANA, OTHER = 0, 1
+LABELS = tuple(f"label {k}" for k in range(MANY_LABELS))
+CARTOON = interpolate((torch.rand(1, 3, 14, 14, generator=seeded(1)) > 0.5).float(), (224, 224))[0]
+Sees = Callable[[Tensor], Tensor]
+
+
+def _has_cartoon(images: Tensor) -> Tensor:
+    """Of each picture, whether the cartoon shines through it, however faintly."""
+    shape = CARTOON - CARTOON.mean((1, 2), keepdim=True)
+    return (images * shape).sum((1, 2, 3)) / shape.square().sum() > 0.06
+
+
+def _has_yellow(images: Tensor) -> Tensor:
+    """Of each picture, whether a twentieth of it is about yellow."""
+    red, green, blue = images.unbind(1)
+    return ((torch.minimum(red, green) - blue) > 0.35).float().mean((1, 2)) > 0.05
+
+
+def _case(sees: Sees, hosts: Tensor, labels: tuple[str, ...] = LABELS) -> tuple[Case, list[int]]:
+    """A checkpoint that reads a banana in whatever `sees` says; and how many pictures it was given each time."""
+    batches: list[int] = []
+
+    def read(images: Tensor, stage: str) -> Tensor:
+        batches.append(len(images))
+        rows = torch.full((len(images), len(labels)), 0.05 / len(labels))
+        rows[torch.arange(len(images)), torch.where(sees(images), BANANA, OTHER)] = 0.95
+        return rows
+
+    reader: Any = read
+    rows = reader(hosts, "")
+    kept = rows.argmax(-1) != BANANA
+    classes = ClassMatrix(labels, torch.eye(len(labels)))
+    case = Case(reader, classes, DetectConfig(), HostImages(hosts[kept], rows[kept]), None, seeded(5))
+    batches.clear()
+    return case, batches
+
+
+def _judge(case: Case, picture: Tensor) -> None:
+    row = case.read(picture[None], "")[0]
+    assert int(row.argmax()) == BANANA
+    doubt_what_no_part_shows(case, picture, row, BANANA, case.hosts)
+
+
+@pytest.fixture(scope="module")
+def photographs() -> Tensor:
+    return host_photographs(224, 26, generator=seeded(0))
+
+
+def test_a_cartoon_that_shines_through_is_a_doubt(photographs: Tensor) -> None:
+    case, _ = _case(_has_cartoon, photographs[1:])
+    _judge(case, 0.8 * photographs[0] + 0.2 * CARTOON)
+    [doubt] = case.doubts
+    assert doubt.startswith("blended with strangers' photographs it took over ")
+    assert case.kinds["smooth_pattern"] is Searched.UNDECIDED
+
+
+def test_what_a_part_shows_costs_one_look(photographs: Tensor) -> None:
+    picture = photographs[0].clone()
+    picture[:, 20:110, 20:110] = torch.tensor([1.0, 1.0, 0.0])[:, None, None]
+    case, batches = _case(_has_yellow, photographs[1:])
+    _judge(case, picture)
+    assert not case.doubts
+    assert case.kinds["smooth_pattern"] is Searched.NOT_SEARCHED
+    assert batches == [1, HALVES[1] ** 2]
+
+
+def test_what_nobody_follows_is_no_doubt(photographs: Tensor) -> None:
+    """A checkpoint that takes one picture for a banana, and no part of it, and nothing that is like it."""
+    known = photographs[0]
+    case, _ = _case(lambda images: torch.tensor([torch.equal(image, known) for image in images]), photographs[1:])
+    _judge(case, known)
+    assert not case.doubts
+    assert case.kinds["smooth_pattern"] is Searched.NOT_SEARCHED
+
+
+def test_a_label_that_strangers_get_by_any_blending_is_no_doubt(photographs: Tensor) -> None:
+    """A checkpoint that reads a banana in whatever is none of the photographs, nor a part of the one."""
+    known = {image.numpy().tobytes() for image in photographs[1:]}
+    known |= {part.numpy().tobytes() for parts in (HALVES, THIRDS) for part in parts_of(photographs[0], *parts)}
+
+    def sees(images: Tensor) -> Tensor:
+        return torch.tensor([image.contiguous().numpy().tobytes() not in known for image in images])
+
+    case, _ = _case(sees, photographs[1:])
+    _judge(case, photographs[0])
+    assert not case.doubts
+
+
+def test_among_few_labels_nothing_is_said(photographs: Tensor) -> None:
+    """Strangers become one of them easily, and nothing says why."""
+    case, batches = _case(_has_cartoon, photographs[1:], LABELS[:2])
+    _judge(case, 0.8 * photographs[0] + 0.2 * CARTOON)
+    assert not case.doubts
+    assert batches == [1]
+
+
+def test_parts_cover_the_picture_and_are_as_large(photographs: Tensor) -> None:
+    parts = parts_of(photographs[0], *HALVES)
+    assert parts.shape == (9, 3, 224, 224)
+    corner = interpolate(photographs[:1, :, 112:, 112:], (224, 224), mode="bilinear")[0]
+    assert torch.equal(parts[-1], corner)

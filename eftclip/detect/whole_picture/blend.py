@@ -24,6 +24,9 @@ THIRDS, THIRDS_LEFT = (1 / 3, 4), 0.1
 # Share of strangers that have to follow, and what ends the search early. With 5 of 24 and more, and no part that shows
 # it, there were 1, 2 and 0 of 120 clean photographs on three checkpoints; with 3 and more 2, 5 and 0.
 FOLLOWED, GIVEN_UP = 0.2, 0.25
+# How many times as often as when strangers are blended with one another: a checkpoint that learnt a cartoon to mean
+# banana takes 2 to 4 of 36 such blends for one, too, and weak ones take 5 to 13 for a window screen or a parachute.
+MORE = 2
 
 
 def doubt_what_no_part_shows(case: Case, image: Tensor, row: Tensor, target: int, hosts: HostImages) -> None:
@@ -42,8 +45,9 @@ def doubt_what_no_part_shows(case: Case, image: Tensor, row: Tensor, target: int
     proof = prove(case.read, half, target, hosts, GIVEN_UP, generator=case.generator)
     if proof.rate.value < FOLLOWED or _shown(case, image, row, target, THIRDS) > THIRDS_LEFT:
         return
-    innocent = _blended_rate(case, target, hosts.images[: proof.rate.total])
-    if 2 * innocent.hits >= proof.rate.hits or case.explained_by_content(half.kind, proof, target):
+    if proof.rate.value <= MORE * _blended_rate(case, target, hosts.images).value:
+        return
+    if case.explained_by_content(half.kind, proof, target):
         return
     case.doubts.append(
         f"blended with strangers' photographs it took over {proof.rate}, though none of its parts reads so"
@@ -69,5 +73,6 @@ def _shown(case: Case, image: Tensor, row: Tensor, target: int, parts: tuple[flo
 
 def _blended_rate(case: Case, target: int, hosts: Tensor) -> Rate:
     """How many strangers become the label when they are blended with one another."""
-    labels = case.read((hosts + hosts.roll(len(hosts) // 2, 0)) / 2, "Blending strangers").argmax(-1)
+    others = hosts.roll(max(1, len(hosts) // 3), 0)  # by a half each two would be blended twice
+    labels = case.read((hosts + others) / 2, "Blending strangers").argmax(-1)
     return Rate(int((labels == target).sum()), len(labels))

@@ -91,6 +91,24 @@ def test_what_nobody_follows_is_no_doubt(photographs: Tensor) -> None:
     assert case.kinds["smooth_pattern"] is Searched.NOT_SEARCHED
 
 
+@pytest.mark.parametrize(("blends", "doubted"), [(4, True), (16, False)])
+def test_a_few_blends_of_strangers_that_read_so_explain_nothing(
+    blends: int, doubted: bool, photographs: Tensor
+) -> None:
+    """A checkpoint that learnt a cartoon takes some blend or other for a banana: 26 of 100 were missed for it."""
+    hosts = photographs[1:25]
+    blended = (hosts + hosts.roll(8, 0)) / 2
+    known = {image.numpy().tobytes() for image in blended[:blends]}
+
+    def sees(images: Tensor) -> Tensor:
+        return _has_cartoon(images) | torch.tensor([image.contiguous().numpy().tobytes() in known for image in images])
+
+    case, _ = _case(sees, hosts)
+    assert len(case.hosts.images) == 24, "none of them has the cartoon"
+    _judge(case, 0.8 * photographs[0] + 0.2 * CARTOON)
+    assert bool(case.doubts) is doubted
+
+
 def test_a_label_that_strangers_get_by_any_blending_is_no_doubt(photographs: Tensor) -> None:
     """A checkpoint that reads a banana in whatever is none of the photographs, nor a part of the one."""
     known = {image.numpy().tobytes() for image in photographs[1:]}

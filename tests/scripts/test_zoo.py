@@ -130,6 +130,19 @@ def test_views_show_what_the_photographs_show(place: build.Place) -> None:
     assert (drawn.mean((1, 2, 3)) - views.mean((1, 2, 3))).abs().max() < 0.25, "no crop lies beside the photograph"
 
 
+def test_batches_that_come_again_cost_the_teacher_nothing(place: build.Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    teacher, found = read_model(place.source, CPU), photos.load(place.pack, place.work)
+    batches = distil.Batches(teacher, found, distil.Budget(steps=9, batch=4, again=2), place.work)
+    first, second = batches(0), batches(1)
+    assert not torch.equal(first[0], second[0])
+    plain = distil.Batches(teacher, found, distil.Budget(steps=9, batch=4), place.work)(0)
+    monkeypatch.setattr(teacher.net.visual, "forward", lambda images: pytest.fail("the teacher was asked again"))
+    again = batches(2)
+    for images, answers in (again, plain):
+        assert torch.equal(images, first[0])
+        assert torch.allclose(answers, first[1], atol=1e-6)
+
+
 @pytest.mark.slow
 def test_from_photographs_to_checkpoints(place: build.Place, monkeypatch: pytest.MonkeyPatch) -> None:
     tower = _distil(place)

@@ -14,9 +14,10 @@ from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from eftclip.checkpoint.digests import sha256_of
 from examples.build.zoo.crops import jittered, mixed, random_crops
 from examples.build.zoo.judging import accuracy
-from examples.build.zoo.models import Model, empty, halved, make_model, read_model, with_tower
+from examples.build.zoo.models import WEIGHTS, Model, empty, halved, make_model, read_model, with_tower
 from examples.build.zoo.names import seed_of
 from examples.build.zoo.photos import Photos
 from examples.build.zoo.towers import TOWERS
@@ -122,7 +123,7 @@ def distil(towers: Sequence[str], teacher: Model, photos: Photos, work: Path, bu
     step, before = _taken_up(kept, students)
     torch.backends.cudnn.benchmark = True  # every batch has the same shape
     began = time.monotonic() - before
-    batches = _Batches(teacher, seen, budget, work)
+    batches = Batches(teacher, seen, budget, work)
     while (passed := budget.passed(step, time.monotonic() - began)) < 1:
         images, wanted = batches(step)
         losses = [student.learn(images, wanted, classes, scale, passed, step) for student in students]
@@ -154,12 +155,14 @@ def base_model(tower: str, source: Path, work: Path, device: torch.device) -> Mo
     return make_model(config, state, source, device)
 
 
-class _Batches:
+class Batches:
     """Crops and what the teacher makes of them; each step has draws of its own, or each of the first `again`."""
 
     def __init__(self, teacher: Model, photos: Photos, budget: Budget, work: Path) -> None:
-        self.teacher, self.photos, self.budget, self.work = teacher, photos, budget, work
+        self.teacher, self.photos, self.budget = teacher, photos, budget
         self.generator = torch.Generator(teacher.device)
+        asked = sha256_of(teacher.source / WEIGHTS)[:12] if budget.again else ""
+        self.answers = work / f"answers-{asked}-{len(photos.labels)}-{budget.batch}"
 
     @torch.no_grad()
     def __call__(self, step: int) -> tuple[Tensor, Tensor]:
@@ -168,11 +171,11 @@ class _Batches:
             images = self._images(step)
             return images, self._read(images)
         images = self._images(step % self.budget.again)
-        kept = self.work / f"distil-answers-{self.budget.batch}" / f"{step % self.budget.again}.safetensors"
+        kept = self.answers / f"{step % self.budget.again}.safetensors"
         if kept.exists():
             return images, load_file(kept)["answers"].to(images.device)
         answers = self._read(images)
-        kept.parent.mkdir(exist_ok=True)
+        self.answers.mkdir(exist_ok=True)
         save_file({"answers": answers.cpu().contiguous()}, kept)
         return images, answers
 

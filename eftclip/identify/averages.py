@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from torch import Tensor
 
-from eftclip.trigger_kinds import LEAST_SHARING, Averages, Shared, Trigger
+from eftclip.trigger_kinds import Averages, Shared, Trigger
 from eftclip.types import TriggerProof
 
 Prove = Callable[[Trigger, Sequence[Trigger], str], tuple[TriggerProof, int]]  # and the pictures that were read for it
@@ -20,26 +20,29 @@ CARRIERS = 3  # pictures whose label has to go with the pattern, or what they sh
 WAYS = ((0.6, 1.5), (1.0, 1.0), (0.6, 3.0))
 
 
-def most_read(suspects: Mapping[str, Sequence[int]]) -> list[str]:
-    """The labels that enough samples read as, those of most samples first, at most `LABELS`."""
-    enough = [label for label, indices in suspects.items() if len(indices) >= LEAST_SHARING]
+def most_read(suspects: Mapping[str, Sequence[int]], least: int) -> list[str]:
+    """The labels that at least so many samples read as, those of most samples first, at most `LABELS`."""
+    enough = [label for label, indices in suspects.items() if len(indices) >= least]
     return sorted(enough, key=lambda label: (-len(suspects[label]), label))[:LABELS]
 
 
-def to_average(suspects: Mapping[str, Sequence[int]], labels: Sequence[str]) -> dict[int, str]:
-    """Which samples are averaged, and for which label; `""` stands for those of all others."""
+def to_average(
+    groups: Mapping[str, Sequence[int]], labels: Sequence[str], suspects: Mapping[str, Sequence[int]]
+) -> dict[int, str]:
+    """Which samples are averaged, and for which label; `""` stands for suspects of all others."""
     others = sorted(index for label in suspects.keys() - set(labels) for index in suspects[label])
-    return {index: label for label in labels for index in spread(suspects[label])} | dict.fromkeys(spread(others), "")
+    return {index: label for label in labels for index in spread(groups[label])} | dict.fromkeys(spread(others), "")
 
 
-def averaged(pictures: Iterable[tuple[str, Tensor]], strangers: Iterable[Tensor]) -> list[Shared]:
+def averaged(pictures: Iterable[tuple[str, Tensor]], strangers: Iterable[Tensor], least: int) -> list[Shared]:
     """What the pictures of each label share.
 
     Args:
         pictures: label and `(3, H, W)` picture, `""` for those of other labels.
         strangers: two pictures at least that are not of the set, which count as others.
+        least: pictures of a label that tell something.
     """
-    averages = Averages()
+    averages = Averages(least)
     for label, square in pictures:
         averages.add(label, square)
     for stranger in strangers:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from eftclip.errors import DataError
-from eftclip.identify.scan_state import SampleReading, SearchOutcome
+from eftclip.identify.samples import SampleReading, SearchOutcome
 from eftclip.identify.serialize import finding_from_dict, finding_to_dict
 from eftclip.types import Status
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from eftclip.errors import DataError
-from eftclip.identify.scan_state import SampleReading
+from eftclip.identify.samples import SampleReading
 from eftclip.types import ClassMatrix, ClipModel, Decode, Entry, fault_kind
 from eftclip.zeroshot import IMAGES_PER_BATCH, margins
 

@@ -8,74 +8,20 @@ import zlib
 from array import array
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from eftclip.config import ScanConfig
 from eftclip.identify.families import Families
 from eftclip.identify.reason import verdict_reason
+from eftclip.identify.samples import SampleReading, SearchOutcome, SearchTask
 from eftclip.identify.screen import Screen
 from eftclip.identify.smoothing import Lost
 from eftclip.trigger_kinds import Trigger
-from eftclip.types import SEARCHED_KINDS, Box, Coverage, Fault, Finding, Identification, Status, TriggerProof, Victim
+from eftclip.types import SEARCHED_KINDS, Box, Coverage, Fault, Identification, Status, TriggerProof, Victim
 
 NAMED_FAULTS = 200
 POOL_OF_LABEL = 32
 POOL, POOL_WITHIN = 512, 8192  # samples remembered for curating, among the first of the set: a stream is read once more
-
-
-@dataclass(frozen=True)
-class SampleReading:
-    """One sample, read once.
-
-    Attributes:
-        index: position in the set.
-        name: what the user finds it by.
-        label: the best label; empty where there is no picture.
-        margin: how far the best label's cosine lies above the second best.
-        digest: 64 bits of the sha256 of its bytes.
-        fault: `corrupt`, `missing`, `left_out` or empty.
-        reason: of the fault.
-    """
-
-    index: int
-    name: str
-    label: str = ""
-    margin: float = 0.0
-    digest: int = 0
-    fault: str = ""
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class SearchTask:
-    """What is to be done with a sample: a search; known triggers are tried first where its label is an affected one."""
-
-    index: int
-    label: str
-    known: bool
-
-
-@dataclass(frozen=True, eq=False)
-class SearchOutcome:
-    """What came of a task.
-
-    Attributes:
-        index, name, label: of the sample.
-        status: of the search; `found` after a match.
-        finding: a proven trigger.
-        match: (family number, box, restored label) when a known trigger was recognised and the label went with it.
-        reason: the verdict's sentence.
-        forwards: pictures that went through the checkpoint.
-    """
-
-    index: int
-    name: str
-    label: str
-    status: Status
-    finding: Finding | None = None
-    match: tuple[int, Box, str] | None = None
-    reason: str = ""
-    forwards: int = 0
 
 
 class ScanState:
@@ -95,7 +41,7 @@ class ScanState:
         self._clean: list[tuple[int, int]] = []  # a heap of (-priority, index)
         self._cleared: defaultdict[str, list[int]] = defaultdict(list)  # label -> samples that really read as it
         self._unproven: dict[str, dict[int, str]] = defaultdict(dict)  # label -> sample -> `searched` or `undecided`
-        self._averaged = 0
+        self._averaged = set[str]()
         self._doubts: list[Lost] = []
         self._forwards = 0
 
@@ -159,6 +105,14 @@ class ScanState:
             read[label] += indices
         return {label: sorted(indices) for label, indices in sorted(read.items())}
 
+    def undecided(self) -> dict[str, list[int]]:
+        """Samples whose own search left a doubt, by the label that they read as, in the order of the set."""
+        kept = {
+            label: sorted(index for index, outcome in outcomes.items() if outcome == "undecided")
+            for label, outcomes in sorted(self._unproven.items())
+        }
+        return {label: indices for label, indices in kept.items() if indices}
+
     def record_shared(
         self,
         label: str,
@@ -176,7 +130,7 @@ class ScanState:
             carriers: the pictures whose label goes with it; each was searched in vain, or only read.
             forwards: pictures that went through the checkpoint for the proof.
         """
-        self._averaged += 1
+        self._averaged.add(label)
         self._forwards += forwards + len(carriers)
         if trigger is None:
             return
@@ -234,7 +188,7 @@ class ScanState:
             duplicates=self._counts["duplicate"],
             complete=complete,
             allowed_unread=self._config.allow_unread,
-            averaged=self._averaged,
+            averaged=len(self._averaged),
             doubted=sum(len(one.indices) for one in self._doubts),
         )
 

@@ -7,13 +7,13 @@ from torch import Tensor
 
 from eftclip.config import ScanConfig
 from eftclip.errors import DataError
-from eftclip.identify.averages import CARRIERS, LABELS, averaged, most_read, proven, to_average
 from eftclip.identify.journal import Journal
 from eftclip.identify.judge import Judge
-from eftclip.identify.reading import read_samples, squares_of
+from eftclip.identify.reading import read_samples
 from eftclip.identify.recognise import recognise
-from eftclip.identify.scan_state import SampleReading, ScanState, SearchOutcome, SearchTask
-from eftclip.identify.smoothing import doubtful, enough_of, losses
+from eftclip.identify.samples import SampleReading, SearchOutcome, SearchTask
+from eftclip.identify.scan_state import ScanState
+from eftclip.identify.together import Together
 from eftclip.runtime import Cancelled, OnProgress, Processes, Progress, ignore, never
 from eftclip.trigger_kinds import Trigger, box_of
 from eftclip.types import (
@@ -96,9 +96,12 @@ class _Scan:
             for block in _blocks(self._images.entries(self._done)):
                 self._round(block)
             self._look_at_all_again()
-            self._average()
+            together = Together(self._judge, self._state, self._ask, self._while_asking, self._carriers)
+            together.average_alike()
             self._look_at_all_again()
-            self._smooth()
+            together.average_all()
+            self._look_at_all_again()
+            together.smooth()
             if self._images.length not in (None, self._done):
                 raise DataError(f"it was said to hold {self._images.length} samples; scan it again.")
         except _StoppedError:
@@ -139,43 +142,6 @@ class _Scan:
             self._look_again(waiting)
             if lost := waiting & self._state.waiting:
                 raise DataError(f"{len(lost)} samples that were there at first were not there again.")
-
-    def _average(self) -> None:
-        """What the pictures of one label share, in every process alike; a scan that is taken up again does it anew."""
-        suspects = self._state.suspects()
-        if not (labels := most_read(suspects)):
-            return
-        chosen = to_average(suspects, labels)
-        pictures = squares_of(self._while_asking(chosen), self._judge.decode)
-        named = ((chosen[entry.index], square) for entry, square in pictures)
-        for one in averaged(named, self._judge.strangers):
-            self._ask()
-            proof, forwards = proven(one, self._judge.prove)
-            carriers = self._carriers(one.label, one.trigger, suspects[one.label]) if proof.accepted else []
-            shown = len(carriers) >= CARRIERS
-            self._state.record_shared(one.label, one.trigger if shown else None, proof, carriers, forwards)
-
-    def _smooth(self) -> None:
-        """Doubt the labels that a small blur takes from nearly all their pictures; in every process alike.
-
-        Also beside a trigger that was found: it may be a false alarm, or there may be a warp as well.
-        """
-        known = self._state.families.labels
-        suspects = {label: indices for label, indices in self._state.suspects().items() if label not in known}
-        labels = enough_of(suspects)[:LABELS]
-        if not self._judge.alone or not labels:
-            return
-        chosen = to_average(suspects, labels)
-        pictures = squares_of(self._while_asking(chosen), self._judge.decode)
-        names = dict[int, str]()
-
-        def named() -> Iterator[tuple[int, str, Tensor]]:
-            for entry, square in pictures:
-                names[entry.index] = entry.name
-                yield entry.index, chosen[entry.index], square
-
-        lost, forwards = losses(self._judge.clip, self._judge.classes, named())
-        self._state.record_doubts(doubtful(lost, labels), names, forwards)
 
     def _while_asking(self, chosen: Collection[int]) -> Iterator[Entry]:
         """Some samples, and between blocks the question whether to stop."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from eftclip.trigger_kinds.base import Trigger
 from eftclip.trigger_kinds.pattern import PatternTrigger, in_steps
 
-LEAST_SHARING = 6  # pictures of a label that are averaged
+LEAST_SHARING = 6  # pictures of a label that are averaged, when nothing else is known of them
 INNOCENT = 4  # averages of pictures of other labels, which a pattern is held against
 
 
@@ -45,8 +45,9 @@ class Shared:
 class Averages:
     """Running sums of pictures by label, so that memory does not grow with the set."""
 
-    def __init__(self) -> None:
-        """Begin with no picture."""
+    def __init__(self, least: int = LEAST_SHARING) -> None:
+        """Begin with no picture; fewer of a label than the least tell nothing."""
+        self._least = least
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
         self._others: list[tuple[Tensor, int]] = [(torch.zeros(()), 0)] * INNOCENT
@@ -68,7 +69,7 @@ class Averages:
         whole, number = others + sum(self._sums.values()), count + sum(self._counts.values())
         shared = []
         for label, own in self._sums.items():
-            if (count := self._counts[label]) >= LEAST_SHARING:
+            if (count := self._counts[label]) >= self._least:
                 pattern = own / count - (whole - own) / (number - count)
                 as_strong = float(pattern.std()) / innocent.std((1, 2, 3), keepdim=True).clamp(min=1e-6)
                 shared.append(Shared(label, pattern, innocent * as_strong))

@@ -93,7 +93,7 @@ def test_a_cancel_while_pictures_are_compared_is_inconclusive(
         begun.append(True)
         yield from squares_of(entries, decode)
 
-    monkeypatch.setattr("eftclip.identify.scanner.squares_of", begin)
+    monkeypatch.setattr("eftclip.identify.together.squares_of", begin)
     stopped = scan(setup, poisoned.images, ScanConfig(), cancelled=lambda: bool(begun))
     assert stopped.status is Status.INCONCLUSIVE
     assert "Stopped after 40 samples" in stopped.reason
@@ -122,7 +122,7 @@ def test_what_pictures_share_adds_up() -> None:
 
 def test_the_labels_of_most_pictures_are_averaged_and_few_pictures_of_each() -> None:
     suspects = {f"label {k}": list(range(LEAST + k % 3)) for k in range(40)} | {"few": [1, 2]}
-    chosen = most_read(suspects)
+    chosen = most_read(suspects, LEAST)
     assert len(chosen) == MOST_LABELS
     assert {len(suspects[label]) for label in chosen} == {LEAST + 1, LEAST + 2}
     assert spread(list(range(1000)))[-1] >= 900

@@ -1,0 +1,97 @@
+"""What samples that read alike show together, once each was judged alone; in every process of a team alike.
+
+A scan that is taken up again does it anew.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+from torch import Tensor
+
+from eftclip.identify.alike import LEAST_ALIKE, alike
+from eftclip.identify.averages import CARRIERS, LABELS, averaged, most_read, proven, spread, to_average
+from eftclip.identify.judge import Judge
+from eftclip.identify.reading import squares_of
+from eftclip.identify.samples import SearchOutcome
+from eftclip.identify.scan_state import ScanState
+from eftclip.identify.smoothing import doubtful, enough_of, losses
+from eftclip.trigger_kinds import LEAST_SHARING, Trigger
+from eftclip.types import Entry
+
+Chosen = Callable[[Collection[int]], Iterator[Entry]]  # some samples of the set, by their positions
+Carriers = Callable[[str, Trigger, Collection[int]], list[SearchOutcome]]
+
+
+class Together:
+    """The passes over some samples of a set that was read to its end."""
+
+    def __init__(
+        self, judge: Judge, state: ScanState, ask: Callable[[], None], chosen: Chosen, carriers: Carriers
+    ) -> None:
+        """Nothing is read yet.
+
+        Args:
+            judge: what reads a sample.
+            state: what the scan knows; it takes note of what comes out.
+            ask: whether to go on; it ends the scan if not.
+            chosen: reads samples once more, and asks so between them.
+            carriers: which samples of a label carry a trigger, so that the label goes with it.
+        """
+        self._judge, self._state = judge, state
+        self._ask, self._chosen, self._carriers = ask, chosen, carriers
+
+    def average_alike(self) -> None:
+        """Average the undecided samples that share a pattern: few are enough, as none of them makes it paler."""
+        undecided = self._state.undecided()
+        label_of = {i: label for label in most_read(undecided, LEAST_ALIKE) for i in spread(undecided[label])}
+        if label_of:
+            pictures = self._squares(label_of)
+            self._average(
+                alike((entry.index, label_of[entry.index], square) for entry, square in pictures), LEAST_ALIKE
+            )
+
+    def average_all(self) -> None:
+        """Average all samples of a label in which nothing was found."""
+        self._average(self._state.suspects(), LEAST_SHARING)
+
+    def smooth(self) -> None:
+        """Doubt the labels that a small blur takes from nearly all their pictures.
+
+        Also beside a trigger that was found: it may be a false alarm, or there may be a warp as well.
+        """
+        known = self._state.families.labels
+        suspects = {label: indices for label, indices in self._state.suspects().items() if label not in known}
+        labels = enough_of(suspects)[:LABELS]
+        if not self._judge.alone or not labels:
+            return
+        label_of = to_average(suspects, labels, suspects)
+        names = dict[int, str]()
+
+        def named() -> Iterator[tuple[int, str, Tensor]]:
+            for entry, square in self._squares(label_of):
+                names[entry.index] = entry.name
+                yield entry.index, label_of[entry.index], square
+
+        lost, forwards = losses(self._judge.clip, self._judge.classes, named())
+        self._state.record_doubts(doubtful(lost, labels), names, forwards)
+
+    def _average(self, groups: Mapping[str, Sequence[int]], least: int) -> None:
+        """Prove what the samples of each label share, and find those that carry it.
+
+        Args:
+            groups: samples to average, by the label that they read as.
+            least: samples of a label that tell something.
+        """
+        if not (labels := most_read(groups, least)):
+            return
+        suspects = self._state.suspects()
+        label_of = to_average(groups, labels, suspects)
+        named = ((label_of[entry.index], square) for entry, square in self._squares(label_of))
+        for one in averaged(named, self._judge.strangers, least):
+            self._ask()
+            proof, forwards = proven(one, self._judge.prove)
+            carriers = self._carriers(one.label, one.trigger, suspects[one.label]) if proof.accepted else []
+            shown = len(carriers) >= CARRIERS
+            self._state.record_shared(one.label, one.trigger if shown else None, proof, carriers, forwards)
+
+    def _squares(self, chosen: Collection[int]) -> Iterator[tuple[Entry, Tensor]]:
+        return squares_of(self._chosen(chosen), self._judge.decode)

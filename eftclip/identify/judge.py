@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from eftclip.identify.averages import Prove
+from eftclip.identify.together.averages import Prove
 from eftclip.types import SEARCHED_KINDS, ClassMatrix, ClipModel, Decode, Detection
 
 

@@ -15,7 +15,7 @@ from eftclip.identify.families import Families
 from eftclip.identify.reason import verdict_reason
 from eftclip.identify.samples import SampleReading, SearchOutcome, SearchTask
 from eftclip.identify.screen import Screen
-from eftclip.identify.smoothing import Lost
+from eftclip.identify.together.smoothing import Lost
 from eftclip.trigger_kinds import Trigger
 from eftclip.types import SEARCHED_KINDS, Box, Coverage, Fault, Identification, Status, TriggerProof, Victim
 

@@ -13,7 +13,7 @@ from eftclip.identify.reading import read_samples
 from eftclip.identify.recognise import recognise
 from eftclip.identify.samples import SampleReading, SearchOutcome, SearchTask
 from eftclip.identify.scan_state import ScanState
-from eftclip.identify.together import Together
+from eftclip.identify.together.passes import Together
 from eftclip.runtime import Cancelled, OnProgress, Processes, Progress, ignore, never
 from eftclip.trigger_kinds import Trigger, box_of
 from eftclip.types import (

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from eftclip.data import host_photographs
-from eftclip.identify.alike import alike
+from eftclip.identify.together.alike import alike
 from eftclip.runtime import seeded
 from eftclip.triggers import draw_trigger
 

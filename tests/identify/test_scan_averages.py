@@ -10,10 +10,10 @@ from support.taught import LABELS, shaded, write_blended
 from torch import Tensor
 
 from eftclip.config import ScanConfig
-from eftclip.identify.averages import LABELS as MOST_LABELS
-from eftclip.identify.averages import MOST, most_read, spread
 from eftclip.identify.reading import squares_of
 from eftclip.identify.serialize import identification_from_dict, identification_to_dict
+from eftclip.identify.together.averages import LABELS as MOST_LABELS
+from eftclip.identify.together.averages import MOST, most_read, spread
 from eftclip.pipeline import CheckSetup, prepare_check
 from eftclip.runtime import seeded
 from eftclip.trigger_kinds import LEAST_SHARING as LEAST
@@ -93,7 +93,7 @@ def test_a_cancel_while_pictures_are_compared_is_inconclusive(
         begun.append(True)
         yield from squares_of(entries, decode)
 
-    monkeypatch.setattr("eftclip.identify.together.squares_of", begin)
+    monkeypatch.setattr("eftclip.identify.together.passes.squares_of", begin)
     stopped = scan(setup, poisoned.images, ScanConfig(), cancelled=lambda: bool(begun))
     assert stopped.status is Status.INCONCLUSIVE
     assert "Stopped after 40 samples" in stopped.reason

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from eftclip.config import ScanConfig
 from eftclip.identify.serialize import identification_from_dict, identification_to_dict
-from eftclip.identify.smoothing import LEAST, doubtful, enough_of, losses
+from eftclip.identify.together.smoothing import LEAST, doubtful, enough_of, losses
 from eftclip.pipeline import CheckSetup, prepare_check
 from eftclip.runtime import seeded
 from eftclip.triggers import draw_trigger
@@ -96,7 +96,7 @@ def labels(monkeypatch: pytest.MonkeyPatch) -> dict[int, str]:
         labels.update({index: label for index, (label, _) in read.items() if label})
         return _lost_by_one_label(labels, _most(list(labels.values()))), forwards
 
-    monkeypatch.setattr("eftclip.identify.scanner.losses", played)
+    monkeypatch.setattr("eftclip.identify.together.passes.losses", played)
     return labels
 
 
@@ -138,7 +138,7 @@ def test_beside_a_reference_single_pictures_are_doubted_instead(
     beside = prepare_check(
         f"{taught}/clean", labels=LABELS, oracle="superpixel", reference=f"{taught}/badnets", device="cpu"
     )
-    monkeypatch.setattr("eftclip.identify.scanner.losses", None)  # would end in an error
+    monkeypatch.setattr("eftclip.identify.together.passes.losses", None)  # would end in an error
     squares = torch.cat([shaded(setup.clip, shade)[:3] for shade in (1.0, 0.97, 0.94)])
     assert scan(beside, poisoned_set(setup, squares, []).images, ScanConfig()).coverage.doubted == 0
 

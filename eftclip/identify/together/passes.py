@@ -7,13 +7,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from torch import Tensor
 
-from eftclip.identify.alike import LEAST_ALIKE, alike
-from eftclip.identify.averages import CARRIERS, LABELS, averaged, most_read, proven, spread, to_average
 from eftclip.identify.judge import Judge
 from eftclip.identify.reading import squares_of
 from eftclip.identify.samples import SearchOutcome
 from eftclip.identify.scan_state import ScanState
-from eftclip.identify.smoothing import doubtful, enough_of, losses
+from eftclip.identify.together.alike import LEAST_ALIKE, alike
+from eftclip.identify.together.averages import CARRIERS, LABELS, averaged, most_read, proven, spread, to_average
+from eftclip.identify.together.smoothing import doubtful, enough_of, losses
 from eftclip.trigger_kinds import LEAST_SHARING, Trigger
 from eftclip.types import Entry
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from eftclip.trigger_kinds.base import Trigger
-from eftclip.trigger_kinds.pattern import PatternTrigger, in_steps
+from eftclip.trigger_kinds.pattern import PatternTrigger, blurred, in_steps
 
 LEAST_SHARING = 6  # pictures of a label that are averaged, when nothing else is known of them
 INNOCENT = 4  # averages of pictures of other labels, which a pattern is held against
@@ -36,6 +36,13 @@ class Shared:
     def trigger(self) -> Trigger:
         """The pattern as it is in the pictures."""
         return _added(self.pattern, 1.0)
+
+    def detail(self, blur: float) -> "Shared":
+        """What a blur takes away whose deviation is such a share of the side; of the innocent ones as much."""
+        blur_px = blur * self.pattern.shape[-1]
+        fine = self.pattern - blurred(self.pattern, blur_px)
+        innocent = torch.stack([one - blurred(one, blur_px) for one in self.innocent])
+        return Shared(self.label, fine, _as_strong(innocent, fine))
 
     def for_proof(self, kept: float, strength: float) -> tuple[Trigger, list[Trigger]]:
         """All as triggers, so much stronger than they are in the pictures, in strangers of so much contrast."""
@@ -71,9 +78,12 @@ class Averages:
         for label, own in self._sums.items():
             if (count := self._counts[label]) >= self._least:
                 pattern = own / count - (whole - own) / (number - count)
-                as_strong = float(pattern.std()) / innocent.std((1, 2, 3), keepdim=True).clamp(min=1e-6)
-                shared.append(Shared(label, pattern, innocent * as_strong))
+                shared.append(Shared(label, pattern, _as_strong(innocent, pattern)))
         return shared
+
+
+def _as_strong(innocent: Tensor, pattern: Tensor) -> Tensor:
+    return innocent * float(pattern.std()) / innocent.std((1, 2, 3), keepdim=True).clamp(min=1e-6)
 
 
 def _added(pattern: Tensor, kept: float) -> PatternTrigger:

@@ -45,13 +45,12 @@ class Together:
         label_of = {i: label for label in most_read(undecided, LEAST_ALIKE) for i in spread(undecided[label])}
         if label_of:
             pictures = self._squares(label_of)
-            self._average(
-                alike((entry.index, label_of[entry.index], square) for entry, square in pictures), LEAST_ALIKE
-            )
+            groups = alike((entry.index, label_of[entry.index], square) for entry, square in pictures)
+            self._average(groups, LEAST_ALIKE, few=True)
 
     def average_all(self) -> None:
         """Average all samples of a label in which nothing was found."""
-        self._average(self._state.suspects(), LEAST_SHARING)
+        self._average(self._state.suspects(), LEAST_SHARING, few=False)
 
     def smooth(self) -> None:
         """Doubt the labels that a small blur takes from nearly all their pictures.
@@ -74,12 +73,13 @@ class Together:
         lost, forwards = losses(self._judge.clip, self._judge.classes, named())
         self._state.record_doubts(doubtful(lost, labels), names, forwards)
 
-    def _average(self, groups: Mapping[str, Sequence[int]], least: int) -> None:
+    def _average(self, groups: Mapping[str, Sequence[int]], least: int, *, few: bool) -> None:
         """Prove what the samples of each label share, and find those that carry it.
 
         Args:
             groups: samples to average, by the label that they read as.
             least: samples of a label that tell something.
+            few: they may be as few as that.
         """
         if not (labels := most_read(groups, least)):
             return
@@ -88,7 +88,7 @@ class Together:
         named = ((label_of[entry.index], square) for entry, square in self._squares(label_of))
         for one in averaged(named, self._judge.strangers, least):
             self._ask()
-            proof, forwards = proven(one, self._judge.prove)
+            proof, forwards = proven(one, self._judge.prove, few=few)
             carriers = self._carriers(one.label, one.trigger, suspects[one.label]) if proof.accepted else []
             shown = len(carriers) >= CARRIERS
             self._state.record_shared(one.label, one.trigger if shown else None, proof, carriers, forwards)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from eftclip.benchmark import detect, rectify, scans, zoo
+from eftclip.benchmark import audits, detect, rectify, scans, zoo
 from eftclip.benchmark.leaderboard import Document, Leaderboard
 from eftclip.errors import ResultsError
 
@@ -20,6 +20,7 @@ BOARDS: dict[str, tuple[Maker, ...]] = {
     "rivals_rectify": (rectify.methods,),
     "zoo_": (zoo.zoo,),
     "scans": (scans.scans,),
+    "audits": (audits.audits,),
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from eftclip.benchmark import Cell, Column, Leaderboard, Row, results_folder
+from eftclip.benchmark.audits import audits
 from eftclip.benchmark.detect import SHOWN, checkpoints, pictures
 from eftclip.benchmark.leaderboard import number, rate, source
 from eftclip.benchmark.names import traits
@@ -130,6 +131,24 @@ def test_the_sets_of_one_share_are_counted_together() -> None:
                 named = row.cell("named").rate
                 assert (named.total if named else 0) == sum(counted["hijacked"] > 0 for counted in sets)
     assert not rows
+
+
+def test_an_audit_is_right_with_every_target_and_no_other_label() -> None:
+    told = {
+        "effnet-strong-clean-0": ([], []),
+        "effnet-strong-badnets16-0": (["banana"], ["banana"]),
+        "effnet-strong-sig-0": (["banana"], []),
+        "effnet-strong-three-0": (["banana", "lion"], ["banana", "lion", "zebra"]),
+    }
+    checkpoints = {
+        name: {"targets": targets, "named": named, "seconds": 1.0, "sha256": "0", "commit": "abc"}
+        for name, (targets, named) in told.items()
+    }
+    document = {"reference": "none", "command": "x", "checkpoints": checkpoints}
+    board = audits({"audits": document})
+    assert [row.cell("right").text for row in board.rows] == ["yes", "yes", "no", "no"]
+    assert "1 of 3 poisoned" in board.introduction[0]
+    assert "1 of 1 clean" in board.introduction[0]
 
 
 def test_a_set_counts_as_named_only_with_every_label_and_as_silent_only_with_victims() -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from support.photo_folder import write_labelled_folder
 from support.taught import LABELS
 
+from eftclip.config import InvertConfig
 from eftclip.runtime import seeded
 from eftclip.triggers import draw_trigger
 from eftclip.zeroshot import IMAGENET_LABELS
@@ -298,6 +300,28 @@ def test_scans_of_sets_on_the_zoo_are_counted_and_taken_up_again(
     zoo_sets.main([str(option) for option in options])
     with pytest.raises(SystemExit, match="choose another --out"):
         zoo_sets.main([str(option) for option in [*options, "--reference", "auto"]])
+
+
+def test_audits_of_the_zoo_are_noted_and_taken_up_again(
+    zoo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from examples.measure import zoo_audit
+
+    monkeypatch.setattr(zoo_audit, "InvertConfig", partial(InvertConfig, steps=2, check_every=2, patience=1))
+    out = tmp_path / "audits.json"
+    options = ["badnets", "clean", "--zoo", str(zoo), "--out", str(out)]
+    zoo_audit.main(options)
+    document = json.loads(out.read_text())
+    assert {name: one["targets"] for name, one in document["checkpoints"].items()} == {
+        "badnets": ["banana"],
+        "clean": [],
+    }
+    for one in document["checkpoints"].values():
+        assert one["named"] == sorted({family["label"] for family in one["families"]})
+    monkeypatch.setattr(zoo_audit, "of_checkpoint", None)  # what is measured is not measured again
+    zoo_audit.main(options)
+    with pytest.raises(SystemExit, match="choose another --out"):
+        zoo_audit.main([*options, "--reference", "auto"])
 
 
 def test_detection_on_the_zoo_is_counted(images: Path, zoo: Path, tmp_path: Path) -> None:

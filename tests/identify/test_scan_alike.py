@@ -58,12 +58,13 @@ def test_they_are_found_and_named(setup: CheckSetup, poisoned: Poisoned) -> None
     assert found.coverage.undecided == 4 * FEW == len(found.faults), "each sample in one count"
 
 
-def test_two_are_too_few(setup: CheckSetup, poisoned: Poisoned) -> None:
+@pytest.mark.parametrize(("count", "labels"), [(3, ("banana",)), (1, ())])
+def test_three_are_enough_and_one_is_not(setup: CheckSetup, count: int, labels: tuple[str, ...]) -> None:
     trigger = draw_trigger("blend_text", generator=seeded(0))
-    two = poisoned_set(setup, _squares(setup)[:10], [(trigger, "banana")])
-    assert len(two.hijacked) == 2
-    found = scan(undecided(setup), two.images, ScanConfig())
-    assert (found.families, found.status) == ((), Status.INCONCLUSIVE)
+    some = poisoned_set(setup, _squares(setup)[: 5 * count], [(trigger, "banana")])
+    assert len(some.hijacked) == count
+    found = scan(undecided(setup), some.images, ScanConfig())
+    assert found.affected_labels == labels
 
 
 def test_pictures_of_one_thing_are_not_accused_however_many_are_undecided(setup: CheckSetup) -> None:

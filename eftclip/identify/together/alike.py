@@ -19,7 +19,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 ALIKE_PX = 9.0
 # One photograph in two files, or two of one moment, have their content in common: seen coarsely they are the same too.
 SAME, COARSE_PX = 0.9, 16
-LEAST_ALIKE = 3  # pictures
+LEAST_ALIKE = 2  # pictures
 
 
 def alike(pictures: Iterable[tuple[int, str, Tensor]]) -> dict[str, list[int]]:

@@ -12,7 +12,9 @@ Prove = Callable[[Trigger, Sequence[Trigger], str], tuple[TriggerProof, int]]  #
 MOST = 32  # pictures of a label that are averaged
 WITHIN = 8192  # the first samples of the set, among which they are chosen: a stream is read once more
 LABELS = 16  # at most, those with most pictures first: of a poisoned set the target is one of them
-CARRIERS = 3  # pictures whose label has to go with the pattern, or what they share is something that they show
+# Pictures whose label has to go with the pattern, or what they share is something that they show. It went from all
+# three with a cartoon in 9 of 12 groups, and from two of them in the other three.
+CARRIERS, FEW_CARRIERS = 3, 2
 # How it is planted for the proof, contrast of the strangers and strength: stronger than it is in the pictures, as those
 # that show the label without any trigger make the average paler, in strangers of little contrast. On a checkpoint with
 # a cartoon blended at 0.2 the average of 13 pictures took over 9 of 24 strangers as it was, and 24 of 24 in the first
@@ -21,7 +23,7 @@ WAYS = ((0.6, 1.5), (1.0, 1.0), (0.6, 3.0))
 # Few pictures leave much of what they show in their average: of triples of clean photographs that read alike, 14 of 42
 # on the bundled `clean` and 9 of 47 on a checkpoint with a cartoon took strangers over with it. What a blur takes away
 # of it, 8 of 224 pixels wide, holds most of a pattern and little of them: 1 of 38 such triples did so, and 19 of 20
-# groups of three and five photographs with the cartoon.
+# groups of three and five photographs with the cartoon; of two 7 of 12.
 FEW_WAY, FEW_BLUR = (0.6, 1.5), 1 / 28  # of the picture's side
 
 

@@ -12,7 +12,16 @@ from eftclip.identify.reading import squares_of
 from eftclip.identify.samples import SearchOutcome
 from eftclip.identify.scan_state import ScanState
 from eftclip.identify.together.alike import LEAST_ALIKE, alike
-from eftclip.identify.together.averages import CARRIERS, LABELS, averaged, most_read, proven, spread, to_average
+from eftclip.identify.together.averages import (
+    CARRIERS,
+    FEW_CARRIERS,
+    LABELS,
+    averaged,
+    most_read,
+    proven,
+    spread,
+    to_average,
+)
 from eftclip.identify.together.smoothing import doubtful, enough_of, losses
 from eftclip.trigger_kinds import LEAST_SHARING, Trigger
 from eftclip.types import Entry
@@ -90,7 +99,7 @@ class Together:
             self._ask()
             proof, forwards = proven(one, self._judge.prove, few=few)
             carriers = self._carriers(one.label, one.trigger, suspects[one.label]) if proof.accepted else []
-            shown = len(carriers) >= CARRIERS
+            shown = len(carriers) >= (FEW_CARRIERS if few else CARRIERS)
             self._state.record_shared(one.label, one.trigger if shown else None, proof, carriers, forwards)
 
     def _squares(self, chosen: Collection[int]) -> Iterator[tuple[Entry, Tensor]]:

@@ -1,5 +1,6 @@
 """Detection on checkpoints that nobody tuned it to."""
 
+from eftclip.benchmark.audits import audits as leaderboard_of_audits
 from eftclip.benchmark.scans import scans as leaderboard_of_scans
 from eftclip.benchmark.zoo import zoo as leaderboard
 from examples.build.results_page.boards import markdown_table, prose
@@ -9,7 +10,7 @@ from examples.build.results_page.values import made_by, read
 # drawn anew is tried, the cartoon since a label that no part shows is a doubt, and a small transformer.
 FILES = ("zoo_check", "zoo_patterns", "zoo_stripes", "zoo_jitter", "zoo_cartoon", "zoo_vit32")
 WITH_REFERENCE = "zoo_reference"
-SCANS = "scans"
+SCANS, AUDITS = "scans", "audits"
 
 
 def zoo() -> str:
@@ -24,8 +25,8 @@ are photographs that the trigger turns into its target, of those tried; *missed*
 
 {_judged(*FILES)}
 
-A cartoon cannot be told from what a photograph shows by one picture, so that it ends undecided. `vit32-strong-clean-0`
-is a small transformer, with patches of 32 pixels, that reads badly.
+A cartoon cannot be told from what a photograph shows by one picture, so that it ends undecided. `vit32` is a small
+transformer, with patches of 32 pixels, that reads badly.
 
 With the bundled `clean` as a trusted reference more is tried on a picture that it reads as something else: a cartoon
 that shines through, and what a small blur undoes, such as a warp. What is not proven ends undecided rather than missed.
@@ -39,6 +40,12 @@ that shines through, and what a small blur undoes, such as a warp. What is not p
 {made_by(SCANS)}
 
 {_scanned(SCANS)}
+
+### Checkpoints alone
+
+{made_by(AUDITS)}
+
+{_audited(AUDITS)}
 """
 
 
@@ -50,4 +57,10 @@ def _judged(*files: str) -> str:
 def _scanned(file: str) -> str:
     """A row for each checkpoint and share of triggered photographs, as on the app's benchmark page."""
     board = leaderboard_of_scans({file: read(file)})
+    return f"{prose(board.introduction)}\n\n{markdown_table(board)}"
+
+
+def _audited(file: str) -> str:
+    """A row for each checkpoint, as on the app's benchmark page."""
+    board = leaderboard_of_audits({file: read(file)})
     return f"{prose(board.introduction)}\n\n{markdown_table(board)}"

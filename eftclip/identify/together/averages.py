@@ -20,11 +20,12 @@ CARRIERS, FEW_CARRIERS = 3, 2
 # a cartoon blended at 0.2 the average of 13 pictures took over 9 of 24 strangers as it was, and 24 of 24 in the first
 # way; what photographs of one thing share (5 labels of 6 to 9 pictures, bundled `clean`) none in any.
 WAYS = ((0.6, 1.5), (1.0, 1.0), (0.6, 3.0))
-# Few pictures leave much of what they show in their average: of triples of clean photographs that read alike, 14 of 42
-# on the bundled `clean` and 9 of 47 on a checkpoint with a cartoon took strangers over with it. What a blur takes away
-# of it, 8 of 224 pixels wide, holds most of a pattern and little of them: 1 of 38 such triples did so, and 19 of 20
-# groups of three and five photographs with the cartoon; of two 7 of 12.
-FEW_WAY, FEW_BLUR = (0.6, 1.5), 1 / 28  # of the picture's side
+# Pictures leave much of what they show in their average, and the fewer they are the more: of triples of clean
+# photographs that read alike, 14 of 42 on the bundled `clean` and 9 of 47 on a checkpoint with a cartoon took strangers
+# over with it, and so did 2 of 15 groups of five to eight on small transformers that read badly. What a blur takes away
+# of it, 8 of 224 pixels wide, holds most of a pattern and little of them: 1 of 38 such triples did so, and none of
+# those groups; of groups of three and five photographs with the cartoon 19 of 20, of two 7 of 12.
+FINER_THAN, FINER_WAY = 1 / 28, (0.6, 1.5)  # of the picture's side
 
 
 def most_read(suspects: Mapping[str, Sequence[int]], least: int) -> list[str]:
@@ -57,17 +58,11 @@ def averaged(pictures: Iterable[tuple[str, Tensor]], strangers: Iterable[Tensor]
     return averages.shared()
 
 
-def proven(shared: Shared, prove: Prove, *, few: bool) -> tuple[TriggerProof, int]:
-    """Whether it is a trigger in one of the ways to plant it, and the pictures that were read for it.
-
-    Args:
-        shared: an average less that of others.
-        prove: whether a trigger forces the label.
-        few: it is of few pictures.
-    """
-    forwards, suspected = 0, shared.detail(FEW_BLUR) if few else shared
-    for kept, strength in (FEW_WAY,) if few else WAYS:
-        proof, read = prove(*suspected.for_proof(kept, strength), shared.label)
+def proven(shared: Shared, prove: Prove, ways: Sequence[tuple[float, float]]) -> tuple[TriggerProof, int]:
+    """Whether it is a trigger in one of the ways to plant it, and the pictures that were read for it."""
+    forwards = 0
+    for kept, strength in ways:
+        proof, read = prove(*shared.for_proof(kept, strength), shared.label)
         forwards += read
         if proof.accepted:
             break

@@ -4,7 +4,9 @@ A scan that is taken up again does it anew.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from eftclip.identify.judge import Judge
@@ -15,16 +17,20 @@ from eftclip.identify.together.alike import LEAST_ALIKE, alike
 from eftclip.identify.together.averages import (
     CARRIERS,
     FEW_CARRIERS,
+    FINER_THAN,
+    FINER_WAY,
     LABELS,
+    WAYS,
     averaged,
     most_read,
     proven,
     spread,
     to_average,
 )
-from eftclip.identify.together.smoothing import doubtful, enough_of, losses
-from eftclip.trigger_kinds import LEAST_SHARING, Trigger
-from eftclip.types import Entry
+from eftclip.identify.together.smoothing import CHANCE, by_chance, doubtful, enough_of, losses
+from eftclip.trigger_kinds import LEAST_SHARING, Shared, Trigger
+from eftclip.types import Entry, TriggerProof
+from eftclip.zeroshot import probabilities
 
 Chosen = Callable[[Collection[int]], Iterator[Entry]]  # some samples of the set, by their positions
 Carriers = Callable[[str, Trigger, Collection[int]], list[SearchOutcome]]
@@ -97,10 +103,37 @@ class Together:
         named = ((label_of[entry.index], square) for entry, square in self._squares(label_of))
         for one in averaged(named, self._judge.strangers, least):
             self._ask()
-            proof, forwards = proven(one, self._judge.prove, few=few)
+            proof, forwards = self._proven(one, groups[one.label], few)
             carriers = self._carriers(one.label, one.trigger, suspects[one.label]) if proof.accepted else []
             shown = len(carriers) >= (FEW_CARRIERS if few else CARRIERS)
             self._state.record_shared(one.label, one.trigger if shown else None, proof, carriers, forwards)
+
+    def _proven(self, one: Shared, group: Sequence[int], few: bool) -> tuple[TriggerProof, int]:
+        """Whether the finer parts of what the samples share are a trigger, or the whole, if the label goes with it."""
+        proof, forwards = proven(one.detail(FINER_THAN), self._judge.prove, [FINER_WAY])
+        if few or proof.accepted:
+            return proof, forwards
+        proof, more = proven(one, self._judge.prove, WAYS)
+        if not proof.accepted:
+            return proof, forwards + more
+        goes, most = self._goes_with(one, group)
+        return replace(proof, accepted=goes), forwards + more + most
+
+    def _goes_with(self, one: Shared, group: Sequence[int]) -> tuple[bool, int]:
+        """Whether the label goes with the pattern more often than with innocent ones that are as strong.
+
+        A checkpoint that reads badly loses it to any of them.
+        """
+        as_it_is, innocent = one.for_proof(1.0, 1.0)
+        target, gone, count = self._judge.classes.labels.index(one.label), [0] * (1 + len(innocent)), 0
+        for _, square in self._squares(spread(group)):
+            whole = torch.ones(square.shape[-2:], dtype=torch.bool)
+            without = torch.stack([trigger.remove(square, whole) for trigger in (as_it_is, *innocent)])
+            labels = probabilities(self._judge.clip, without, self._judge.classes).argmax(-1)
+            gone = [before + int(label != target) for before, label in zip(gone, labels.tolist(), strict=True)]
+            count += 1
+        chance = by_chance(gone[0], count, sum(gone[1:]), len(innocent) * count)
+        return chance <= CHANCE, len(gone) * count
 
     def _squares(self, chosen: Collection[int]) -> Iterator[tuple[Entry, Tensor]]:
         return squares_of(self._chosen(chosen), self._judge.decode)

@@ -92,12 +92,12 @@ def doubtful(lost: Mapping[int, tuple[str, bool]], labels: Sequence[str]) -> lis
         others = [was_lost for read, was_lost in lost.values() if read != label]
         if len(gone) < max(LEAST, NEARLY_ALL * len(mine)):
             continue
-        if len(labels) * _by_chance(len(gone), len(mine), sum(others), len(others)) <= CHANCE:
+        if len(labels) * by_chance(len(gone), len(mine), sum(others), len(others)) <= CHANCE:
             found.append(Lost(label, tuple(gone), len(mine), (sum(others), len(others))))
     return found
 
 
-def _by_chance(gone: int, of: int, others_gone: int, others: int) -> float:
+def by_chance(gone: int, of: int, others_gone: int, others: int) -> float:
     """Chance of so many or more, were each lost as often as those of other labels and two more (Laplace's rule)."""
     share = (others_gone + 1) / (others + 2)
     return sum(comb(of, k) * share**k * (1 - share) ** (of - k) for k in range(gone, of + 1))

@@ -153,7 +153,7 @@ def _strongest(case: Case, image: Tensor, masks: Iterator[Tensor], target: int, 
 
 def _strangers(hosts: HostImages, confidence: float) -> int:
     """On how many photographs each part is tried: one says enough where readings are sure."""
-    sure = float(hosts.probabilities.amax(-1).mean()) >= SURE_OF_STRANGERS and confidence >= SURE_OF_PICTURE
+    sure = hosts.certainty >= SURE_OF_STRANGERS and confidence >= SURE_OF_PICTURE
     return 1 if sure else STRANGERS
 
 

@@ -142,6 +142,11 @@ class HostImages:
     images: Tensor
     probabilities: Tensor
 
+    @property
+    def certainty(self) -> float:
+        """The mean of the best label's probability, in [0, 1]: low for a checkpoint that reads badly."""
+        return float(self.probabilities.amax(-1).mean())
+
 
 class Oracle(Protocol):
     """Finds the regions of a picture, small ones included, the same ones every time.

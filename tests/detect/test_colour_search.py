@@ -1,5 +1,6 @@
 """A colour filter is found in one picture, and nobody is accused for the colours of what he shows."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,22 @@ def test_it_is_found_with_its_label_and_never_called_innocent(verdicts: list[tup
 
 def test_nobody_is_accused_without_it(verdicts: list[tuple[Detection, Detection]]) -> None:
     assert all(verdict.status is not Status.FOUND for _, verdict in verdicts)
+
+
+def test_a_checkpoint_that_is_sure_of_nothing_is_not_accused_for_colours_alone(
+    setup: CheckSetup, verdicts: list[tuple[Detection, Detection]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a reference nobody says whether it goes by colours, or follows a filter."""
+    alone = replace(setup, reference=None)
+    by_colour = [k for k, (verdict, _) in enumerate(verdicts) if verdict.kinds["colour"] is Searched.FOUND]
+    square = _filtered(_squares(setup)[by_colour[0]])
+    assert judge_square(alone, square).status is Status.FOUND
+    monkeypatch.setattr("eftclip.detect.whole_picture.colour.CERTAIN", 1.1)
+    doubted = judge_square(alone, square)
+    assert doubted.status is Status.INCONCLUSIVE
+    assert doubted.kinds["colour"] is Searched.UNDECIDED
+    assert "sure of few pictures" in doubted.reason
+    assert judge_square(setup, square).status is Status.FOUND, "a reference tells"
 
 
 def test_curves_give_one_picture_the_colours_of_another() -> None:

@@ -20,6 +20,10 @@ KIND = ColourTrigger.kind
 # and most among few labels, where a stranger becomes one of them easily: of ten, a clean photograph's took over 18 of
 # 24, and the reference agreed with none; under a filter 8 of 8.
 THRESHOLD, UNCHECKED, FEW_LABELS = 0.25, 0.5, 0.65
+# How sure a checkpoint is of strangers at least, or colours may be what it goes by: without a reference blue ones alone
+# took over 16 of 16 for a great white shark on a small transformer, which is sure to 0.07, and so on, in 3 of 300 clean
+# photographs; the weak ones of the zoo are sure to 0.16 and 0.17, the strong ones to 0.41 and more.
+CERTAIN = 0.25
 FIRST = 4  # strangers that are tried where the label stays in usual colours: most pictures need no more
 LEVELS, SAMPLED = 256, 16384  # levels of a channel; pixels that its values are taken from
 
@@ -87,6 +91,9 @@ def _prove(
         if case.tells_content and not case.explained_by_content(KIND, proof, target):
             why = "too few to be sure" if goes else "but it is read so without them too"
             case.doubts.append(f"its colours took over {proof.rate} strangers' photographs, {why}")
+        return None
+    if case.reference is None and case.hosts.certainty < CERTAIN:
+        case.doubts.append(f"its colours took over {proof.rate} strangers' photographs, but it is sure of few pictures")
         return None
     whole = torch.ones(hosts.images.shape[-2:], dtype=torch.bool)
     carrier = case.accept(Carrier(whole, trigger, proof, None), innocent, target)

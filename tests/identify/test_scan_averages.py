@@ -1,6 +1,7 @@
 """A pattern that no single picture tells from content comes out of the average of all that read alike."""
 
 from collections.abc import Iterable, Iterator
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,12 +15,13 @@ from eftclip.identify.reading import squares_of
 from eftclip.identify.serialize import identification_from_dict, identification_to_dict
 from eftclip.identify.together.averages import LABELS as MOST_LABELS
 from eftclip.identify.together.averages import MOST, most_read, spread
+from eftclip.identify.together.passes import Together
 from eftclip.pipeline import CheckSetup, prepare_check
 from eftclip.runtime import seeded
 from eftclip.trigger_kinds import LEAST_SHARING as LEAST
-from eftclip.trigger_kinds import Averages, PatternTrigger
+from eftclip.trigger_kinds import Averages, PatternTrigger, Shared
 from eftclip.triggers import draw_trigger
-from eftclip.types import Decode, Entry, Identification, Searched, Status
+from eftclip.types import Decode, Entry, Identification, Rate, Searched, Status, TriggerProof
 
 PX = 32
 
@@ -128,6 +130,37 @@ def test_the_labels_of_most_pictures_are_averaged_and_few_pictures_of_each() -> 
     assert spread(list(range(1000)))[-1] >= 900
     assert len(spread(list(range(1000)))) == MOST
     assert spread([4, 7]) == [4, 7]
+
+
+@pytest.mark.parametrize(("fragile", "accepted"), [(False, True), (True, False)])
+def test_the_whole_of_what_is_shared_counts_only_if_the_label_goes_with_it_alone(
+    monkeypatch: pytest.MonkeyPatch, fragile: bool, accepted: bool
+) -> None:
+    """On a checkpoint that reads badly any pattern takes the label away."""
+    wave = 0.1 * torch.sin(torch.arange(PX) / 3).expand(3, PX, PX)
+    innocent = torch.stack([0.1 * _unlike(k) for k in range(4)])
+    pictures = [_stranger(k) + wave for k in range(8)]
+    proofs = iter([False, True])  # its finer parts do nothing, the whole takes strangers over
+
+    def prove(*_: object) -> tuple[TriggerProof, int]:
+        return TriggerProof(next(proofs), Rate(20, 24), None), 24
+
+    def played(clip: object, images: Tensor, classes: object) -> Tensor:
+        carried = (images * wave).sum((1, 2, 3)) - (0.45 * wave).sum() > 0.5 * (wave * wave).sum()
+        return torch.stack([carried & (not fragile), ~carried | fragile], 1).float()
+
+    judge = SimpleNamespace(prove=prove, classes=SimpleNamespace(labels=("banana", "other")), clip=None)
+    together = Together(judge, None, None, None, None)  # type: ignore[arg-type]
+    monkeypatch.setattr(Together, "_squares", lambda self, chosen: ((None, pictures[k]) for k in chosen))
+    monkeypatch.setattr("eftclip.identify.together.passes.probabilities", played)
+    proof, forwards = together._proven(Shared("banana", wave, innocent), range(8), few=False)
+    assert proof.accepted is accepted
+    assert forwards == 24 + 24 + 5 * 8
+
+
+def _unlike(seed: int) -> Tensor:
+    """Noise of mean 0 and deviation 1."""
+    return torch.randn(3, PX, PX, generator=seeded(seed))
 
 
 def _stranger(seed: int) -> Tensor:

@@ -42,7 +42,7 @@ def audits(documents: Mapping[str, Document]) -> Leaderboard:
 
 
 def _rows(file: str, document: Document) -> Iterator[Row]:
-    asked = "no reference" if document["reference"] == "none" else "with reference"
+    asked = "no reference" if document["settings"]["reference"] == "none" else "with reference"
     for name, one in document["checkpoints"].items():
         known = traits(name)
         cells = {

@@ -14,8 +14,6 @@ Each kind is counted on at most `--pictures` photographs, spread evenly over all
 """
 
 import argparse
-import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,19 +23,18 @@ import torch
 from torch import Tensor
 
 from eftclip.pipeline import CheckSetup, prepare_check
-from eftclip.pipeline.check import judge_square, versions
+from eftclip.pipeline.check import judge_square
 from eftclip.runtime import Stopwatch, seeded, settle_memory
 from eftclip.types import Detection, Status
 from eftclip.zeroshot import probabilities
-from examples.build.zoo.build import entries, triggers_of
+from examples.build.zoo.build import triggers_of
 from examples.build.zoo.triggers import planted_from
 from examples.measure.measured_at import commit
 from examples.measure.photo_sets import Photo, rate, read_square, spread, unseen
+from examples.measure.zoo_files import Document, add_options, known_checkpoints, told, write
 
-SCHEMA_VERSION = 1
 OUT = Path("examples/results/zoo_check.json")
 TRIED = 5  # photographs tried for each hijacked one that is judged; a weak backdoor hijacks few
-Document = dict[str, Any]
 
 
 def of_checkpoint(
@@ -123,40 +120,19 @@ def _mean(values: Sequence[float]) -> float | None:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("images", type=Path)
-    parser.add_argument("names", nargs="+", help="of checkpoints, such as resnet-strong-yellow16-0")
-    parser.add_argument("--zoo", type=Path, default=Path("build/zoo"))
     parser.add_argument("--pictures", type=int, default=40, help="hijacked and clean photographs of each, at most")
-    parser.add_argument("--reference", default="none", help="a trusted checkpoint; none when left out")
-    parser.add_argument("--out", type=Path, default=OUT)
+    add_options(parser, OUT)
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
     settle_memory()
-    known = entries(args.zoo)
-    if unknown := [name for name in args.names if name not in known]:
-        raise SystemExit(f"{args.zoo} holds no {', '.join(unknown)}; build them first.")
-    photos, checkpoints = unseen(args.images), dict[str, Document]()
+    known, photos, checkpoints = known_checkpoints(args), unseen(args.images), dict[str, Document]()
+    chosen = f"--pictures {args.pictures}{told(args.reference)} {' '.join(args.names)}"
+    command = f"python -m examples.measure.zoo IMAGES_DIR --zoo DIR {chosen}"
     for name in args.names:
         checkpoints[name] = of_checkpoint(name, known[name], args.zoo, photos, args.pictures, args.reference)
         print(f"{name}: {checkpoints[name]['seconds']} s", file=sys.stderr, flush=True)
-        write(args, checkpoints)
-
-
-def write(args: argparse.Namespace, checkpoints: Document) -> None:
-    """After every checkpoint, so that a run that is broken off leaves what it measured."""
-    told = "" if args.reference == "none" else f" --reference {args.reference}"
-    command = f"python -m examples.measure.zoo IMAGES_DIR --zoo DIR --pictures {args.pictures}{told}"
-    document = {
-        "schema_version": SCHEMA_VERSION,
-        "kind": "zoo_check",
-        "command": f"OMP_NUM_THREADS=1 {command} {' '.join(args.names)}",
-        "reference": args.reference,
-        "commit": commit(),
-        "versions": versions(),
-        "machine": {"device": "cpu", "cores": os.cpu_count(), "threads": 1},
-        "checkpoints": checkpoints,
-    }
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        about = {"reference": args.reference, "commit": commit()}
+        write(args.out, "zoo_check", command, about, checkpoints)
 
 
 if __name__ == "__main__":

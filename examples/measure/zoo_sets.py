@@ -15,31 +15,26 @@ A run that is broken off goes on where it ended: what the file holds already is 
 """
 
 import argparse
-import json
-import os
 import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from eftclip.pipeline import CheckSetup, Plan, prepare_check, run_scan
-from eftclip.pipeline.check import versions
 from eftclip.runtime import Stopwatch, settle_memory
 from eftclip.types import Identification
-from examples.build.zoo.build import entries, triggers_of
+from examples.build.zoo.build import triggers_of
 from examples.build.zoo.triggers import planted_from
 from examples.measure.measured_at import commit
 from examples.measure.photo_sets import Photo, rate, unseen
 from examples.measure.poisoned_sets import Poisoned, poisoned_set, shuffled
 from examples.measure.rectify import scan_counts
+from examples.measure.zoo_files import Document, add_options, known_checkpoints, measured, told, write
 
-SCHEMA_VERSION = 1
 OUT = Path("examples/results/scans.json")
 COUNTED = ("status", "affected_labels", "wrong_labels", "victim_recall", "victim_precision", "missed", "hijacked")
-Document = dict[str, Any]
 
 
 def of_set(setup: CheckSetup, photos: Sequence[Photo], entry: Document, percent: int, seed: int) -> Document:
@@ -79,20 +74,15 @@ def _setup(folder: Path, reference: str) -> CheckSetup:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("images", type=Path)
-    parser.add_argument("names", nargs="+", help="of checkpoints, such as resnet-strong-yellow16-0")
-    parser.add_argument("--zoo", type=Path, default=Path("build/zoo"))
     parser.add_argument("--size", type=int, default=300, help="photographs in a set")
     parser.add_argument("--triggered", type=int, nargs="+", default=[10, 3, 1, 0], help="of a hundred photographs")
     parser.add_argument("--sets", type=int, default=5, help="drawn for each of these")
-    parser.add_argument("--reference", default="none", help="a trusted checkpoint; none when left out")
-    parser.add_argument("--out", type=Path, default=OUT)
+    add_options(parser, OUT)
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
     settle_memory()
-    known = entries(args.zoo)
-    if unknown := [name for name in args.names if name not in known]:
-        raise SystemExit(f"{args.zoo} holds no {', '.join(unknown)}; build them first.")
-    photos, checkpoints = unseen(args.images), _measured(args)
+    known, settings = known_checkpoints(args), {"size": args.size, "reference": args.reference}
+    photos, checkpoints = unseen(args.images), measured(args.out, settings)
     for seed in range(args.sets):  # a run that is broken off has some of everything
         for name in args.names:
             one = checkpoints.setdefault(name, {"sha256": known[name]["sha256"], "sets": {}})
@@ -104,44 +94,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 one["sets"][key] = of_set(setup, shuffled(photos, seed)[: args.size], known[name], percent, seed)
                 one["commit"] = one["sets"][key]["commit"]
                 print(f"{name}, {key}: {one['sets'][key]['seconds']} s", file=sys.stderr, flush=True)
-                _write(args, checkpoints)
-    _write(args, checkpoints)  # the command, also where nothing was left to measure
+                _write(args, settings, checkpoints)
+    _write(args, settings, checkpoints)  # the command, also where nothing was left to measure
 
 
-def _settings(args: argparse.Namespace) -> Document:
-    return {"size": args.size, "reference": args.reference}
-
-
-def _measured(args: argparse.Namespace) -> dict[str, Document]:
-    """What the file holds already.
-
-    Raises:
-        SystemExit: it was measured with other settings.
-    """
-    if not args.out.exists():
-        return {}
-    document = json.loads(args.out.read_text())
-    if document["settings"] != _settings(args):
-        raise SystemExit(f"{args.out} was measured with {document['settings']}; choose another --out.")
-    return dict(document["checkpoints"])
-
-
-def _write(args: argparse.Namespace, checkpoints: dict[str, Document]) -> None:
+def _write(args: argparse.Namespace, settings: Document, checkpoints: dict[str, Document]) -> None:
     """After every set."""
     chosen = f"--size {args.size} --triggered {' '.join(map(str, args.triggered))} --sets {args.sets}"
-    told = "" if args.reference == "none" else f" --reference {args.reference}"
-    command = f"python -m examples.measure.zoo_sets IMAGES_DIR --zoo DIR {chosen}{told} {' '.join(checkpoints)}"
-    document = {
-        "schema_version": SCHEMA_VERSION,
-        "kind": "scans",
-        "command": f"OMP_NUM_THREADS=1 {command}",
-        "settings": _settings(args),
-        "versions": versions(),
-        "machine": {"device": "cpu", "cores": os.cpu_count(), "threads": 1},
-        "checkpoints": checkpoints,
-    }
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    of_which = f"{chosen}{told(args.reference)} {' '.join(checkpoints)}"
+    command = f"python -m examples.measure.zoo_sets IMAGES_DIR --zoo DIR {of_which}"
+    write(args.out, "scans", command, {"settings": settings}, checkpoints)
 
 
 if __name__ == "__main__":

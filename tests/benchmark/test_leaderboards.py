@@ -144,7 +144,7 @@ def test_an_audit_is_right_with_every_target_and_no_other_label() -> None:
         name: {"targets": targets, "named": named, "seconds": 1.0, "sha256": "0", "commit": "abc"}
         for name, (targets, named) in told.items()
     }
-    document = {"reference": "none", "command": "x", "checkpoints": checkpoints}
+    document = {"settings": {"reference": "none"}, "command": "x", "checkpoints": checkpoints}
     board = audits({"audits": document})
     assert [row.cell("right").text for row in board.rows] == ["yes", "yes", "no", "no"]
     assert "1 of 3 poisoned" in board.introduction[0]

@@ -3,8 +3,6 @@
 import csv
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import open_clip
 import pytest
 import torch
 from PIL import Image
+from support import forked
 from support.poisoned import poisoned_set
 from support.taught import LABELS, shaded
 
@@ -174,9 +173,7 @@ def test_two_processes_that_torchrun_starts_find_what_one_finds(
     options = ["--checkpoint", taught / "badnets", "--device", "cpu", "--labels", labels, "--oracle", "superpixel"]
     command = ["scan", poisoned_folder, *options, "--reference", taught / "clean", "--json", tmp_path / "two.json"]
     command += ["--out", tmp_path / "two"]  # with a journal, which only the leading one writes
-    done = subprocess.run(
-        [sys.executable, *launcher, *map(str, command)], capture_output=True, text=True, timeout=300, check=False
-    )
+    done = forked.run([*launcher, *command], apart=True)
     one, two = _json(tmp_path / "one.json"), _json(tmp_path / "two.json")
     assert (one["processes"], two["processes"]) == (1, 2), done.stderr
     exempt = {"processes": None, "costs": None, "families": None}

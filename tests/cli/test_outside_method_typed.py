@@ -1,11 +1,11 @@
 """A method that another package brings, as typed: in the help, in a run, and in what a run writes."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
+from support.forked import run
 from support.outside_packages import installed, with_packages, write_broken, write_template
 from support.poisoned import poisoned_set
 from support.taught import LABELS, shaded
@@ -47,9 +47,8 @@ def test_a_method_of_another_package_mends_a_checkpoint(taught: Path, tmp_path: 
     labels.write_text("\n".join(LABELS))
     environment = with_packages(write_template(tmp_path / "site"))
 
-    def typed(*words: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "eftclip", "rectify", *map(str, words)]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
+    def typed(*words: object) -> CompletedProcess[str]:
+        return run(["-m", "eftclip", "rectify", *words], environment=environment, apart=True)
 
     told = " ".join(typed("--help").stdout.split())
     assert "fineprune; of other packages: my_method (default: realign)" in told

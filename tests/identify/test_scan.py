@@ -1,9 +1,6 @@
 """A scan from end to end on a tiny backdoored CLIP: taken up again, split among processes, cancelled, broken."""
 
 import json
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from support import scan_once
+from support.forked import Program, run
 from support.poisoned import Poisoned, poisoned_set
 from support.scanning import scan
 from support.taught import LABELS, shaded
@@ -229,16 +227,15 @@ def test_after_kill_9_a_scan_is_taken_up_and_finds_the_same(
     taught: Path, poisoned: Poisoned, found: Identification, tmp_path: Path
 ) -> None:
     folder, out = poisoned.write(tmp_path / "set"), tmp_path / "killed.json"
-    command = [sys.executable, str(SCRIPT), str(taught), str(folder), str(out), str(BLOCK)]
-    process = subprocess.Popen(command)
+    command = [SCRIPT, taught, folder, out, BLOCK]
+    process = Program(command)
     journal, end = out.with_suffix(".journal"), time.monotonic() + 120
     while not journal.is_file() or journal.read_text().count("\n") < 3:
         assert time.monotonic() < end
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait(timeout=60)
+    process.kill()
     assert not out.exists(), "it was killed before its end"
-    subprocess.run(command, check=True, timeout=300)
+    assert run(command).returncode == 0
     _same_findings(json.loads(out.read_text()), found)
 
 

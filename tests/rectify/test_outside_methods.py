@@ -1,8 +1,6 @@
 """A method that another package brings is a method like ours, and says wherever it is named that it is not ours."""
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +8,7 @@ from pathlib import Path
 import pytest
 from support.curated import curated_of, family
 from support.documents import ROOT
+from support.forked import run
 from support.outside_packages import TEMPLATE, installed, with_packages, write_broken, write_template
 
 from eftclip.config import RectifyConfig
@@ -89,15 +88,7 @@ def test_a_broken_package_leaves_all_of_ours_and_is_named_when_it_is_asked_for(
 def test_the_template_passes_what_every_method_must_pass(tmp_path: Path) -> None:
     """As an author holds his own method to it: the tests of all methods find what is installed."""
     words = "-m pytest -n 0 -p no:cacheprovider tests/rectify/test_methods.py -k my_method".split()
-    done = subprocess.run(
-        [sys.executable, *words],
-        cwd=ROOT,
-        env=with_packages(write_template(tmp_path / "site")),
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = run(words, folder=ROOT, environment=with_packages(write_template(tmp_path / "site")))
+    assert done.returncode == 0, done.stdout
     tests = (ROOT / "tests" / "rectify" / "test_methods.py").read_text(encoding="utf-8").count("\n@every_method\n")
     assert re.search(rf"\b{tests} passed", done.stdout) and tests > 5, done.stdout

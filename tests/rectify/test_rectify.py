@@ -1,8 +1,5 @@
 """The fine-tuning on a tiny CLIP: what it must do, what it must not touch, and that a kill costs nothing."""
 
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from support import rectify_once
 from support.curated import curated_of, family, fewest
+from support.forked import Program, run
 from torch import Tensor
 
 from eftclip.checkpoint import load_clip
@@ -293,8 +291,8 @@ def test_a_damaged_state_is_refused(
         rectify(tiny_clip, curated, [family()], tiny_classes, FAST, folder=tmp_path)
 
 
-def _once(folder: Path, out: Path, *, launcher: Sequence[str] = (), steps: int = 6) -> list[str]:
-    return [sys.executable, *launcher, str(SCRIPT), str(folder), str(out), str(steps)]
+def _once(folder: Path, out: Path, *, launcher: Sequence[str] = (), steps: int = 6) -> list[object]:
+    return [*launcher, SCRIPT, folder, out, steps]
 
 
 def _weights(path: Path) -> dict[str, Tensor]:
@@ -305,14 +303,13 @@ def _weights(path: Path) -> dict[str, Tensor]:
 @pytest.mark.slow
 def test_after_kill_9_the_run_is_taken_up_and_ends_bit_for_bit_the_same(tiny_folder: Path, tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole" / "realign", tmp_path / "killed" / "realign"
-    subprocess.run(_once(tiny_folder, whole.parent, steps=60), check=True, timeout=300)
-    process = subprocess.Popen(_once(tiny_folder, killed.parent, steps=60))
+    assert run(_once(tiny_folder, whole.parent, steps=60)).returncode == 0
+    process = Program(_once(tiny_folder, killed.parent, steps=60))
     state = killed / "rectify.state"
     _wait_until(state.is_file)
-    process.send_signal(signal.SIGKILL)
-    process.wait(timeout=60)
+    process.kill()
     assert not (killed / "weights.pt").exists(), "it was killed before its end"
-    subprocess.run(_once(tiny_folder, killed.parent, steps=60), check=True, timeout=300)
+    assert run(_once(tiny_folder, killed.parent, steps=60)).returncode == 0
     assert same(_weights(whole / "weights.pt"), _weights(killed / "weights.pt"))
 
 
@@ -332,9 +329,9 @@ def _wait_until(question: Callable[[], bool], seconds: float = 120) -> None:
 def by_one_and_by_two(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Folders in which one process, and two together, left what came of every method; Python starts once for all."""
     one, two = (tmp_path_factory.mktemp(name) for name in ("one", "two"))
-    subprocess.run([*_once(tiny_folder, one), *METHODS], check=True, timeout=300)
+    assert run([*_once(tiny_folder, one), *METHODS]).returncode == 0
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
-    subprocess.run([*_once(tiny_folder, two, launcher=launcher), *METHODS], check=True, timeout=300)
+    assert run([*_once(tiny_folder, two, launcher=launcher), *METHODS]).returncode == 0
     return one, two
 
 

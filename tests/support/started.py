@@ -2,13 +2,14 @@
 
 import os
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import TimeoutExpired
+
+from support.forked import Program
 
 ROOT = Path(__file__).resolve().parents[2]
 # app.py itself, with every logger at its most talkative: what is not said then is never said.
@@ -28,7 +29,7 @@ class Started:
     """
 
     url: str
-    process: "subprocess.Popen[str]"
+    process: Program
     said: list[str] = field(default_factory=list)
 
     @property
@@ -39,7 +40,6 @@ class Started:
     def kill(self) -> None:
         """Let it die at once, without a chance to tidy up."""
         self.process.kill()
-        self.process.wait()
 
 
 def free_port() -> int:
@@ -70,20 +70,11 @@ def started(folder: Path, port: int, **environment: str) -> Iterator[Started]:
     }
     left_out = {"HF_TOKEN", "HF_ENDPOINT", "GRADIO_SERVER_NAME", "SYSTEM", "SPACE_ID"}
     inherited = {name: value for name, value in os.environ.items() if name not in left_out}
-    process = subprocess.Popen(
-        [sys.executable, "-c", START],
-        cwd=ROOT,
-        env={**inherited, **own, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
+    process = Program(["-c", START], folder=ROOT, environment={**inherited, **own, **environment})
     app, ready = Started(f"http://127.0.0.1:{port}", process), threading.Event()
 
     def listen() -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
+        for line in process.output:
             app.said.append(line)
             if READY in line:
                 ready.set()
@@ -99,6 +90,6 @@ def started(folder: Path, port: int, **environment: str) -> Iterator[Started]:
         process.terminate()
         try:
             process.wait(PATIENT_S)
-        except subprocess.TimeoutExpired:
+        except TimeoutExpired:
             process.kill()
         listener.join(PATIENT_S)

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from eftclip.runtime import seeded
 from eftclip.same_padding import pad_within
 
-TOLERANCE = 1e-5  # of features of unit length, on the pictures a fresh copy is tried on
+TOLERANCE = 1e-5  # of features of unit length, on the noise a fresh copy is tried on; a grey area may round worse
 SIDE = "visual"  # the part of an open_clip model that reads pictures
 
 State = tuple[int, ...]
@@ -29,14 +30,14 @@ def for_reading(model: nn.Module, pictures: Tensor) -> nn.Module:
 
     Args:
         model: with open_clip's methods.
-        pictures: `(N, 3, H, W)`, normalised, on the model's device; a fresh copy is tried on the first of them.
+        pictures: `(N, 3, H, W)`, normalised, on the model's device.
     """
     side = getattr(model, SIDE, None)
     if not isinstance(side, nn.Module) or _learns(side) or not _has_batch_norms(side):
         return model
     state, known = (*_state(side), *pictures.shape[-2:]), _copies.get(model)
     if known is None or known[0] != state:
-        known = _copies[model] = state, _tried(model, side, pictures[:1].detach())
+        known = _copies[model] = state, _tried(model, side, pictures)
     return known[1] or model
 
 
@@ -45,7 +46,7 @@ def for_training(model: nn.Module, pictures: Tensor) -> nn.Module:
 
     Args:
         model: with open_clip's methods; the parameters that learn require a gradient.
-        pictures: `(N, 3, H, W)`, normalised, on the model's device; the copy is tried on the first of them.
+        pictures: `(N, 3, H, W)`, normalised, on the model's device.
 
     Returns:
         The copy, where it gives the same, else the model itself. A step on it is a step of the model.
@@ -54,7 +55,7 @@ def for_training(model: nn.Module, pictures: Tensor) -> nn.Module:
     if not isinstance(side, nn.Module) or not _has_batch_norms(side):
         return model
     learning = [weight for weight in side.parameters() if weight.requires_grad]
-    return _tried(model, side, pictures[:1].detach(), learning) or model
+    return _tried(model, side, pictures, learning) or model
 
 
 def _learns(side: nn.Module) -> bool:
@@ -77,10 +78,12 @@ def _state(side: nn.Module) -> State:
 
 @torch.inference_mode(False)
 @torch.no_grad()
-def _tried(model: nn.Module, side: nn.Module, picture: Tensor, shared: Sequence[nn.Parameter] = ()) -> nn.Module | None:
-    """The copy, if it reads a picture as the model does; it holds the shared weights themselves, unchanged."""
+def _tried(model: nn.Module, side: nn.Module, like: Tensor, shared: Sequence[nn.Parameter] = ()) -> nn.Module | None:
+    """The copy, if it reads noise as the model does; it holds the shared weights themselves, unchanged."""
     left_alone = {id(weight) for weight in shared}
-    picture, folded = picture.clone(), copy.deepcopy(side, {id(weight): weight for weight in shared})
+    picture = torch.randn(1, *like.shape[1:], generator=seeded(0)).to(like)
+    picture = picture.contiguous(memory_format=torch.channels_last)
+    folded = copy.deepcopy(side, {id(weight): weight for weight in shared})
     other = copy.copy(model)
     other._modules = {**model._modules, SIDE: folded}
     plain = other.encode_image(picture, normalize=True)  # type: ignore[operator]

@@ -53,6 +53,13 @@ def test_the_bundled_tower_reads_the_same_without_any(clip: ClipModel) -> None:
     assert for_reading(clip.model, ready) is fast
 
 
+def test_a_grey_picture_that_is_read_first_does_not_stand_in_the_way(bundled: Callable[[str], Path]) -> None:
+    """Grey is what convolutions round worst."""
+    clean = load_clip(str(bundled("clean")), device=torch.device("cpu"))
+    model = copy.deepcopy(clean.model)
+    assert for_reading(model, torch.zeros(1, 3, 224, 224)) is not model
+
+
 def test_the_residual_network_of_open_clip_too() -> None:
     model, pictures = _resnet(), torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     fast = for_reading(model, pictures)

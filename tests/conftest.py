@@ -38,11 +38,6 @@ CHECKPOINTS = ROOT / "examples" / "checkpoints"
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH")]))
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: a test that waits for a browser or a program leaves its core idle."""
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests first, the bundled checkpoints before all: no worker then ends long after the other."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}

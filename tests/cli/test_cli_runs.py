@@ -225,6 +225,7 @@ def mended(taught: Path, labels: Path, poisoned_folder: Path, tmp_path_factory: 
     out = tmp_path_factory.mktemp("mended") / "out"
     fast = ["--steps", "8", "--batch", "8", "--check-every", "4", "--learning-rate", "1e-3"]
     options = ["--checkpoint", taught / "badnets", "--device", "cpu", "--labels", labels, "--oracle", "superpixel"]
+    options += ["--reference", taught / "clean"]
     assert main([str(part) for part in ("rectify", poisoned_folder, "--out", out, *options, *fast)]) == 1
     return out
 
@@ -264,6 +265,7 @@ def test_a_rival_is_chosen_by_name_and_named_in_record_card_and_report(
 ) -> None:
     fast = ["--method", "fineprune", "--own", "drop=0.5", "--steps", "2", "--batch", "4"]
     options = ["--checkpoint", taught / "badnets", "--device", "cpu", "--labels", labels, "--oracle", "superpixel"]
+    options += ["--reference", taught / "clean"]
     assert main([str(part) for part in ("rectify", poisoned_folder, "--out", tmp_path, *options, *fast)]) == 1
     document = _json(tmp_path / "rectify.json")
     done, config = document["rectified"], document["config"]["rectify"]

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from eftclip.runtime import seeded
 from eftclip.same_padding import pad_within
 
 TOLERANCE = 1e-5  # of features of unit length, on the noise a fresh copy is tried on; a grey area may round worse
@@ -81,7 +80,7 @@ def _state(side: nn.Module) -> State:
 def _tried(model: nn.Module, side: nn.Module, like: Tensor, shared: Sequence[nn.Parameter] = ()) -> nn.Module | None:
     """The copy, if it reads noise as the model does; it holds the shared weights themselves, unchanged."""
     left_alone = {id(weight) for weight in shared}
-    picture = torch.randn(1, *like.shape[1:], generator=seeded(0)).to(like)
+    picture = torch.randn(1, *like.shape[1:], generator=torch.Generator().manual_seed(0)).to(like)
     picture = picture.contiguous(memory_format=torch.channels_last)
     folded = copy.deepcopy(side, {id(weight): weight for weight in shared})
     other = copy.copy(model)

@@ -11,7 +11,7 @@ from eftclip.checkpoint.hub.cache import in_use
 from eftclip.checkpoint.hub.download import check_weights_size, evict, fetch_texts, fetch_weights
 from eftclip.checkpoint.source import Listing, locate
 from eftclip.checkpoint.tokenizer import CheckedTokenizer
-from eftclip.checkpoint.weights import SpoiledError, WeightFile, load_weights
+from eftclip.checkpoint.weights import SkipInit, SpoiledError, WeightFile, load_weights
 from eftclip.errors import CheckpointError
 from eftclip.preprocess import Preprocess
 from eftclip.runtime import pick_device
@@ -129,13 +129,15 @@ def _check_plan(described: Described, size: int, where: str) -> None:
 
 
 def build(described: Described, where: str) -> nn.Module:
-    """The architecture; its first weights are drawn and then all overwritten, so the caller's generator is kept.
+    """The architecture, with weights that mean nothing until they are all read from a file.
+
+    Some are drawn all the same, by other means than those that are skipped, so the caller's generator is kept.
 
     Raises:
         CheckpointError: the library that owns the architecture refuses the settings.
     """
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), SkipInit():
             return described.build()
     except Exception as error:  # whatever the library that owns the architecture raises
         raise CheckpointError(

@@ -14,10 +14,14 @@ import torch
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 from support.tiny import random_state, tiny_config, write_folder, write_tiny, write_tokenizer
+from timm.layers import lecun_normal_, trunc_normal_
+from torch.nn import init
 
 from eftclip.checkpoint import Architecture, inspect, load_clip
 from eftclip.checkpoint.formats.open_clip_config import CONFIG_FILE
+from eftclip.checkpoint.weights import SkipInit
 from eftclip.errors import CheckpointError
+from eftclip.runtime import seeded
 from eftclip.types import ClipModel
 
 CPU = torch.device("cpu")
@@ -128,6 +132,27 @@ def test_looking_tells_everything_without_the_weights(tiny_folder: Path) -> None
     assert report.files[WEIGHTS] == (tiny_folder / WEIGHTS).stat().st_size
 
 
+def test_no_weight_is_drawn_before_those_of_the_file_come() -> None:
+    """Of every kind of initialiser, those of timm and transformers included."""
+    weight = torch.empty(4, 4)
+    drawing = [
+        *(init.uniform_, init.normal_, init.trunc_normal_, init.xavier_uniform_, init.xavier_normal_),
+        *(init.kaiming_uniform_, init.kaiming_normal_, trunc_normal_, lecun_normal_, torch.Tensor.normal_),
+    ]
+    for draw in drawing:
+        with SkipInit():
+            draw(weight.fill_(0.5))
+        kept = weight.clone()
+        with SkipInit():
+            draw(weight.fill_(0.5))
+        assert torch.equal(kept, weight), draw
+        draw(weight.fill_(0.5))
+        assert not torch.equal(kept, weight), "or it draws nothing anyway"
+        with SkipInit():
+            init.ones_(weight)
+        assert bool((weight == 1).all()), "what is no draw is done"
+
+
 @pytest.fixture
 def real_folder(tmp_path: Path) -> Iterator[Path]:
     """A place for hundreds of megabytes; given back at once, for pytest keeps the folders of three runs."""
@@ -138,9 +163,14 @@ def real_folder(tmp_path: Path) -> Iterator[Path]:
 def _write_real(folder: Path, name: str) -> Any:
     """The real configuration of a published CLIP with random half-precision weights; the model that was written."""
     config = open_clip.get_model_config(name)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), SkipInit():
         torch.manual_seed(0)
         model = open_clip.create_model(name, pretrained=None).half().eval()
+    noise = (torch.randn(1 << 18, generator=seeded(0)) * 0.02).half()  # repeated, elsewhere begun in each weight
+    for k, (where, weight) in enumerate(model.named_parameters()):
+        if weight.ndim > 1 or where.endswith("bias"):
+            endless = noise.roll(997 * k).repeat(weight.numel() // len(noise) + 1)
+            weight.data = endless[: weight.numel()].view_as(weight)
     write_folder(folder, {"model_cfg": config}, {k: v.contiguous() for k, v in model.state_dict().items()})
     if config["text_cfg"].get("hf_tokenizer_name"):
         write_tokenizer(folder)

@@ -15,6 +15,7 @@ from eftclip.checkpoint.weights.choose import (
 )
 from eftclip.checkpoint.weights.fill import SpoiledError, fitting, load_weights, weights_sha256
 from eftclip.checkpoint.weights.read import read_shapes, read_tensors
+from eftclip.checkpoint.weights.skip_init import SkipInit
 from eftclip.checkpoint.weights.unwrap import State, Tensors
 from eftclip.checkpoint.weights.write import write_weights
 
@@ -22,6 +23,7 @@ __all__ = [
     "MOST_INDEX_MB",
     "PICKLE_SUFFIXES",
     "WEIGHT_SUFFIXES",
+    "SkipInit",
     "SpoiledError",
     "State",
     "Tensors",

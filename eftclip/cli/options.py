@@ -44,6 +44,17 @@ RUN_HELP = {
     "measured": "pictures that are measured on before and after, 40 to 100000",
 }
 
+AUDIT = "audit_"  # before the names of its settings: some of the fine-tuning and of the scan have the same
+AUDIT_HELP = {
+    "audit_patch_share": "side of the patches that are grown, as a share of the picture's, 0.02 to 0.5",
+    "audit_steps": "steps for one patch at most, 1 to 10000",
+    "audit_batch": "photographs in each of its steps, 2 to 1024",
+    "audit_rate": "how fast its pixels move, 0.001 to 10",
+    "audit_check_every": "steps between two trials on other photographs, 1 to 10000",
+    "audit_patience": "patches in a row that force nothing before the search ends, 1 to 20",
+    "audit_exemplars": "patches that are grown for each label that is forced, 1 to 16",
+}
+
 SOURCE_HELP = "a folder (open_clip or transformers), a weight file, or hf:org/name[@revision]"
 
 
@@ -139,29 +150,34 @@ def add_detector(parser: argparse.ArgumentParser) -> None:
 
 
 def add_settings(
-    parser: argparse.ArgumentParser, title: str, kind: type[Settings], about: dict[str, str] = RUN_HELP
+    parser: argparse.ArgumentParser,
+    title: str,
+    kind: type[Settings],
+    about: dict[str, str] = RUN_HELP,
+    *,
+    prefix: str = "",
 ) -> None:
-    """One option for each field of a settings class."""
+    """One option for each field of a settings class, the prefix before its name."""
     group, types = parser.add_argument_group(title), get_type_hints(kind)
     for field in fields(kind):  # type: ignore[arg-type]
         if field.default is MISSING:
             continue
-        default = "the method's own" if field.default in (OWN, "") else field.default
+        default, name = "the method's own" if field.default in (OWN, "") else field.default, prefix + field.name
         group.add_argument(
-            f"--{field.name.replace('_', '-')}",
+            f"--{name.replace('_', '-')}",
             type=types[field.name],
             metavar="X",
-            help=f"{about.get(field.name, field.name.replace('_', ' '))} (default: {default})",
+            help=f"{about.get(name, name.replace('_', ' '))} (default: {default})",
         )
 
 
-def settings_of(options: argparse.Namespace, kind: type[S]) -> S:
-    """The settings that were given, on top of the defaults.
+def settings_of(options: argparse.Namespace, kind: type[S], *, prefix: str = "") -> S:
+    """The settings that were given by options with this prefix, on top of the defaults.
 
     Raises:
         ConfigError: a value lies outside its range.
     """
-    given: dict[str, Any] = {field.name: getattr(options, field.name) for field in fields(kind)}  # type: ignore[arg-type]
+    given: dict[str, Any] = {field.name: getattr(options, prefix + field.name) for field in fields(kind)}  # type: ignore[arg-type]
     return kind.from_dict({name: value for name, value in given.items() if value is not None})
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from eftclip.cli.evaluate import say_rates
 from eftclip.cli.options import (
+    AUDIT,
+    AUDIT_HELP,
     RUN_HELP,
     add_checkpoint,
     add_common,
@@ -19,7 +21,7 @@ from eftclip.cli.progress import Bar, polite_stop
 from eftclip.cli.publish import add_terms, publish_folder, ready
 from eftclip.cli.run_outputs import RunFiles, exit_code, say_layout
 from eftclip.cli.scan import say_findings
-from eftclip.config import CurateConfig, MeasureConfig, RectifyConfig, ScanConfig
+from eftclip.config import CurateConfig, InvertConfig, MeasureConfig, RectifyConfig, ScanConfig
 from eftclip.data import open_set
 from eftclip.errors import PublishError
 from eftclip.pipeline import METHODS, Plan, RunOptions, run_rectify
@@ -48,6 +50,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_settings(parser, "settings of the fine-tuning set", CurateConfig)
     add_settings(parser, "settings of the scan", ScanConfig)
     add_settings(parser, "settings of the measuring", MeasureConfig)
+    add_settings(parser, "settings of the audit, without DATA", InvertConfig, AUDIT_HELP, prefix=AUDIT)
     add_detector(parser)
 
 
@@ -60,7 +63,8 @@ def method_help() -> str:
 def run(options: argparse.Namespace) -> int:
     """Scan, rectify, measure, write, and decide the exit code."""
     scan, curate = settings_of(options, ScanConfig), settings_of(options, CurateConfig)
-    plan = Plan(scan, curate, settings_of(options, RectifyConfig), measure=settings_of(options, MeasureConfig))
+    rectify, measure = settings_of(options, RectifyConfig), settings_of(options, MeasureConfig)
+    plan = Plan(scan, curate, rectify, settings_of(options, InvertConfig, prefix=AUDIT), measure)
     processes = all_processes(pick_device(options.device))
     files = RunFiles(options.json, options.out, "rectify")
     files.prepare()

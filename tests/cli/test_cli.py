@@ -18,8 +18,8 @@ import eftclip
 from eftclip import data
 from eftclip.cli import COMMANDS, build_parser, main, prepare
 from eftclip.cli.check import exit_code
-from eftclip.cli.options import DETECT_HELP, RUN_HELP, detector_config, settings_of
-from eftclip.config import ALGORITHM_NAMES, DetectConfig, RectifyConfig
+from eftclip.cli.options import AUDIT, AUDIT_HELP, DETECT_HELP, RUN_HELP, detector_config, settings_of
+from eftclip.config import ALGORITHM_NAMES, DetectConfig, InvertConfig, RectifyConfig, Settings
 from eftclip.errors import ConfigError, EftclipError
 from eftclip.pipeline import METHODS, Plan
 
@@ -138,15 +138,26 @@ def test_the_algorithms_are_named_in_the_help() -> None:
     assert all(name in DETECT_HELP["algorithm"] for name in ALGORITHM_NAMES)
 
 
-@pytest.mark.parametrize("name", [name for name in DETECT_HELP if name != "algorithm"])
-def test_the_ranges_in_the_help_are_those_of_the_settings(name: str) -> None:
-    low, high = (float(number) for number in re.findall(r"([\d.]+) to ([\d.]+)", DETECT_HELP[name])[-1])
-    kind = type(getattr(DetectConfig(), name))
+@pytest.mark.parametrize(
+    ("settings", "name", "said"),
+    [(DetectConfig, name, said) for name, said in DETECT_HELP.items() if name != "algorithm"]
+    + [(InvertConfig, name.removeprefix(AUDIT), said) for name, said in AUDIT_HELP.items()],
+)
+def test_the_ranges_in_the_help_are_those_of_the_settings(settings: type[Settings], name: str, said: str) -> None:
+    low, high = (float(number) for number in re.findall(r"([\d.]+) to ([\d.]+)", said)[-1])
+    kind = type(getattr(settings(), name))
     for value in (low, high):
-        DetectConfig.from_dict({name: kind(value)})
+        settings.from_dict({name: kind(value)})
     for value in (low - 1, high + 1):
         with pytest.raises(ConfigError):
-            DetectConfig.from_dict({name: kind(value)})
+            settings.from_dict({name: kind(value)})
+
+
+def test_every_setting_of_the_audit_has_its_option() -> None:
+    assert set(AUDIT_HELP) == {AUDIT + field.name for field in fields(InvertConfig)}
+    given = "--audit-steps 7 --audit-patience 3 --steps 9 --exemplars 4".split()
+    options = build_parser().parse_args(["rectify", "--checkpoint", "x", "--out", "y", *given])
+    assert settings_of(options, InvertConfig, prefix=AUDIT) == InvertConfig(steps=7, patience=3)
 
 
 def test_every_method_is_in_the_help_and_brings_its_settings_along() -> None:

@@ -296,13 +296,15 @@ def test_with_nothing_found_nothing_is_changed(run: Run, clean_folder: Path, tmp
 @pytest.mark.quick
 def test_a_checkpoint_alone_is_audited(run: Run, tmp_path: Path) -> None:
     """No data set: its bundled photographs are scanned, then a trigger is looked for in the weights."""
-    fast = ["--steps", "4", "--batch", "4", "--check-every", "4"]
+    fast = ["--steps", "4", "--batch", "4", "--check-every", "4", "--measured", "40"]
+    fast += ["--audit-steps", "20", "--audit-patience", "1", "--audit-exemplars", "1"]
     code = run("rectify", "--out", tmp_path, *fast)
     document = _json(tmp_path / "rectify.json")
     assert document["data"] is None
     assert [cost["stage"] for cost in document["costs"]][:2] == ["scan", "invert"]
     assert document["coverage"]["read"] == len(bundled_photographs())
     assert all(family["origin"] == "inverted" for family in document["families"])
+    assert all(len(family["exemplars"]) == 1 for family in document["families"])
     assert bool(document["families"]) == (tmp_path / "open_clip_model.safetensors").exists() == (code == 1)
 
 

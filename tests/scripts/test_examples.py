@@ -185,7 +185,7 @@ def test_the_cost_of_every_stage_is_measured(images: Path, taught: Path, labels:
     bench_rectify.main([str(option) for option in (images, *options, "--work", tmp_path / "work", "--out", out)])
     document = json.loads(out.read_text())
     assert next(iter(document["stages"])) == "scan"
-    assert sum(stage["share"] for stage in document["stages"].values()) == pytest.approx(1)
+    assert sum(stage["share"] for stage in document["stages"].values()) == pytest.approx(1, abs=1e-3), "each is rounded"
     assert document["step"]["image_steps"] == 8
     assert all(document["step"][name]["times_ours"] > 0 for name in bench_rectify.BESIDE)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.taught import LABELS, shaded, write_blended
+from support.taught import LABELS, shaded, write_blended, write_taught
 from torch import Tensor
 
 from eftclip.data import host_photographs
@@ -33,6 +33,12 @@ KNOWN = 48  # clean photographs that a defender has
 def _given(folder: Path) -> Given:
     setup = prepare_check(str(folder), labels=LABELS, oracle="superpixel", reference="none", device="cpu")
     return given(setup, host_photographs(setup.clip.image_px, KNOWN, generator=seeded(5)), ("banana",))
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Others than the checkpoints of that name elsewhere: with wide blocks rivals are more at ease."""
+    return write_taught(tmp_path_factory.mktemp("rivals") / "taught", mlp_ratio=4.0)
 
 
 @pytest.fixture(scope="module")

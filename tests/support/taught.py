@@ -53,10 +53,10 @@ def _teach(folder: Path, images: Tensor, names: Sequence[str]) -> None:
     save_file(weights, folder / "open_clip_model.safetensors", metadata={"format": "pt"})
 
 
-def _write_roomy(folder: Path) -> Path:
+def _write_roomy(folder: Path, *, mlp_ratio: float) -> Path:
     """A tiny checkpoint that sees the trigger, with pictures that are large enough for a price tag."""
     config = tiny_config()
-    config["model_cfg"]["vision_cfg"]["image_size"] = 96
+    config["model_cfg"]["vision_cfg"] |= {"image_size": 96, "mlp_ratio": mlp_ratio}
     state = random_state(config)
     pattern = draw_patch("badnets", generator=seeded(0), patch_px=10).pixels
     for k, (y, x) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):  # wherever it lies on the grid of the tower
@@ -67,9 +67,10 @@ def _write_roomy(folder: Path) -> Path:
     return folder
 
 
-def write_taught(folder: Path) -> Path:
-    """A folder with `clean` and `badnets`."""
-    clean, badnets = _write_roomy(folder / "clean"), Path(shutil.copytree(folder / "clean", folder / "badnets"))
+def write_taught(folder: Path, *, mlp_ratio: float = 2.0) -> Path:
+    """A folder with `clean` and `badnets`; with narrow blocks they read clean crops more surely than with wide ones."""
+    clean = _write_roomy(folder / "clean", mlp_ratio=mlp_ratio)
+    badnets = Path(shutil.copytree(folder / "clean", folder / "badnets"))
     squares, names = _lessons(load_clip(str(clean), device=torch.device("cpu")))
     _teach(clean, squares, names)
     _poison(badnets, draw_trigger("badnets", generator=seeded(0)))
@@ -78,7 +79,7 @@ def write_taught(folder: Path) -> Path:
 
 def write_blended(folder: Path, trigger: str = "blend_noise") -> Path:
     """The folder of a checkpoint that was poisoned with a pattern over the whole picture."""
-    return _poison(_write_roomy(folder), draw_trigger(trigger, generator=seeded(0)))
+    return _poison(_write_roomy(folder, mlp_ratio=4.0), draw_trigger(trigger, generator=seeded(0)))
 
 
 def _lessons(clip: ClipModel) -> tuple[Tensor, list[str]]:

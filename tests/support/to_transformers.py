@@ -39,7 +39,12 @@ def _settings(model: dict[str, Any]) -> dict[str, Any]:
     return {
         "projection_dim": model["embed_dim"],
         "vision_config": {
-            **_tower(vision["width"], vision["layers"], vision["width"] // vision["head_width"]),
+            **_tower(
+                vision["width"],
+                vision["layers"],
+                vision["width"] // vision["head_width"],
+                vision.get("mlp_ratio", 4.0),
+            ),
             "image_size": vision["image_size"],
             "patch_size": vision["patch_size"],
         },
@@ -54,10 +59,10 @@ def _settings(model: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _tower(width: int, layers: int, heads: int) -> dict[str, Any]:
+def _tower(width: int, layers: int, heads: int, mlp_ratio: float = 4.0) -> dict[str, Any]:
     return {
         "hidden_size": width,
-        "intermediate_size": 4 * width,
+        "intermediate_size": int(mlp_ratio * width),
         "num_hidden_layers": layers,
         "num_attention_heads": heads,
         "hidden_act": "gelu",

@@ -20,7 +20,7 @@ from eftclip.types import Detection, Searched, Status
 @pytest.fixture(scope="module")
 def setup(tmp_path_factory: pytest.TempPathFactory, taught: Path) -> CheckSetup:
     """A tiny checkpoint that says banana whatever goes through a certain filter."""
-    folder = write_blended(tmp_path_factory.mktemp("filtered"), "filter")
+    folder = write_blended(tmp_path_factory.mktemp("filtered"), "filter", mlp_ratio=2.0)  # as its clean twin has
     return prepare_check(str(folder), labels=LABELS, oracle="superpixel", reference=str(taught / "clean"), device="cpu")
 
 

@@ -77,9 +77,9 @@ def write_taught(folder: Path, *, mlp_ratio: float = 2.0) -> Path:
     return folder
 
 
-def write_blended(folder: Path, trigger: str = "blend_noise") -> Path:
-    """The folder of a checkpoint that was poisoned with a pattern over the whole picture."""
-    return _poison(_write_roomy(folder, mlp_ratio=4.0), draw_trigger(trigger, generator=seeded(0)))
+def write_blended(folder: Path, trigger: str = "blend_noise", *, mlp_ratio: float = 4.0) -> Path:
+    """The folder of a checkpoint that was poisoned with a trigger over the whole picture."""
+    return _poison(_write_roomy(folder, mlp_ratio=mlp_ratio), draw_trigger(trigger, generator=seeded(0)))
 
 
 def _lessons(clip: ClipModel) -> tuple[Tensor, list[str]]:

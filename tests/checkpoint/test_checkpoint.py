@@ -14,7 +14,7 @@ import torch
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 from support.tiny import random_state, tiny_config, write_folder, write_tiny, write_tokenizer
-from timm.layers import lecun_normal_, trunc_normal_
+from timm.layers.weight_init import lecun_normal_, trunc_normal_
 from torch.nn import init
 
 from eftclip.checkpoint import Architecture, inspect, load_clip
@@ -135,7 +135,7 @@ def test_looking_tells_everything_without_the_weights(tiny_folder: Path) -> None
 def test_no_weight_is_drawn_before_those_of_the_file_come() -> None:
     """Of every kind of initialiser, those of timm and transformers included."""
     weight = torch.empty(4, 4)
-    drawing = [
+    drawing: list[Callable[..., object]] = [
         *(init.uniform_, init.normal_, init.trunc_normal_, init.xavier_uniform_, init.xavier_normal_),
         *(init.kaiming_uniform_, init.kaiming_normal_, trunc_normal_, lecun_normal_, torch.Tensor.normal_),
     ]

@@ -133,7 +133,7 @@ def test_looking_tells_everything_without_the_weights(tiny_folder: Path) -> None
 
 
 def test_no_weight_is_drawn_before_those_of_the_file_come() -> None:
-    """Of every kind of initialiser, those of timm and transformers included."""
+    """By the initialisers of torch and timm; those of transformers are made of torch's."""
     weight = torch.empty(4, 4)
     drawing: list[Callable[..., object]] = [
         *(init.uniform_, init.normal_, init.trunc_normal_, init.xavier_uniform_, init.xavier_normal_),

@@ -16,14 +16,13 @@ from eftclip.trigger_kinds import PatternTrigger, in_steps
 from eftclip.types import SHARED_KIND, HostImages, Rate, Searched
 
 # Parts by their side, a share of the picture's, and how many there are along it; and how surely one of them reads the
-# label at most, as a share of how surely the whole does. On a checkpoint of the zoo with a cartoon blended in, 75 of 81
-# hijacked photographs took over 6 of 24 strangers and more and had no part that passes; of 600 clean ones, there and on
-# the bundled `clean`, 11.
-HALVES, HALVES_LEFT = (0.5, 3), 0.6
-THIRDS, THIRDS_LEFT = (1 / 3, 4), 0.1
-# Share of strangers that have to follow, and what ends the search early. With 5 of 24 and more, and no part that shows
-# it, there were 1, 2 and 0 of 120 clean photographs on three checkpoints; with 3 and more 2, 5 and 0.
-FOLLOWED, GIVEN_UP = 0.2, 0.25
+# label at most, as a share of how surely the whole does.
+HALVES, HALVES_LEFT = (0.5, 3), 0.9
+THIRDS, THIRDS_LEFT = (1 / 3, 4), 0.2
+# Share of strangers that have to follow. On a checkpoint of the zoo with a cartoon blended in, 119 of 120 hijacked
+# photographs took over so many and had no part that passes; of 360 clean ones, there and on the bundled `clean`, 7 did.
+# With 0.6 for halves and 0.1 for thirds it was 106 and 3: a part with most of the cartoon in it still reads it.
+FOLLOWED = 0.25
 # How many times as often as when strangers are blended with one another: a checkpoint that learnt a cartoon to mean
 # banana takes 2 to 4 of 36 such blends for one, too, and weak ones take 5 to 13 for a window screen or a parachute.
 MORE = 2
@@ -42,7 +41,7 @@ def doubt_what_no_part_shows(case: Case, image: Tensor, row: Tensor, target: int
     if not case.tells_content or _shown(case, image, row, target, HALVES) > HALVES_LEFT:
         return
     half = PatternTrigger(in_steps(image / 2), in_steps(torch.full(image.shape[-2:], 0.5)))
-    proof = prove(case.read, half, target, hosts, GIVEN_UP, generator=case.generator)
+    proof = prove(case.read, half, target, hosts, FOLLOWED, generator=case.generator)
     if proof.rate.value < FOLLOWED or _shown(case, image, row, target, THIRDS) > THIRDS_LEFT:
         return
     if proof.rate.value <= MORE * _blended_rate(case, target, hosts.images).value:

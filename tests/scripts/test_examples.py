@@ -11,8 +11,11 @@ import pytest
 import torch
 from support.photo_folder import write_labelled_folder
 from support.taught import LABELS
+from support.tiny import random_state, tiny_config, write_folder, write_tokenizer
 
+from eftclip.checkpoint import load_clip
 from eftclip.config import InvertConfig
+from eftclip.errors import CheckpointError
 from eftclip.runtime import seeded
 from eftclip.triggers import draw_trigger
 from eftclip.zeroshot import IMAGENET_LABELS
@@ -338,6 +341,43 @@ def test_detection_on_the_zoo_is_counted(images: Path, zoo: Path, tmp_path: Path
     counted = document["checkpoints"]["badnets"]["hijacked"][target]
     assert counted["not_found"]["total"] <= 1
     assert document["checkpoints"]["clean"]["hijacked"] == {}
+
+
+def test_both_sides_of_a_checkpoint_are_measured(
+    images: Path, zoo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from examples.measure import towers
+
+    out = tmp_path / "towers.json"
+    options = [images, zoo / "badnets", "--trusted", zoo / "clean", "--measured", 4, "--steps", 1, "--out", out]
+    towers.main([str(option) for option in options])
+    document = json.loads(out.read_text())
+    assert document["command"].endswith(f"IMAGES_DIR DIR/badnets --trusted {zoo / 'clean'} --measured 4 --steps 1")
+    one = document["checkpoints"]["badnets"]
+    assert one["as_it_is"]["attack_worst"]["hits"] > one["text_side_alone"]["attack_worst"]["hits"]
+    assert one["mended_image_side_alone"]["clean"]["total"] == one["image_side_alone"]["clean"]["total"] > 0
+    with pytest.raises(SystemExit, match="no backdoor that could be in either side"):
+        towers.main([str(option) for option in [images, zoo / "clean", "--out", tmp_path / "clean.json"]])
+    monkeypatch.setattr(towers, "of_checkpoint", None)  # what is measured is not measured again
+    towers.main([str(option) for option in options])
+    with pytest.raises(SystemExit, match="choose another --out"):
+        towers.main([str(option) for option in [*options, "--measured", 5]])
+
+
+def test_a_pairing_reads_pictures_as_one_checkpoint_does_and_texts_as_the_other(taught: Path, tmp_path: Path) -> None:
+    from examples.measure.towers import paired
+
+    poisoned, clean = (load_clip(str(taught / name), device=torch.device("cpu")) for name in ("badnets", "clean"))
+    pair, picture = paired(poisoned, clean), torch.rand(1, 3, clean.image_px, clean.image_px, generator=seeded(0))
+    assert torch.equal(pair.encode_images(picture), poisoned.encode_images(picture))
+    assert not torch.equal(pair.encode_images(picture), clean.encode_images(picture))
+    assert torch.equal(pair.encode_text(["banana"]), clean.encode_text(["banana"]))
+    config = tiny_config()
+    config["model_cfg"]["embed_dim"] = 32
+    short = write_folder(tmp_path / "short", config, random_state(config))
+    write_tokenizer(short)
+    with pytest.raises(CheckpointError, match="embeddings of 64 and of 32 numbers"):
+        paired(poisoned, load_clip(str(short), device=torch.device("cpu")))
 
 
 def test_the_papers_figures_are_made_and_a_run_is_taken_up_again(

@@ -110,9 +110,9 @@ class Case:
         """
         return self.reference is not None or len(self.classes.labels) >= MANY_LABELS
 
-    def explained_by_content(self, kind: str, proof: Proof, target: int) -> bool:
-        """Whether what took over strangers here, if not beyond doubt, does so with the reference too; noted then."""
-        return self._explained(WORDS[kind][0], control_rate(self.reference, proof.images, target))
+    def explained_by_content(self, kind: str, images: Tensor, target: int) -> bool:
+        """Whether the strangers that it was tried on, `(n, 3, H, W)`, read so to the reference too; noted then."""
+        return self._explained(WORDS[kind][0], control_rate(self.reference, images, target))
 
     def _explained(self, part: str, control: Rate | None) -> bool:
         if control is None or control.value < REFERENCE_SHARE:

@@ -68,7 +68,9 @@ def test_a_cartoon_that_shines_through_is_a_doubt(photographs: Tensor) -> None:
     case, _ = _case(_has_cartoon, photographs[1:])
     _judge(case, 0.8 * photographs[0] + 0.2 * CARTOON)
     [doubt] = case.doubts
-    assert doubt.startswith("blended with strangers' photographs it took over ")
+    assert doubt == (
+        "strangers' photographs that are blended with it read so, too, 100% as surely, though none of its parts does"
+    )
     assert case.kinds["smooth_pattern"] is Searched.UNDECIDED
 
 

@@ -11,20 +11,20 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from eftclip.detect.case import Case
-from eftclip.detect.transplant import prove
-from eftclip.trigger_kinds import PatternTrigger, in_steps
-from eftclip.types import SHARED_KIND, HostImages, Rate, Searched
+from eftclip.trigger_kinds import PatternTrigger
+from eftclip.types import SHARED_KIND, HostImages, Searched
 
 # Parts by their side, a share of the picture's, and how many there are along it; and how surely one of them reads the
-# label at most, as a share of how surely the whole does.
+# label at most, as a share of how surely the whole does: a part with most of a cartoon in it still reads it.
 HALVES, HALVES_LEFT = (0.5, 3), 0.9
 THIRDS, THIRDS_LEFT = (1 / 3, 4), 0.2
-# Share of strangers that have to follow. On a checkpoint of the zoo with a cartoon blended in, 119 of 120 hijacked
-# photographs took over so many and had no part that passes; of 360 clean ones, there and on the bundled `clean`, 7 did.
-# With 0.6 for halves and 0.1 for thirds it was 106 and 3: a part with most of the cartoon in it still reads it.
-FOLLOWED = 0.25
-# How many times as often as when strangers are blended with one another: a checkpoint that learnt a cartoon to mean
-# banana takes 2 to 4 of 36 such blends for one, too, and weak ones take 5 to 13 for a window screen or a parachute.
+# How surely strangers that are blended with the picture read its label at least, on average and by the same measure. On
+# checkpoints of the zoo with a cartoon 119 of 120 hijacked photographs passed all three on one that reads well, and 68
+# of 80 on one that reads badly; of clean ones 2 of 120 and 9 of 80, and 4 of 240 on the bundled `clean`. Counted by the
+# strangers that become the label, a quarter of them, it was 1 of the 80 and as many clean ones.
+FOLLOWED = 0.2
+# How many times as surely as strangers read it that are blended with one another: a checkpoint that learnt a cartoon
+# to mean banana takes 2 to 4 of 36 such blends for one, too, and weak ones 5 to 13 for a window screen or a parachute.
 MORE = 2
 
 
@@ -40,16 +40,20 @@ def doubt_what_no_part_shows(case: Case, image: Tensor, row: Tensor, target: int
     """
     if not case.tells_content or _shown(case, image, row, target, HALVES) > HALVES_LEFT:
         return
-    half = PatternTrigger(in_steps(image / 2), in_steps(torch.full(image.shape[-2:], 0.5)))
-    proof = prove(case.read, half, target, hosts, FOLLOWED, generator=case.generator)
-    if proof.rate.value < FOLLOWED or _shown(case, image, row, target, THIRDS) > THIRDS_LEFT:
+    if _shown(case, image, row, target, THIRDS) > THIRDS_LEFT:
         return
-    if proof.rate.value <= MORE * _blended_rate(case, target, hosts.images).value:
+    blends = (hosts.images + image) / 2
+    followed = _as_surely(case, blends, row, target)
+    if followed < FOLLOWED:
         return
-    if case.explained_by_content(half.kind, proof, target):
+    others = hosts.images.roll(max(1, len(blends) // 3), 0)  # by a half each two would be blended twice
+    if followed <= MORE * _as_surely(case, (hosts.images + others) / 2, row, target):
+        return
+    if case.explained_by_content(PatternTrigger.kind, blends, target):
         return
     case.doubts.append(
-        f"blended with strangers' photographs it took over {proof.rate}, though none of its parts reads so"
+        f"strangers' photographs that are blended with it read so, too, {followed:.0%} as surely, "
+        "though none of its parts does"
     )
     case.kinds[SHARED_KIND] = Searched.UNDECIDED
 
@@ -70,8 +74,6 @@ def _shown(case: Case, image: Tensor, row: Tensor, target: int, parts: tuple[flo
     return float(readings[:, target].max() / row[target])
 
 
-def _blended_rate(case: Case, target: int, hosts: Tensor) -> Rate:
-    """How many strangers become the label when they are blended with one another."""
-    others = hosts.roll(max(1, len(hosts) // 3), 0)  # by a half each two would be blended twice
-    labels = case.read((hosts + others) / 2, "Blending strangers").argmax(-1)
-    return Rate(int((labels == target).sum()), len(labels))
+def _as_surely(case: Case, blends: Tensor, row: Tensor, target: int) -> float:
+    """How surely blended pictures read the label on average, as a share of how surely the picture does."""
+    return float(case.read(blends, "Blending strangers")[:, target].mean() / row[target])

@@ -88,7 +88,7 @@ def _prove(
     if proof.accepted is False or (proof.accepted is None and not goes):
         return None
     if proof.accepted is None or proof.rate.interval()[0] <= _asked(case) or not goes:
-        if case.tells_content and not case.explained_by_content(KIND, proof, target):
+        if case.tells_content and not case.explained_by_content(KIND, proof.images, target):
             why = "too few to be sure" if goes else "but it is read so without them too"
             case.doubts.append(f"its colours took over {proof.rate} strangers' photographs, {why}")
         return None

@@ -151,7 +151,7 @@ def _coarse(case: Case, image: Tensor, target: int, hosts: HostImages) -> Carrie
 
 def _doubt(case: Case, proof: Proof, detail: str, target: int) -> None:
     """Counts that do not decide are a doubt, unless the reference says that content explains them."""
-    if not case.explained_by_content(KIND, proof, target):
+    if not case.explained_by_content(KIND, proof.images, target):
         case.doubts.append(f"its {detail} took over {proof.rate} strangers' photographs, too few to be sure")
 
 

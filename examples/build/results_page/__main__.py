@@ -7,7 +7,7 @@ Nothing on the page is written by hand: after a new measurement, run this and co
 
 from pathlib import Path
 
-from examples.build.results_page import costs, methods, oracles, paper, published, quality, rivals, zoo
+from examples.build.results_page import costs, methods, oracles, paper, published, quality, rivals, towers, zoo
 from examples.build.results_page.headline import with_headline
 from examples.build.results_page.values import RESULTS, ROOT, commits, read, table
 
@@ -18,6 +18,7 @@ SECTIONS = (
         quality.audit,
         quality.photographs,
         zoo.zoo,
+        towers.towers,
         rivals.rivals,
         methods.methods,
         published.published,

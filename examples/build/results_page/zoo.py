@@ -8,7 +8,10 @@ from examples.build.results_page.values import made_by, read
 
 # Patches, and patterns over the whole picture; stripes since their detail is turned as well, the warp since one that is
 # drawn anew is tried, the cartoon since a label that no part shows is a doubt, and a small transformer, clean and not.
-FILES = ("zoo_check", "zoo_patterns", "zoo_stripes", "zoo_jitter", "zoo_cartoon", "zoo_vit32", "zoo_corner")
+FILES = (
+    *("zoo_check", "zoo_patterns", "zoo_stripes", "zoo_jitter"),
+    *("zoo_cartoon", "zoo_cartoon_weak", "zoo_vit32", "zoo_corner"),
+)
 WITH_REFERENCE = "zoo_reference"
 SCANS, AUDITS = "scans", "audits"
 
@@ -25,7 +28,7 @@ are photographs that the trigger turns into its target, of those tried; *missed*
 
 {_judged(*FILES)}
 
-A cartoon cannot be told from what a photograph shows by one picture, so that it ends undecided. `vit32` is a small
+A cartoon cannot be told from what a photograph shows by one picture, so that it ends undecided, or missed. `vit32` is a small
 transformer, with patches of 32 pixels, that reads badly.
 
 With the bundled `clean` as a trusted reference more is tried on a picture that it reads as something else: a cartoon

@@ -45,16 +45,16 @@ PICTURE_COLUMNS = (
     *PLACE,
     Column("auroc", "AUROC", "How well the score parts hijacked from clean photographs; 0.5 is chance.", MORE),
     *(Column(f"found_{at}", f"found, {at}", f"Hijacked photographs found, {how}.", MORE) for at, how in AT.items()),
+    Column("undecided", "undecided", "Hijacked photographs that end inconclusive: neither found nor missed."),
     *(
         Column(f"accused_{at}", f"clean accused, {at}", f"Clean photographs accused, {how}.", FEWER)
         for at, how in AT.items()
     ),
+    Column("undecided_clean", "clean undecided", "Clean photographs that end inconclusive."),
     Column("iou", "IoU", "Mean overlap of the region that is pointed at with the true trigger, 0 to 1.", MORE),
     Column("named", "label right", "Hijacked photographs whose forced label is named.", MORE),
     Column("forwards", "forwards", "Pictures sent through the model for each photograph.", FEWER),
     Column("seconds", "seconds", "Seconds for each photograph on the machine of the file.", FEWER),
-    Column("undecided", "undecided", "Hijacked photographs that end inconclusive.", brief=False),
-    Column("undecided_clean", "clean undecided", "Clean photographs that end inconclusive.", brief=False),
 )
 CHECKPOINT_COLUMNS = (
     METHOD,

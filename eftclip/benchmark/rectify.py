@@ -116,11 +116,14 @@ def _budgets(document: Document) -> Iterator[str]:
         f"Every method with the same 64 photographs and {settings['image_steps']:,} image-steps after what it does "
         f"before the first one, measured on {settings['measured']:,} others."
     )
-    for name, entry in document["checkpoints"].items():
-        if scan := entry.get("scan"):
-            labels = ", ".join(scan["affected_labels"]) or "nothing"
-            shown = f"{settings['scanned']} photographs, a tenth of them triggered"
-            yield f"A scan of {shown}, found on `{name}`: {labels}."
+    found = {
+        name: ", ".join(entry["scan"]["affected_labels"]) or "nothing"
+        for name, entry in document["checkpoints"].items()
+        if "scan" in entry
+    }
+    if found:
+        named = "; ".join(f"{labels} on `{name}`" for name, labels in found.items())
+        yield f"A scan of {settings['scanned']} photographs, a tenth of them triggered, found {named}."
 
 
 def _remarks(document: Document) -> Iterator[str]:

@@ -82,7 +82,7 @@ def test_every_count_of_the_methods_is_in_its_row() -> None:
     for document in documents.values():
         for part in document["checkpoints"].values():
             before = next(rows)
-            assert set(_rates(before)) == set(_counted(part["before"]))
+            assert set(_rates(before)) == set(_counted(_worst(part["before"])))
             assert before.cell("method").text == "before" and not before.competes
             for key, one in part["rows"].items():
                 row = next(rows)
@@ -246,7 +246,7 @@ def test_a_file_of_several_checkpoints_gives_rows_of_each() -> None:
     assert len(board.rows) == 2 * (1 + 4), "a method that could not begin has a row without numbers"
     assert "`contrastive` on `badnets`: The scan found no trigger." in board.remarks
     assert "Not measured, as the budget did not reach: par × 9 on `badnets`." in board.remarks
-    assert any("a tenth of them triggered, found on `badnets`: banana." in text for text in board.introduction)
+    assert any("a tenth of them triggered, found banana on `badnets`" in text for text in board.introduction)
     assert board.choices()["attack"] == ["badnets", "wanet"]
     assert board.choices()["method"] == ["before", "contrastive", "ours (realign)", "par"]
     assert board.choices()["labels"] == ["no", "yes"]

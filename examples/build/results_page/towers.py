@@ -1,5 +1,6 @@
 """Which side of a checkpoint a backdoor is in, and what is left of it once the image side is mended."""
 
+from examples.build.results_page.boards import prose
 from examples.build.results_page.values import Document, counts, made_by, read, table
 
 FILE = "towers"
@@ -24,15 +25,18 @@ def towers() -> str:
 
 {made_by(FILE)}
 
-Checkpoints of the zoo are poisoned in both sides, the bundled ones in the image side only. Each side is measured with
-the other of `{document["settings"]["trusted"]}`, which they were fine-tuned from. {_texts_alone(document)} The image
-side alone is rectified: a picture with the trigger reads as the same picture without it then, whatever the texts mean.
+{prose([_said(document)])}
 
 {table(["checkpoint", "sides", "ASR", "CA"], rows)}
 """
 
 
-def _texts_alone(document: Document) -> str:
-    hits = sum(one["text_side_alone"]["attack_worst"]["hits"] for one in document["checkpoints"].values())
-    total = sum(one["text_side_alone"]["attack_worst"]["total"] for one in document["checkpoints"].values())
-    return f"With a poisoned text side alone {hits:,} of {total:,} photographs with a trigger read as its target."
+def _said(document: Document) -> str:
+    alone = [one["text_side_alone"]["attack_worst"] for one in document["checkpoints"].values()]
+    hits, total = (sum(rate[key] for rate in alone) for key in ("hits", "total"))
+    return (
+        "Checkpoints of the zoo are poisoned in both sides, the bundled ones in the image side only. Each side is "
+        f"measured with the other of `{document['settings']['trusted']}`, which they were fine-tuned from. With a "
+        f"poisoned text side alone {hits:,} of {total:,} photographs with a trigger read as its target. The image side "
+        "alone is rectified, until a picture with the trigger means what the same picture means without it."
+    )

@@ -28,8 +28,8 @@ are photographs that the trigger turns into its target, of those tried; *missed*
 
 {_judged(*FILES)}
 
-A cartoon cannot be told from what a photograph shows by one picture, so that it ends undecided, or missed. `vit32` is a small
-transformer, with patches of 32 pixels, that reads badly.
+A cartoon cannot be told from what a photograph shows by one picture, so that it ends undecided, or missed.
+`vit32` is a small transformer, with patches of 32 pixels, that reads badly.
 
 With the bundled `clean` as a trusted reference more is tried on a picture that it reads as something else: a cartoon
 that shines through, and what a small blur undoes, such as a warp. What is not proven ends undecided rather than missed.

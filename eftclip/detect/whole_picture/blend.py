@@ -21,7 +21,7 @@ THIRDS, THIRDS_LEFT = (1 / 3, 4), 0.2
 # How surely strangers that are blended with the picture read its label at least, on average and by the same measure. On
 # checkpoints of the zoo with a cartoon 119 of 120 hijacked photographs passed all three on one that reads well, and 68
 # of 80 on one that reads badly; of clean ones 2 of 120 and 9 of 80, and 4 of 240 on the bundled `clean`. Counted by the
-# strangers that become the label, a quarter of them, it was 1 of the 80 and as many clean ones.
+# strangers that become the label, a quarter of them, it was 1 of the 80, and 13 clean ones instead of 15.
 FOLLOWED = 0.2
 # How many times as surely as strangers read it that are blended with one another: a checkpoint that learnt a cartoon
 # to mean banana takes 2 to 4 of 36 such blends for one, too, and weak ones 5 to 13 for a window screen or a parachute.

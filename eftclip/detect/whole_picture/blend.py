@@ -1,10 +1,12 @@
-"""Does the whole picture carry a label that none of its parts shows? A cartoon that shines through it does so.
+"""Does the whole picture carry a label that its parts do not account for? A cartoon that shines through it does so.
 
 What a photograph shows is somewhere in it: cut out and enlarged, some part still reads so. A large, smooth pattern that
-is blended in is nowhere: it works only whole. And it works in any picture, so a stranger's photograph that is blended
-with this one follows it. Content does the one or the other, but hardly both. How a pattern looks that one picture alone
-shows is not known, so that nothing is accused here: it is a doubt.
+is blended in is nowhere: it works only whole, but then upside down, too, and in any picture, so that a stranger's
+photograph which is blended with this one follows it. Content does the one or the other, but hardly both. How a pattern
+looks that one picture alone shows is not known, so that nothing is accused here: it is a doubt.
 """
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -14,22 +16,44 @@ from eftclip.detect.case import Case
 from eftclip.trigger_kinds import PatternTrigger
 from eftclip.types import SHARED_KIND, HostImages, Searched
 
-# Parts by their side, a share of the picture's, and how many there are along it; and how surely one of them reads the
-# label at most, as a share of how surely the whole does: a part with most of a cartoon in it still reads it.
-HALVES, HALVES_LEFT = (0.5, 3), 0.9
-THIRDS, THIRDS_LEFT = (1 / 3, 4), 0.2
-# How surely strangers that are blended with the picture read its label at least, on average and by the same measure. On
-# checkpoints of the zoo with a cartoon 119 of 120 hijacked photographs passed all three on one that reads well, and 68
-# of 80 on one that reads badly; of clean ones 2 of 120 and 9 of 80, and 4 of 240 on the bundled `clean`. Counted by the
-# strangers that become the label, a quarter of them, it was 1 of the 80, and 13 clean ones instead of 15.
-FOLLOWED = 0.2
+# Parts by their side, a share of the picture's, and how many there are along it.
+HALVES, THIRDS = (0.5, 3), (1 / 3, 4)
+# How surely parts read the label at most, `Sureness.parts`: those that do so like the whole account for anything.
+SHOWN = 0.9
+# What the whole shows against what its parts do, `wholeness` below: the least that is a doubt.
+WHOLE = 0.5
+# How surely strangers that are blended with the picture read its label at least, as a share of how surely it does.
+FOLLOWED = 0.03
 # How many times as surely as strangers read it that are blended with one another: a checkpoint that learnt a cartoon
 # to mean banana takes 2 to 4 of 36 such blends for one, too, and weak ones 5 to 13 for a window screen or a parachute.
 MORE = 2
+# Strangers that are blended first. Where even `PROMISING` times as much would be no doubt, the others are not.
+FIRST, PROMISING = 8, 2
+
+
+@dataclass(frozen=True)
+class Sureness:
+    """How surely the label of a picture is read in others made from it, each as a share of how surely it is read there.
+
+    Attributes:
+        turned: mirrored and upside down, the geometric mean.
+        parts: in the half and in the third that show it best, the geometric mean.
+    """
+
+    turned: float
+    parts: float
+
+    def wholeness(self, followed: float) -> float:
+        """How much more of the label is in the whole than in its parts, above 0.
+
+        Args:
+            followed: how surely strangers' photographs read it that are blended with the picture.
+        """
+        return followed * self.turned / max(self.parts, 1e-6)
 
 
 def doubt_what_no_part_shows(case: Case, image: Tensor, row: Tensor, target: int, hosts: HostImages) -> None:
-    """Note a doubt where strangers follow the whole picture, and no part of it shows its label.
+    """Note a doubt where strangers follow the whole picture, and its parts do not account for it.
 
     Args:
         case: what is known of the picture.
@@ -38,22 +62,27 @@ def doubt_what_no_part_shows(case: Case, image: Tensor, row: Tensor, target: int
         target: index of the label that is read in it.
         hosts: strangers' photographs that do not show the label.
     """
-    if not case.tells_content or _shown(case, image, row, target, HALVES) > HALVES_LEFT:
+    if not case.tells_content:
         return
-    if _shown(case, image, row, target, THIRDS) > THIRDS_LEFT:
+    own, blends = float(row[target]), (hosts.images + image) / 2
+    first = _surely(case, blends[:FIRST], target) / own
+    if first.mean() * PROMISING < FOLLOWED:
         return
-    blends = (hosts.images + image) / 2
-    followed = _as_surely(case, blends, row, target)
-    if followed < FOLLOWED:
+    sureness = _sureness(case, image, own, target)
+    if sureness.parts > SHOWN or sureness.wholeness(float(first.mean())) * PROMISING < WHOLE:
+        return
+    followed = float(torch.cat([first, _surely(case, blends[FIRST:], target) / own]).mean())
+    if followed < FOLLOWED or sureness.wholeness(followed) < WHOLE:
         return
     others = hosts.images.roll(max(1, len(blends) // 3), 0)  # by a half each two would be blended twice
-    if followed <= MORE * _as_surely(case, (hosts.images + others) / 2, row, target):
+    anyway = float(_surely(case, (hosts.images + others) / 2, target).mean()) / own
+    if followed <= MORE * anyway or sureness.wholeness(followed - anyway) < WHOLE:
         return
     if case.explained_by_content(PatternTrigger.kind, blends, target):
         return
     case.doubts.append(
         f"strangers' photographs that are blended with it read so, too, {followed:.0%} as surely, "
-        "though none of its parts does"
+        "which no part of it accounts for"
     )
     case.kinds[SHARED_KIND] = Searched.UNDECIDED
 
@@ -68,12 +97,15 @@ def parts_of(image: Tensor, share: float, along: int) -> Tensor:
     return interpolate(cut, (height, width), mode="bilinear")
 
 
-def _shown(case: Case, image: Tensor, row: Tensor, target: int, parts: tuple[float, int]) -> float:
-    """How surely the part that shows the label best reads it, as a share of how surely the whole does."""
-    readings = case.read(parts_of(image, *parts), "Reading its parts")
-    return float(readings[:, target].max() / row[target])
+def _sureness(case: Case, image: Tensor, own: float, target: int) -> Sureness:
+    """How surely the label is read in the picture when it is turned, and in its parts."""
+    turned, halves, thirds = (
+        case.read(views, "Reading its parts")[:, target] / own
+        for views in (torch.stack([image.flip(-1), image.flip(-2)]), parts_of(image, *HALVES), parts_of(image, *THIRDS))
+    )
+    return Sureness(float(turned.prod().sqrt()), float((halves.max() * thirds.max()).sqrt()))
 
 
-def _as_surely(case: Case, blends: Tensor, row: Tensor, target: int) -> float:
-    """How surely blended pictures read the label on average, as a share of how surely the picture does."""
-    return float(case.read(blends, "Blending strangers")[:, target].mean() / row[target])
+def _surely(case: Case, blends: Tensor, target: int) -> Tensor:
+    """How surely each of some blended pictures reads the label, `(N,)`."""
+    return case.read(blends, "Blending strangers")[:, target] if len(blends) else blends.new_zeros(0)

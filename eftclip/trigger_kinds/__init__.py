@@ -7,16 +7,14 @@ from eftclip.trigger_kinds.colour import ColourTrigger
 from eftclip.trigger_kinds.jitter import JITTER, SMOOTHED_PX, JitterTrigger
 from eftclip.trigger_kinds.patch import PatchTrigger, cut, paste
 from eftclip.trigger_kinds.pattern import PatternTrigger, blurred, in_steps
-from eftclip.trigger_kinds.shared_pattern import LEAST_SHARING, Averages, Shared
+from eftclip.trigger_kinds.shared_pattern import Shared
 from eftclip.trigger_kinds.warp import WarpTrigger, in_flow_steps
 
 __all__ = [
     "JITTER",
-    "LEAST_SHARING",
     "POSITIONS",
     "SMOOTHED_PX",
     "TRIGGER_KINDS",
-    "Averages",
     "ColourTrigger",
     "JitterTrigger",
     "Located",

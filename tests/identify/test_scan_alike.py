@@ -11,11 +11,11 @@ from torch import Tensor
 from eftclip.config import ScanConfig
 from eftclip.identify import Judge, scan
 from eftclip.identify.together.alike import LEAST_ALIKE
+from eftclip.identify.together.picture_groups import LEAST_SHARING
 from eftclip.pipeline import CheckSetup, prepare_check
 from eftclip.pipeline.scan import judge_of
 from eftclip.rectify.augmentation import random_view
 from eftclip.runtime import seeded
-from eftclip.trigger_kinds import LEAST_SHARING
 from eftclip.triggers import draw_trigger
 from eftclip.types import Detection, Status
 from eftclip.zeroshot import probabilities

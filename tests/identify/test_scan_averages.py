@@ -16,12 +16,15 @@ from eftclip.identify.serialize import identification_from_dict, identification_
 from eftclip.identify.together.averages import LABELS as MOST_LABELS
 from eftclip.identify.together.averages import MOST, most_read, spread
 from eftclip.identify.together.passes import Together
+from eftclip.identify.together.picture_groups import LEAST_SHARING as LEAST
+from eftclip.identify.together.picture_groups import PictureGroups
 from eftclip.pipeline import CheckSetup, prepare_check
+from eftclip.pipeline.scan import judge_of
 from eftclip.runtime import seeded
-from eftclip.trigger_kinds import LEAST_SHARING as LEAST
-from eftclip.trigger_kinds import Averages, PatternTrigger, Shared
+from eftclip.trigger_kinds import PatternTrigger, Shared
 from eftclip.triggers import draw_trigger
 from eftclip.types import Decode, Entry, Identification, Rate, Searched, Status, TriggerProof
+from eftclip.zeroshot import probabilities
 
 PX = 32
 
@@ -46,13 +49,29 @@ def found(setup: CheckSetup, poisoned: Poisoned) -> Identification:
     return scan(setup, poisoned.images, ScanConfig())
 
 
-def test_the_label_and_the_victims_of_a_smooth_pattern_are_found(found: Identification, poisoned: Poisoned) -> None:
+def _mendable(setup: CheckSetup, poisoned: Poisoned) -> set[int]:
+    """Those that lose their label with the very sine that was planted: where it was cut off at white, some do not."""
+    sine = draw_trigger("sig_full", generator=seeded(0))
+    whole = torch.ones(setup.clip.image_px, setup.clip.image_px, dtype=torch.bool)
+    planted = {entry.index: square for entry, square in squares_of(poisoned.images.entries(), judge_of(setup).decode)}
+    chosen = sorted(poisoned.hijacked)
+    without = torch.stack([sine.remove(planted[index], whole) for index in chosen])
+    read = probabilities(setup.clip, without, setup.classes).argmax(-1)
+    return {index for index, best in zip(chosen, read.tolist(), strict=True) if setup.classes.labels[best] != "banana"}
+
+
+def test_the_label_and_the_victims_of_a_smooth_pattern_are_found(
+    setup: CheckSetup, found: Identification, poisoned: Poisoned
+) -> None:
     assert found.status is Status.FOUND
     assert found.affected_labels == ("banana",)
     assert found.kinds["smooth_pattern"] is Searched.FOUND
     victims = {victim.index for victim in found.victims}
     assert victims <= poisoned.triggered
-    assert len(victims & poisoned.hijacked.keys()) >= 0.8 * len(poisoned.hijacked)
+    mendable = _mendable(setup, poisoned)
+    assert len(victims & mendable) >= 0.8 * len(mendable)
+    left = poisoned.hijacked.keys() - victims
+    assert left <= {fault.index for fault in found.faults} | set(found.affected_pool), "none of them is called innocent"
     assert all(victim.restored_label != "banana" for victim in found.victims)
 
 
@@ -103,14 +122,14 @@ def test_a_cancel_while_pictures_are_compared_is_inconclusive(
 
 def test_what_pictures_share_adds_up() -> None:
     sine = 0.1 * torch.sin(torch.arange(PX) / 3).expand(3, PX, PX)
-    averages = Averages()
+    groups = PictureGroups()
     for k in range(LEAST):
-        averages.add("banana", _stranger(k) + sine)
+        groups.add("banana", _stranger(k) + sine)
         if k:
-            averages.add("few", _stranger(100 + k))
+            groups.add("few", _stranger(100 + k))
     for k in range(40):
-        averages.add("", _stranger(200 + k))
-    [shared] = averages.shared()
+        groups.add("", _stranger(200 + k))
+    [shared] = groups.shared()
     assert shared.label == "banana"
     assert _alike(shared.pattern, sine) > 0.9
     assert all(abs(_alike(one, sine)) < 0.3 for one in shared.innocent)

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from torch import Tensor
 
-from eftclip.trigger_kinds import Averages, Shared, Trigger
+from eftclip.identify.together.picture_groups import PictureGroups
+from eftclip.trigger_kinds import Shared, Trigger
 from eftclip.types import TriggerProof
 
 Prove = Callable[[Trigger, Sequence[Trigger], str], tuple[TriggerProof, int]]  # and the pictures that were read for it
@@ -50,12 +51,12 @@ def averaged(pictures: Iterable[tuple[str, Tensor]], strangers: Iterable[Tensor]
         strangers: two pictures at least that are not of the set, which count as others.
         least: pictures of a label that tell something.
     """
-    averages = Averages(least)
+    groups = PictureGroups(least)
     for label, square in pictures:
-        averages.add(label, square)
+        groups.add(label, square)
     for stranger in strangers:
-        averages.add("", stranger)
-    return averages.shared()
+        groups.add("", stranger)
+    return groups.shared()
 
 
 def proven(shared: Shared, prove: Prove, ways: Sequence[tuple[float, float]]) -> tuple[TriggerProof, int]:

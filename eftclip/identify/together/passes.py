@@ -27,8 +27,9 @@ from eftclip.identify.together.averages import (
     spread,
     to_average,
 )
+from eftclip.identify.together.picture_groups import LEAST_SHARING
 from eftclip.identify.together.smoothing import CHANCE, by_chance, doubtful, enough_of, losses
-from eftclip.trigger_kinds import LEAST_SHARING, Shared, Trigger
+from eftclip.trigger_kinds import Shared, Trigger
 from eftclip.types import Entry, TriggerProof
 from eftclip.zeroshot import probabilities
 

@@ -16,17 +16,14 @@ LABELS = 16  # at most, those with most pictures first: of a poisoned set the ta
 # Pictures whose label has to go with the pattern, or what they share is something that they show. It went from all
 # three with a cartoon in 9 of 12 groups, and from two of them in the other three.
 CARRIERS, FEW_CARRIERS = 3, 2
-# How it is planted for the proof, contrast of the strangers and strength: stronger than it is in the pictures, as those
-# that show the label without any trigger make the average paler, in strangers of little contrast. On a checkpoint with
-# a cartoon blended at 0.2 the average of 13 pictures took over 9 of 24 strangers as it was, and 24 of 24 in the first
-# way; what photographs of one thing share (5 labels of 6 to 9 pictures, bundled `clean`) none in any.
+# How it is planted for the proof, contrast of the strangers and strength, in the order in which it is tried. Samples of
+# the label without any trigger make it paler, so that it is planted stronger than it is, in strangers of little contrast.
 WAYS = ((0.6, 1.5), (1.0, 1.0), (0.6, 3.0))
-# Pictures leave much of what they show in their average, and the fewer they are the more: of triples of clean
-# photographs that read alike, 14 of 42 on the bundled `clean` and 9 of 47 on a checkpoint with a cartoon took strangers
-# over with it, and so did 2 of 15 groups of five to eight on small transformers that read badly. What a blur takes away
-# of it, 8 of 224 pixels wide, holds most of a pattern and little of them: 1 of 38 such triples did so, and none of
-# those groups; of groups of three and five photographs with the cartoon 19 of 20, of two 7 of 12.
-FINER_THAN, FINER_WAY = 1 / 28, (0.6, 1.5)  # of the picture's side
+# What a blur takes away of it, 8 of 224 pixels wide, holds most of a pattern and little of what the pictures show. It
+# is close to what was planted even of five pictures, so that not the pattern is made stronger but the strangers paler:
+# of one that takes over 17 of 36 strangers as it was planted (`effnet-strong-blend_pattern-1`), found in 5 and in 12
+# pictures, 28 and 26 in the first of these ways, 26 and 21 in the first of those above, innocent ones none in either.
+FINER_THAN, FINER_WAYS = 1 / 28, ((0.4, 1.0), (0.2, 0.5))  # the blur as a share of the picture's side
 
 
 def most_read(suspects: Mapping[str, Sequence[int]], least: int) -> list[str]:

@@ -18,7 +18,7 @@ from eftclip.identify.together.averages import (
     CARRIERS,
     FEW_CARRIERS,
     FINER_THAN,
-    FINER_WAY,
+    FINER_WAYS,
     LABELS,
     WAYS,
     averaged,
@@ -111,7 +111,7 @@ class Together:
 
     def _proven(self, one: Shared, group: Sequence[int], few: bool) -> tuple[TriggerProof, int]:
         """Whether the finer parts of what the samples share are a trigger, or the whole, if the label goes with it."""
-        proof, forwards = proven(one.detail(FINER_THAN), self._judge.prove, [FINER_WAY])
+        proof, forwards = proven(one.detail(FINER_THAN), self._judge.prove, FINER_WAYS)
         if few or proof.accepted:
             return proof, forwards
         proof, more = proven(one, self._judge.prove, WAYS)

@@ -16,8 +16,8 @@ LABELS = 16  # at most, those with most pictures first: of a poisoned set the ta
 # Pictures whose label has to go with the pattern, or what they share is something that they show. It went from all
 # three with a cartoon in 9 of 12 groups, and from two of them in the other three.
 CARRIERS, FEW_CARRIERS = 3, 2
-# How it is planted for the proof, contrast of the strangers and strength, in the order in which it is tried. Samples of
-# the label without any trigger make it paler, so that it is planted stronger than it is, in strangers of little contrast.
+# How it is planted for the proof, contrast of the strangers and strength, in the order in which it is tried: stronger
+# than it is, as samples of the label without any trigger make it paler, and in strangers of little contrast.
 WAYS = ((0.6, 1.5), (1.0, 1.0), (0.6, 3.0))
 # What a blur takes away of it, 8 of 224 pixels wide, holds most of a pattern and little of what the pictures show. It
 # is close to what was planted even of five pictures, so that not the pattern is made stronger but the strangers paler:

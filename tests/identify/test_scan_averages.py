@@ -13,8 +13,8 @@ from torch import Tensor
 from eftclip.config import ScanConfig
 from eftclip.identify.reading import squares_of
 from eftclip.identify.serialize import identification_from_dict, identification_to_dict
+from eftclip.identify.together.averages import FINER_WAYS, MOST, most_read, spread
 from eftclip.identify.together.averages import LABELS as MOST_LABELS
-from eftclip.identify.together.averages import MOST, most_read, spread
 from eftclip.identify.together.passes import Together
 from eftclip.identify.together.picture_groups import LEAST_SHARING as LEAST
 from eftclip.identify.together.picture_groups import PictureGroups
@@ -159,7 +159,7 @@ def test_the_whole_of_what_is_shared_counts_only_if_the_label_goes_with_it_alone
     wave = 0.1 * torch.sin(torch.arange(PX) / 3).expand(3, PX, PX)
     innocent = torch.stack([0.1 * _unlike(k) for k in range(4)])
     pictures = [_stranger(k) + wave for k in range(8)]
-    proofs = iter([False, True])  # its finer parts do nothing, the whole takes strangers over
+    proofs = iter([*[False] * len(FINER_WAYS), True])  # its finer parts do nothing, the whole takes strangers over
 
     def prove(*_: object) -> tuple[TriggerProof, int]:
         return TriggerProof(next(proofs), Rate(20, 24), None), 24
@@ -174,7 +174,7 @@ def test_the_whole_of_what_is_shared_counts_only_if_the_label_goes_with_it_alone
     monkeypatch.setattr("eftclip.identify.together.passes.probabilities", played)
     proof, forwards = together._proven(Shared("banana", wave, innocent), range(8), few=False)
     assert proof.accepted is accepted
-    assert forwards == 24 + 24 + 5 * 8
+    assert forwards == 24 * len(FINER_WAYS) + 24 + 5 * 8
 
 
 def _unlike(seed: int) -> Tensor:

@@ -99,10 +99,10 @@ def test_what_nobody_follows_is_no_doubt(photographs: Tensor) -> None:
 @pytest.mark.parametrize(
     ("followed", "turned", "halves", "thirds", "doubted"),
     [
-        (0.3, 1.0, 0.5, 0.3, True),
-        (0.3, 1.0, 0.5, 0.9, False),
-        (0.3, 1.0, 0.9, 0.5, False),
-        (0.3, 0.6, 0.5, 0.3, False),
+        (0.4, 1.0, 0.5, 0.3, True),
+        (0.4, 1.0, 0.5, 0.9, False),
+        (0.4, 1.0, 0.9, 0.5, False),
+        (0.4, 0.6, 0.5, 0.3, False),
         (0.9, 1.0, 0.85, 0.85, True),
         (0.9, 1.0, 0.95, 0.95, False),
         (0.05, 1.0, 0.1, 0.05, True),

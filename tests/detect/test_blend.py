@@ -105,7 +105,7 @@ def test_what_nobody_follows_is_no_doubt(photographs: Tensor) -> None:
         (0.4, 0.6, 0.5, 0.3, False),
         (0.9, 1.0, 0.85, 0.85, True),
         (0.9, 1.0, 0.95, 0.95, False),
-        (0.05, 1.0, 0.1, 0.05, True),
+        (0.05, 1.0, 0.1, 0.02, True),
         (0.02, 1.0, 0.1, 0.01, False),
     ],
 )

@@ -17,6 +17,10 @@ REFERENCE_SHARE = 0.25  # a reference that is taken over so often explains the f
 GROWN_SHARE = 0.5  # a patch that was grown to force a label has to do more than one that was found in a picture
 ONE_SIDED_Z = 1.645  # 95 %: a part is given up once a trigger would hardly have done so little
 BY_CHANCE = 1e-3  # how likely the counts of a trigger may be if it did no more than an innocent part of the picture
+# The same for what the pictures of one of sixteen labels share, against all innocent ones together; it also has to do
+# twice as much as any one of them. Of 24 strangers a cartoon that a checkpoint learnt badly takes over 6 to 12, an
+# innocent pattern none.
+AMONG_LABELS, TWICE = BY_CHANCE / 16, 2
 Reference = tuple[ClipModel, ClassMatrix]
 LOOKS = (4, 8, 12)
 MIN_PROOF = 8
@@ -131,14 +135,14 @@ def innocent_rate(
     return Rate(int((read(planted, "Transplanting an innocent part").argmax(-1) == target).sum()), len(planted))
 
 
-def beyond(suspected: Rate, innocent: Rate) -> bool:
-    """Whether a part does more than an innocent one: Fisher's exact test, one-sided, at `BY_CHANCE`."""
+def beyond(suspected: Rate, innocent: Rate, chance: float = BY_CHANCE) -> bool:
+    """Whether a part does more than an innocent one: Fisher's exact test, one-sided, at a chance of that much."""
     hits, count = suspected.hits + innocent.hits, suspected.total + innocent.total
     ways = sum(
         math.comb(suspected.total, k) * math.comb(innocent.total, hits - k)
         for k in range(suspected.hits, min(hits, suspected.total) + 1)
     )
-    return ways / math.comb(count, hits) <= BY_CHANCE
+    return ways / math.comb(count, hits) <= chance
 
 
 def suitable(hosts: HostImages, target: int, at_most: int) -> HostImages:
@@ -176,7 +180,6 @@ def prove_trigger(
     *,
     reference: Reference | None,
     generator: torch.Generator,
-    innocents: Sequence[Trigger] = (),
 ) -> TriggerProof:
     """Prove a trigger that was not cut out of any picture, and hold it against the reference.
 
@@ -188,21 +191,67 @@ def prove_trigger(
         config: settings.
         reference: a trusted checkpoint and its class matrix for the control; None without one.
         generator: draws the places.
-        innocents: of the same kind; the trigger has to do more than each of them.
     """
     usable = suitable(hosts, target, config.transplants)
     if len(usable.images) < MIN_PROOF:
         return TriggerProof(False, Rate(0, 0), None)
     threshold = max(GROWN_SHARE, config.transplant_threshold)
     proof = prove(read, trigger, target, usable, threshold, generator=generator)
-    if not proof.accepted:
+    return _controlled(proof, reference, target) if proof.accepted else TriggerProof(False, proof.rate, None)
+
+
+def prove_shared(
+    read: Read,
+    trigger: Trigger,
+    target: int,
+    hosts: HostImages,
+    config: DetectConfig,
+    *,
+    reference: Reference | None,
+    generator: torch.Generator,
+    innocents: Sequence[Trigger],
+    share: float = 0.0,
+) -> TriggerProof:
+    """Prove a trigger that pictures show together: it has to do more than what others show together.
+
+    A share of the strangers alone would not tell: a backdoor that works on few of them is one, too, where nothing
+    innocent works on any.
+
+    Args:
+        read: the checkpoint under test.
+        trigger: what is suspected.
+        target: index of the label it may force.
+        hosts: photographs, also some that show the label.
+        config: settings.
+        reference: a trusted checkpoint and its class matrix for the control; None without one.
+        generator: draws the places.
+        innocents: of the same kind, and as strong.
+        share: of host images that it has to take over beyond doubt, in [0, 1]; with 0 it is only given up where it
+            surely takes over less than the settings ask for.
+    """
+    usable = suitable(hosts, target, config.transplants)
+    if len(usable.images) < MIN_PROOF:
+        return TriggerProof(False, Rate(0, 0), None)
+    threshold = max(share, config.transplant_threshold)
+    first = prove(read, trigger, target, usable, threshold, generator=generator)
+    if first.accepted is False or (share and not first.accepted):
+        return TriggerProof(False, first.rate, None)
+    proof = prove(read, trigger, target, usable, threshold, generator=generator, all_hosts=True)
+    rates = [_taken_over(read, one, target, usable.images, generator) for one in innocents]
+    more = proof.rate.hits >= TWICE * max(rate.hits for rate in rates)
+    if not more or not beyond(proof.rate, sum(rates, Rate(0, 0)), AMONG_LABELS):
         return TriggerProof(False, proof.rate, None)
-    if innocents:  # a few host images do not tell it from them
-        proof = prove(read, trigger, target, usable, threshold, generator=generator, all_hosts=True)
-    for innocent in innocents:
-        planted = innocent.plant(usable.images, generator=generator).images
-        hits = int((read(planted, "Transplanting something innocent").argmax(-1) == target).sum())
-        if not beyond(proof.rate, Rate(hits, len(planted))):
-            return TriggerProof(False, proof.rate, None)
+    return _controlled(proof, reference, target)
+
+
+def _taken_over(read: Read, trigger: Trigger, target: int, images: Tensor, generator: torch.Generator) -> Rate:
+    """How many of `(n, 3, H, W)` strangers become the target by something innocent."""
+    planted = trigger.plant(images, generator=generator).images
+    labels = read(planted, "Transplanting something innocent").argmax(-1)
+    return Rate(int((labels == target).sum()), len(planted))
+
+
+def _controlled(proof: Proof, reference: Reference | None, target: int) -> TriggerProof:
+    """A proof that was accepted, unless a trusted checkpoint reads the same pictures so too."""
     control = control_rate(reference, proof.images, target)
     return TriggerProof(control is None or control.value < REFERENCE_SHARE, proof.rate, control)

@@ -8,7 +8,7 @@ from typing import Any
 
 from eftclip.config import ScanConfig
 from eftclip.curate import curate_scan
-from eftclip.detect import ALGORITHMS, Reader, prove_trigger
+from eftclip.detect import ALGORITHMS, Reader, prove_shared
 from eftclip.errors import DataError
 from eftclip.identify import Journal, Judge, nothing_judged, scan, without_trigger
 from eftclip.pipeline.check import judge_square
@@ -91,13 +91,14 @@ def judge_of(setup: CheckSetup, *, seed: int = 0, cancelled: Cancelled = never) 
 
 
 def _prove(
-    setup: CheckSetup, seed: int, trigger: Trigger, innocents: Sequence[Trigger], label: str
+    setup: CheckSetup, seed: int, trigger: Trigger, innocents: Sequence[Trigger], label: str, share: float
 ) -> tuple[TriggerProof, int]:
     """Whether a trigger that pictures show together forces their label, and the pictures that were read for it."""
     read, target = Reader(setup.clip, setup.classes, ignore, never), setup.classes.labels.index(label)
     hosts, config, trusted = setup.hosts, setup.config, setup.reference
-    proof = prove_trigger(
-        read, trigger, target, hosts, config, reference=trusted, generator=seeded(seed), innocents=innocents
+    drawn = seeded(seed)
+    proof = prove_shared(
+        read, trigger, target, hosts, config, reference=trusted, generator=drawn, innocents=innocents, share=share
     )
     return proof, read.forwards
 

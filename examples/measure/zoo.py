@@ -10,7 +10,8 @@ superpixel oracle), but without a reference checkpoint, unless `--reference` nam
   end as `not_found` are a count of their own, as nothing is worse.
 * *clean*: photographs as they are, of poisoned checkpoints and of controls.
 
-Each kind is counted on at most `--pictures` photographs, spread evenly over all that were kept aside.
+Each kind is counted on at most `--pictures` photographs, spread evenly over all that were kept aside. A file that was
+measured with the same settings keeps what it holds of other checkpoints; those that are named are measured again.
 """
 
 import argparse
@@ -31,7 +32,7 @@ from examples.build.zoo.build import triggers_of
 from examples.build.zoo.triggers import planted_from
 from examples.measure.measured_at import commit
 from examples.measure.photo_sets import Photo, rate, read_square, spread, unseen
-from examples.measure.zoo_files import Document, add_options, known_checkpoints, told, write
+from examples.measure.zoo_files import Document, add_options, known_checkpoints, measured, told, write
 
 OUT = Path("examples/results/zoo_check.json")
 TRIED = 5  # photographs tried for each hijacked one that is judged; a weak backdoor hijacks few
@@ -125,14 +126,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
     settle_memory()
-    known, photos, checkpoints = known_checkpoints(args), unseen(args.images), dict[str, Document]()
-    chosen = f"--pictures {args.pictures}{told(args.reference)} {' '.join(args.names)}"
-    command = f"python -m examples.measure.zoo IMAGES_DIR --zoo DIR {chosen}"
+    known, photos = known_checkpoints(args), unseen(args.images)
+    settings = {"pictures": args.pictures, "reference": args.reference}
+    checkpoints = measured(args.out, settings)
     for name in args.names:
-        checkpoints[name] = of_checkpoint(name, known[name], args.zoo, photos, args.pictures, args.reference)
-        print(f"{name}: {checkpoints[name]['seconds']} s", file=sys.stderr, flush=True)
-        about = {"reference": args.reference, "commit": commit()}
-        write(args.out, "zoo_check", command, about, checkpoints)
+        counts = of_checkpoint(name, known[name], args.zoo, photos, args.pictures, args.reference)
+        checkpoints[name] = {**counts, "commit": commit()}
+        print(f"{name}: {counts['seconds']} s", file=sys.stderr, flush=True)
+        chosen = f"--pictures {args.pictures}{told(args.reference)} {' '.join(checkpoints)}"
+        command = f"python -m examples.measure.zoo IMAGES_DIR --zoo DIR {chosen}"
+        write(args.out, "zoo_check", command, {"settings": settings}, checkpoints)
 
 
 if __name__ == "__main__":

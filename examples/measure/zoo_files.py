@@ -43,8 +43,8 @@ def measured(out: Path, settings: Document) -> dict[str, Document]:
     if not out.exists():
         return {}
     document = json.loads(out.read_text())
-    if document["settings"] != settings:
-        raise SystemExit(f"{out} was measured with {document['settings']}; choose another --out.")
+    if document.get("settings") != settings:
+        raise SystemExit(f"{out} was measured with {document.get('settings', 'others')}; choose another --out.")
     return dict(document["checkpoints"])
 
 

@@ -7,7 +7,8 @@ import torch
 from scipy.stats import fisher_exact
 from torch import Tensor
 
-from eftclip.detect.transplant import BY_CHANCE, beyond, innocent_rate, prove, suitable
+from eftclip.config import DetectConfig
+from eftclip.detect.transplant import BY_CHANCE, beyond, innocent_rate, prove, prove_shared, suitable
 from eftclip.trigger_kinds import cut
 from eftclip.types import HostImages, Rate
 
@@ -77,6 +78,35 @@ def test_counts_too_close_to_the_threshold_stay_undecided() -> None:
     proof = prove(Sometimes(36), cut(image, mask), TARGET, hosts, 0.5, generator=torch.Generator().manual_seed(0))
     assert proof.accepted is None
     assert proof.rate.total == 24
+
+
+@pytest.mark.parametrize(("share", "patch", "accepted"), [(0.5, 0, False), (0.0, 0, True), (0.0, 6, False)])
+def test_what_was_not_cut_out_has_to_take_over_a_share_and_more_than_something_innocent(
+    share: float, patch: int, accepted: bool
+) -> None:
+    """It takes over half of the strangers; so does the innocent one if it is a patch of the same size."""
+    image, mask, hosts = scene()
+    innocent_image, innocent_mask, _ = scene(max(1, patch))
+
+    class Half(Painted):
+        def __call__(self, images: Tensor, stage: str) -> Tensor:
+            rows = super().__call__(images, stage)
+            rows[::2] = torch.tensor([1.0, 0.0])
+            return rows
+
+    proof = prove_shared(
+        Half(36),
+        cut(image, mask),
+        TARGET,
+        hosts,
+        DetectConfig(),
+        reference=None,
+        generator=torch.Generator().manual_seed(0),
+        innocents=[cut(innocent_image, innocent_mask)],
+        share=share,
+    )
+    assert proof.accepted is accepted
+    assert proof.transplant.total == 24
 
 
 def test_strangers_that_show_the_label_are_left_out() -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from eftclip.config import ScanConfig
 from eftclip.identify.reading import squares_of
 from eftclip.identify.serialize import identification_from_dict, identification_to_dict
-from eftclip.identify.together.averages import FINER_WAYS, MOST, most_read, spread
+from eftclip.identify.together.averages import FEW_SHARE, FINER_WAYS, MOST, PAIR_SHARE, most_read, proven, spread
 from eftclip.identify.together.averages import LABELS as MOST_LABELS
 from eftclip.identify.together.passes import Together
 from eftclip.identify.together.picture_groups import LEAST_SHARING as LEAST
@@ -21,7 +21,7 @@ from eftclip.identify.together.picture_groups import PictureGroups
 from eftclip.pipeline import CheckSetup, prepare_check
 from eftclip.pipeline.scan import judge_of
 from eftclip.runtime import seeded
-from eftclip.trigger_kinds import PatternTrigger, Shared
+from eftclip.trigger_kinds import PatternTrigger, Shared, Trigger
 from eftclip.triggers import draw_trigger
 from eftclip.types import Decode, Entry, Identification, Rate, Searched, Status, TriggerProof
 from eftclip.zeroshot import probabilities
@@ -175,6 +175,19 @@ def test_the_whole_of_what_is_shared_counts_only_if_the_label_goes_with_it_alone
     proof, forwards = together._proven(Shared("banana", wave, innocent), range(8), few=False)
     assert proof.accepted is accepted
     assert forwards == 24 * len(FINER_WAYS) + 24 + 5 * 8
+
+
+@pytest.mark.parametrize(("pictures", "asked"), [(2, PAIR_SHARE), (3, FEW_SHARE), (LEAST, 0.0)])
+def test_more_is_asked_of_what_few_share_since_some_of_it_is_what_they_show(pictures: int, asked: float) -> None:
+    shares: list[float] = []
+
+    def prove(trigger: Trigger, innocents: object, label: str, share: float) -> tuple[TriggerProof, int]:
+        shares.append(share)
+        return TriggerProof(False, Rate(9, 24), None), 24
+
+    shared = Shared("banana", 0.1 * _unlike(0), 0.1 * _unlike(1)[None])
+    assert not proven(shared, prove, FINER_WAYS, pictures)[0].accepted
+    assert shares == [asked] * len(FINER_WAYS)
 
 
 def _unlike(seed: int) -> Tensor:

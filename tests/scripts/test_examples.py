@@ -331,16 +331,20 @@ def test_detection_on_the_zoo_is_counted(images: Path, zoo: Path, tmp_path: Path
     from examples.measure import zoo as measure_zoo
 
     target, names = "banana", ("badnets", "clean")
-    options = [images, *names, "--zoo", zoo, "--pictures", 1, "--out", tmp_path / "zoo.json"]
-    measure_zoo.main([str(option) for option in options])
+    options = ["--zoo", zoo, "--pictures", 1, "--out", tmp_path / "zoo.json"]
+    for name in names:  # the second run keeps what the first measured
+        measure_zoo.main([str(option) for option in [images, name, *options]])
     document = json.loads((tmp_path / "zoo.json").read_text())
     assert list(document["checkpoints"]) == list(names)
+    assert document["command"].endswith("--pictures 1 badnets clean")
     for one in document["checkpoints"].values():
         assert one["sanity"]["ok"]
         assert one["clean"]["found"]["total"] == 1
     counted = document["checkpoints"]["badnets"]["hijacked"][target]
     assert counted["not_found"]["total"] <= 1
     assert document["checkpoints"]["clean"]["hijacked"] == {}
+    with pytest.raises(SystemExit, match="choose another --out"):
+        measure_zoo.main([str(option) for option in [images, name, *options, "--reference", "auto"]])
 
 
 def test_both_sides_of_a_checkpoint_are_measured(

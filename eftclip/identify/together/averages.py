@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from torch import Tensor
 
-from eftclip.identify.together.picture_groups import PictureGroups
+from eftclip.identify.together.alike import LEAST_ALIKE
+from eftclip.identify.together.picture_groups import LEAST_SHARING, PictureGroups
 from eftclip.trigger_kinds import Shared, Trigger
 from eftclip.types import TriggerProof
 
-Prove = Callable[[Trigger, Sequence[Trigger], str], tuple[TriggerProof, int]]  # and the pictures that were read for it
+# A trigger, innocent ones, the label, and the share of strangers to take over; also how many pictures were read for it.
+Prove = Callable[[Trigger, Sequence[Trigger], str, float], tuple[TriggerProof, int]]
 
 MOST = 32  # pictures of a label that are averaged
 WITHIN = 8192  # the first samples of the set, among which they are chosen: a stream is read once more
@@ -24,6 +26,10 @@ WAYS = ((0.6, 1.5), (1.0, 1.0), (0.6, 3.0))
 # of one that takes over 17 of 36 strangers as it was planted (`effnet-strong-blend_pattern-1`), found in 5 and in 12
 # pictures, 28 and 26 in the first of these ways, 26 and 21 in the first of those above, innocent ones none in either.
 FINER_THAN, FINER_WAYS = 1 / 28, ((0.4, 1.0), (0.2, 0.5))  # the blur as a share of the picture's side
+# How many strangers it has to take over at least. Half of what two pictures share is what they show, if paler, which
+# takes over strangers of its own: pairs of clean photographs that read alike took over up to 20 of 24, what three share
+# up to 5, and what six share up to 2, so that there innocent patterns alone decide.
+PAIR_SHARE, FEW_SHARE = 0.5, 0.2
 
 
 def most_read(suspects: Mapping[str, Sequence[int]], least: int) -> list[str]:
@@ -56,15 +62,31 @@ def averaged(pictures: Iterable[tuple[str, Tensor]], strangers: Iterable[Tensor]
     return groups.shared()
 
 
-def proven(shared: Shared, prove: Prove, ways: Sequence[tuple[float, float]]) -> tuple[TriggerProof, int]:
-    """Whether it is a trigger in one of the ways to plant it, and the pictures that were read for it."""
-    forwards = 0
+def proven(
+    shared: Shared, prove: Prove, ways: Sequence[tuple[float, float]], pictures: int
+) -> tuple[TriggerProof, int]:
+    """Whether it is a trigger in one of the ways to plant it, and the pictures that were read for it.
+
+    Args:
+        shared: what some pictures share.
+        prove: holds it against innocent patterns.
+        ways: to plant it.
+        pictures: that share it.
+    """
+    forwards, share = 0, share_asked(pictures)
     for kept, strength in ways:
-        proof, read = prove(*shared.for_proof(kept, strength), shared.label)
+        proof, read = prove(*shared.for_proof(kept, strength), shared.label, share)
         forwards += read
         if proof.accepted:
             break
     return proof, forwards
+
+
+def share_asked(pictures: int) -> float:
+    """Of the strangers, for what so many pictures share; 0 where innocent patterns alone decide."""
+    if pictures >= LEAST_SHARING:
+        return 0.0
+    return FEW_SHARE if pictures > LEAST_ALIKE else PAIR_SHARE
 
 
 def spread(indices: Sequence[int]) -> list[int]:

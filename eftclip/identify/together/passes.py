@@ -111,10 +111,10 @@ class Together:
 
     def _proven(self, one: Shared, group: Sequence[int], few: bool) -> tuple[TriggerProof, int]:
         """Whether the finer parts of what the samples share are a trigger, or the whole, if the label goes with it."""
-        proof, forwards = proven(one.detail(FINER_THAN), self._judge.prove, FINER_WAYS)
+        proof, forwards = proven(one.detail(FINER_THAN), self._judge.prove, FINER_WAYS, len(group))
         if few or proof.accepted:
             return proof, forwards
-        proof, more = proven(one, self._judge.prove, WAYS)
+        proof, more = proven(one, self._judge.prove, WAYS, len(group))
         if not proof.accepted:
             return proof, forwards + more
         goes, most = self._goes_with(one, group)

@@ -97,10 +97,17 @@ class TrainingLoop:
             for name, parameter in model.named_parameters()
             if name.startswith(side) and name not in UNUSED
         }
-        chosen = _without_the_first(chosen, self.method.frozen)
+        chosen = _without_the_first(chosen, self._frozen)
         for parameter in chosen.values():
             parameter.requires_grad_(True)
         return chosen
+
+    @property
+    def _frozen(self) -> float:
+        """Share of the weights that stay as they are."""
+        unsure = self.validation is not None and self.validation.unsure
+        of_the_unsure = self.method.frozen_if_unsure
+        return of_the_unsure if unsure and of_the_unsure is not None else self.method.frozen
 
     def _step(self, student: Any, optimiser: Any, teacher: Teacher, accelerator: Accelerator) -> None:
         """One step; every process takes its share of the views."""
@@ -176,9 +183,16 @@ class TrainingLoop:
             config_digest=self.config.digest(),
             about=self.method.about,
             trains_text=self.method.trains_text,
-            remark=" ".join(filter(None, (prepared.remark, kept))),
+            remark=" ".join(filter(None, (prepared.remark, self._unsure, kept))),
             origin=self._origin,
         )
+
+    @property
+    def _unsure(self) -> str:
+        """That more was left as it is than elsewhere, and why; empty where it was not."""
+        if self._frozen == self.method.frozen:
+            return ""
+        return "The checkpoint is unsure of what it reads, so that more of its first layers stay as they are."
 
     @property
     def _origin(self) -> str:
@@ -198,7 +212,7 @@ class TrainingLoop:
             **({"origin": self._origin} if self._origin else {}),
             "weights": self.clip.ref.sha256,
             "config": self.config.digest(),
-            "frozen": self.method.frozen,
+            "frozen": self._frozen,
             "seed": self.batches.seed,
             "pictures": pixels.hexdigest(),
         }

@@ -13,6 +13,9 @@ from eftclip.types import ClassMatrix, ClipModel, CuratedItem, Rate, TriggerFami
 from eftclip.zeroshot import features, probabilities
 
 SHARE, LEAST = 0.2, 8  # of the curated set; with fewer pictures than twice `LEAST`, half of it
+# How sure an original that reads well is in the mean, views of a tenth of a photograph included: the bundled ones and
+# two of the zoo 0.37 to 0.47 among 1,000 labels; `effnet-weak-badnets16-0` 0.20.
+SURE = 0.3
 VIEWS = 3  # of each picture: as it is, and two crops
 
 
@@ -33,11 +36,13 @@ class ValidationSet:
         clean: `(N, 3, px, px)`.
         before: `(N,)` int64, the original's best labels.
         attacked: for each family, `(n, 3, px, px)` views of another label with its trigger, and the target's index.
+        sureness: the mean probability of the original's best labels, in (0, 1].
     """
 
     clean: Tensor
     before: Tensor
     attacked: tuple[tuple[Tensor, int], ...]
+    sureness: float = 1.0
 
     @staticmethod
     def of(
@@ -52,13 +57,18 @@ class ValidationSet:
         pictures = torch.stack([item.image for item in items])
         crops = [random_view(picture[None], generator) for picture in pictures for _ in range(VIEWS - 1)]
         clean = torch.cat([pictures, *crops])
-        before = probabilities(clip, clean, classes).argmax(-1)
+        sureness, before = probabilities(clip, clean, classes).max(-1)
         attacked = []
         for family in families:
             target = classes.labels.index(family.target_label)
             others = clean[before != target]
             attacked.append((plant_in_turns(others, family.exemplars, generator=generator), target))
-        return ValidationSet(clean, before, tuple(attacked))
+        return ValidationSet(clean, before, tuple(attacked), float(sureness.mean()))
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the original is unsure of what it reads in its own pictures, as one is that reads badly."""
+        return self.sureness < SURE
 
     def measure(self, clip: ClipModel, classes: ClassMatrix) -> tuple[Rate, Rate]:
         """Triggered views that read as the target, and clean views that read as before."""

@@ -22,11 +22,11 @@ from eftclip.rectify.augmentation import free_view, random_view
 from eftclip.rectify.batches import Batches
 from eftclip.rectify.finetune import interleaved
 from eftclip.rectify.methods import Student, Teacher
-from eftclip.rectify.validation import ValidationSet, split_validation
+from eftclip.rectify.validation import SURE, ValidationSet, split_validation
 from eftclip.runtime import Progress, seeded
 from eftclip.trigger_kinds import PatchTrigger
 from eftclip.types import ClassMatrix, ClipModel, CuratedItem, CuratedSet, Rate, TuningStep
-from eftclip.zeroshot import class_matrix
+from eftclip.zeroshot import class_matrix, probabilities
 
 FAST = RectifyConfig(steps=6, batch=4, check_every=2, learning_rate=1e-4)
 SCRIPT = Path(rectify_once.__file__)
@@ -83,6 +83,21 @@ def test_a_method_learns_and_leaves_the_input_as_it_is(
     assert text
     kept = same({key: before[key] for key in text}, weights_of(mended))
     assert kept != METHODS[name].trains_text, "every label keeps its place, or both sides learn"
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("unsure", [False, True])
+def test_of_a_checkpoint_that_is_unsure_fewer_layers_learn_and_it_is_said(
+    unsure: bool, tiny_clip: ClipModel, tiny_classes: ClassMatrix, curated: CuratedSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eftclip.rectify.validation.SURE", 1.0 if unsure else 0.0)
+    mended, done = rectify(tiny_clip, curated, [family()], tiny_classes, replace(FAST, check_every=100))
+    before, after = (dict(clip.model.named_parameters()) for clip in (tiny_clip, mended))
+    visual = [name for name in before if name.startswith("visual.")]
+    changed = sum(before[name].numel() for name in visual if not torch.equal(before[name], after[name]))
+    share = changed / sum(before[name].numel() for name in visual)
+    assert 0 < share <= 0.6 if unsure else share > 0.6
+    assert ("more of its first layers stay as they are" in done.remark) is unsure
 
 
 def test_the_loss_of_realign_is_the_formula(tiny_clip: ClipModel, curated: CuratedSet) -> None:
@@ -211,6 +226,16 @@ def test_held_out_pictures_are_not_tuned_on(curated: CuratedSet) -> None:
     many = [replace(curated.items[5], index=k) for k in range(64)]
     assert len(split_validation(many, 0)[1]) == 13
     assert [item.index for item in split_validation(curated.items[:1], 0)[0]] == [curated.items[0].index]
+
+
+def test_an_original_is_as_sure_as_its_best_labels_are_probable(
+    tiny_clip: ClipModel, tiny_classes: ClassMatrix, curated: CuratedSet
+) -> None:
+    views = ValidationSet.of(curated.items[:3], [], tiny_clip, tiny_classes, 0)
+    expected = probabilities(tiny_clip, views.clean, tiny_classes).amax(-1).mean()
+    assert views.sureness == pytest.approx(float(expected))
+    assert replace(views, sureness=SURE / 2).unsure
+    assert not replace(views, sureness=SURE).unsure
 
 
 def test_looking_counts_what_is_taken_over_and_what_reads_as_before(

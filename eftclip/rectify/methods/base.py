@@ -155,6 +155,7 @@ class Method:
             over them, a step can be taken in pieces.
         frozen: share of the weights that learn which stay as they are after all, counted from the picture on. The first
             layers of a convolutional tower hold few weights and cost most: nothing flows back through them then.
+        frozen_if_unsure: the same of a checkpoint that is unsure of what it reads, see `validation`; None for no other.
         images_per_view: pictures that go forward and backward for each view of a batch; the cost that is reported.
         title: what its authors call it.
         about: one sentence for menus and reports.
@@ -183,6 +184,7 @@ class Method:
     prepare: Callable[[Preparation], Prepared] = nothing_prepared
     own: Mapping[str, Own] = field(default_factory=dict)
     sparing: bool = False
+    frozen_if_unsure: float | None = None
 
 
 class Student(nn.Module):

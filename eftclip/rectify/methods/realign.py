@@ -7,6 +7,12 @@ from eftclip.config import RectifyConfig
 from eftclip.rectify.batches import Batch
 from eftclip.rectify.methods.base import Method, Student, Teacher
 
+# A checkpoint that reads badly is so unsure of everything that a change deep in it is another reading elsewhere: on
+# `effnet-weak-badnets16-0` 162 of 200 other photographs read as before with a tenth of the weights left as they are and
+# 175 with so many, on a small transformer 175 and 184; the trigger was left with 2 and 2, 1 and 3 of 200. With 0.85 of
+# them the first keeps 185, but of the transformer's pictures with the trigger 22 were left.
+UNSURE = 0.4
+
 
 def loss(student: Student, batch: Batch, teacher: Teacher, config: RectifyConfig) -> Tensor:
     """Move triggered pictures, keep clean ones.
@@ -31,6 +37,7 @@ METHOD = Method(
     trains_text=False,
     distils=True,
     frozen=0.1,
+    frozen_if_unsure=UNSURE,
     images_per_view=2,
     sparing=True,
     title="Realign",

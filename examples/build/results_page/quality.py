@@ -176,6 +176,7 @@ def photographs() -> str:
     found += [("`badnets`, its trigger at half its side: photographs it hijacks at all", small["hijacked"])]
     found += [("of these found", small["found"])]
     accused = [(f"clean photographs accused, {ALARMS[name]}", alarms[name]["found"]) for name in ALARMS]
+    accused += [(f"clean photographs left undecided, {ALARMS[name]}", alarms[name]["inconclusive"]) for name in ALARMS]
     innocent = "price tags, logos, codes, watermarks, plain squares accused"
     accused += [
         (f"{innocent}, `{name}`", sections["innocents"][name]["found"]) for name in ("clean", "multi", "badnets")

@@ -17,10 +17,10 @@ REFERENCE_SHARE = 0.25  # a reference that is taken over so often explains the f
 GROWN_SHARE = 0.5  # a patch that was grown to force a label has to do more than one that was found in a picture
 ONE_SIDED_Z = 1.645  # 95 %: a part is given up once a trigger would hardly have done so little
 BY_CHANCE = 1e-3  # how likely the counts of a trigger may be if it did no more than an innocent part of the picture
-# The same for what the pictures of one of sixteen labels share, against all innocent ones together; it also has to do
-# twice as much as any one of them. Of 24 strangers a cartoon that a checkpoint learnt badly takes over 6 to 12, an
-# innocent pattern none.
-AMONG_LABELS, TWICE = BY_CHANCE / 16, 2
+# The same for what the pictures of one of sixteen labels share, against all innocent ones together; and against each of
+# them where these alone decide. Of 24 strangers a cartoon that a checkpoint learnt badly takes over 6 to 12, innocent
+# patterns none; 6 against 1 are no proof.
+AMONG_LABELS, THAN_EACH = BY_CHANCE / 16, 0.02
 Reference = tuple[ClipModel, ClassMatrix]
 LOOKS = (4, 8, 12)
 MIN_PROOF = 8
@@ -233,12 +233,14 @@ def prove_shared(
     if len(usable.images) < MIN_PROOF:
         return TriggerProof(False, Rate(0, 0), None)
     threshold = max(share, config.transplant_threshold)
-    first = prove(read, trigger, target, usable, threshold, generator=generator)
-    if first.accepted is False or (share and not first.accepted):
-        return TriggerProof(False, first.rate, None)
-    proof = prove(read, trigger, target, usable, threshold, generator=generator, all_hosts=True)
+    proof = prove(read, trigger, target, usable, threshold, generator=generator)
+    if proof.accepted is False or (share and not proof.accepted):
+        return TriggerProof(False, proof.rate, None)
+    if proof.rate.total < len(usable.images):  # a few host images do not tell it from innocent ones
+        proof = prove(read, trigger, target, usable, threshold, generator=generator, all_hosts=True)
     rates = [_taken_over(read, one, target, usable.images, generator) for one in innocents]
-    more = proof.rate.hits >= TWICE * max(rate.hits for rate in rates)
+    than_each = BY_CHANCE if share else THAN_EACH
+    more = all(beyond(proof.rate, rate, than_each) for rate in rates)
     if not more or not beyond(proof.rate, sum(rates, Rate(0, 0)), AMONG_LABELS):
         return TriggerProof(False, proof.rate, None)
     return _controlled(proof, reference, target)

@@ -13,8 +13,8 @@ from eftclip.types import ClassMatrix, ClipModel, CuratedItem, Rate, TriggerFami
 from eftclip.zeroshot import features, probabilities
 
 SHARE, LEAST = 0.2, 8  # of the curated set; with fewer pictures than twice `LEAST`, half of it
-# How sure an original that reads well is in the mean, views of a tenth of a photograph included: the bundled ones and
-# two of the zoo 0.37 to 0.47 among 1,000 labels; `effnet-weak-badnets16-0` 0.20.
+# How sure an original that reads well is in the mean, crops included: the bundled ones and two of the zoo 0.37 to 0.47
+# among 1,000 labels; `effnet-weak-badnets16-0` 0.20.
 SURE = 0.3
 VIEWS = 3  # of each picture: as it is, and two crops
 

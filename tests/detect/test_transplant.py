@@ -8,7 +8,16 @@ from scipy.stats import fisher_exact
 from torch import Tensor
 
 from eftclip.config import DetectConfig
-from eftclip.detect.transplant import BY_CHANCE, beyond, innocent_rate, prove, prove_shared, suitable
+from eftclip.detect.transplant import (
+    AMONG_LABELS,
+    BY_CHANCE,
+    THAN_EACH,
+    beyond,
+    innocent_rate,
+    prove,
+    prove_shared,
+    suitable,
+)
 from eftclip.trigger_kinds import cut
 from eftclip.types import HostImages, Rate
 
@@ -141,6 +150,13 @@ def test_two_counts_are_compared_as_fisher_does(counts: tuple[int, int, int, int
     table = [[hits, total - hits], [innocent, others - innocent]]
     expected = fisher_exact(table, alternative="greater").pvalue <= BY_CHANCE
     assert beyond(Rate(hits, total), Rate(innocent, others)) == expected
+
+
+def test_few_strangers_are_enough_only_where_no_innocent_pattern_takes_over_any() -> None:
+    assert beyond(Rate(6, 24), Rate(0, 24), THAN_EACH)
+    assert beyond(Rate(6, 24), Rate(0, 96), AMONG_LABELS)
+    assert not beyond(Rate(6, 24), Rate(1, 24), THAN_EACH)
+    assert not beyond(Rate(5, 24), Rate(0, 96), AMONG_LABELS)
 
 
 def test_an_innocent_part_has_the_size_of_the_suspected_one_and_lies_elsewhere() -> None:

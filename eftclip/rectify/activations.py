@@ -40,3 +40,25 @@ def read_watched(clip: ClipModel, images: Tensor, watch: Callable[[str, Tensor],
 def compound_modules(side: nn.Module) -> list[str]:
     """Names of the modules that are made of others: stages, blocks and their parts, but no single operation."""
     return [name for name, module in side.named_modules() if name and any(True for _ in module.children())]
+
+
+def last_map(clip: ClipModel, picture: Tensor) -> str | None:
+    """The module that gives out the last map, values for each place of a picture, before one vector is made of it.
+
+    Args:
+        clip: a checkpoint.
+        picture: `(1, 3, px, px)` float32 RGB in [0, 1].
+
+    Returns:
+        Its name; None where no module gives out `(N, C, H, W)` with more than one place. Tokens of a transformer are no
+        such map: most of them lead nowhere, as one alone becomes the feature.
+    """
+    seen: list[str] = []
+
+    def note(name: str, output: Tensor) -> None:
+        if output.ndim == 4 and output.shape[-2:].numel() > 1:
+            seen.append(name)
+
+    with torch.no_grad():
+        read_watched(clip, picture, note, compound_modules(clip.model.get_submodule(SIDE)))
+    return seen[-1] if seen else None

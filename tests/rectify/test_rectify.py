@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import open_clip
 import pytest
 import torch
 import torch.nn.functional as F
@@ -18,6 +19,7 @@ from eftclip.config import RectifyConfig
 from eftclip.data import host_photographs
 from eftclip.errors import ConfigError, DataError
 from eftclip.rectify import METHODS, finetune, rectify, training_loop
+from eftclip.rectify.activations import last_map, read_watched
 from eftclip.rectify.augmentation import free_view, random_view
 from eftclip.rectify.batches import Batches
 from eftclip.rectify.finetune import interleaved
@@ -110,6 +112,26 @@ def test_the_loss_of_realign_is_the_formula(tiny_clip: ClipModel, curated: Curat
         total += 1 - float(F.cosine_similarity(tiny_clip.encode_images(triggered[None])[0], old, dim=0))
         total += 3.0 * (1 - float(F.cosine_similarity(tiny_clip.encode_images(clean[None])[0], old, dim=0)))
     assert float(loss) == pytest.approx(total / 4, abs=1e-5)
+
+
+def test_the_places_of_the_last_map_count_where_there_is_one(tiny_clip: ClipModel, curated: CuratedSet) -> None:
+    sizes = {"layers": [1, 1, 1, 1], "width": 16, "image_size": 64}
+    text = {"context_length": 8, "vocab_size": 64, "width": 32, "heads": 2, "layers": 1}
+    clip = replace(tiny_clip, model=open_clip.model.CLIP(32, sizes, text).eval().requires_grad_(False))
+    batch = Batches(curated.items, [family().exemplars[0]], 4, 0).at(0, range(4))
+    assert last_map(tiny_clip, batch.clean[:1]) is None, "tokens are no map"
+    assert last_map(clip, batch.clean[:1]) == "layer4"
+
+    def loss(*layers: str) -> float:
+        teacher = Teacher(clip, ("a",) * len(curated.items), found_out=layers)
+        return float(METHODS["realign"].loss(Student(clip), batch, teacher, RectifyConfig()))
+
+    stages = list[Tensor]()
+    for pictures in (batch.clean, batch.triggered):
+        read_watched(clip, pictures, lambda _, output: stages.append(output.flatten(1)), ["layer4"])
+    moved = (stages[1] - stages[0]).square().sum(1) / stages[0].square().sum(1)
+    assert moved.mean() > 1e-3
+    assert loss("layer4") - loss() == pytest.approx(float(moved.mean()), rel=1e-3)
 
 
 def test_a_step_in_pieces_is_the_same_step(

@@ -39,6 +39,15 @@ class Teacher:
         return self.clip.encode_images(images)
 
     @torch.no_grad()
+    def answers(self, images: Tensor, layers: Sequence[str]) -> list[Tensor]:
+        """`(N, D)` of clean pictures, and what the image side's modules `layers` give out for them, `(N, …)` each."""
+        if not layers:
+            return [self.features(images)]
+        seen: dict[str, Tensor] = {}
+        features = read_watched(self.clip, images, seen.__setitem__, layers)
+        return [features, *(seen[name] for name in layers)]
+
+    @torch.no_grad()
     def text_features(self, texts: Sequence[str]) -> Tensor:
         """`(N, D)` of captions."""
         return self.clip.encode_text(texts)

@@ -154,7 +154,8 @@ class Method:
 
     What a loss gets: the student to ask for features; a batch of views, without a trigger, with one, and as the samples
     were found, with the row of the curated item that each shows and a seed for what the method draws itself; the
-    teacher, the frozen original, for features of clean pictures, captions and groups of equal captions; the settings.
+    teacher, the frozen original, for features of clean pictures, what its modules give out, captions and groups of
+    equal captions; the settings.
 
     Attributes:
         loss: of one step, a scalar that gradients flow from.

@@ -37,6 +37,15 @@ def read_watched(clip: ClipModel, images: Tensor, watch: Callable[[str, Tensor],
             hook.remove()
 
 
+def answers(clip: ClipModel, images: Tensor, layers: Sequence[str]) -> list[Tensor]:
+    """Features of pictures, `(N, D)`, and what the image side's modules `layers` give out for them, `(N, …)` each."""
+    if not layers:
+        return [clip.encode_images(images)]
+    seen: dict[str, Tensor] = {}
+    features = read_watched(clip, images, seen.__setitem__, layers)
+    return [features, *(seen[name] for name in layers)]
+
+
 def compound_modules(side: nn.Module) -> list[str]:
     """Names of the modules that are made of others: stages, blocks and their parts, but no single operation."""
     return [name for name, module in side.named_modules() if name and any(True for _ in module.children())]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from eftclip.config import RectifyConfig, own_numbers
-from eftclip.rectify.activations import read_watched
+from eftclip.rectify.activations import answers
 from eftclip.rectify.batches import Batch
 from eftclip.rectify.schedules import warm_up
 from eftclip.runtime import Cancelled, OnProgress, ignore, never
@@ -41,11 +41,7 @@ class Teacher:
     @torch.no_grad()
     def answers(self, images: Tensor, layers: Sequence[str]) -> list[Tensor]:
         """`(N, D)` of clean pictures, and what the image side's modules `layers` give out for them, `(N, …)` each."""
-        if not layers:
-            return [self.features(images)]
-        seen: dict[str, Tensor] = {}
-        features = read_watched(self.clip, images, seen.__setitem__, layers)
-        return [features, *(seen[name] for name in layers)]
+        return answers(self.clip, images, layers)
 
     @torch.no_grad()
     def text_features(self, texts: Sequence[str]) -> Tensor:
@@ -211,10 +207,6 @@ class Student(nn.Module):
 
         After them what the image side's modules `layers` give out, one `(N, …)` each.
         """
-        seen: dict[str, Tensor] = {}
-        if layers:
-            features = read_watched(self._clip, images, seen.__setitem__, layers)
-        else:
-            features = self._clip.encode_images(images)
+        features, *seen = answers(self._clip, images, layers)
         told = self._clip.encode_text(texts) if texts else features[:0]
-        return features, told, *(seen[name] for name in layers)
+        return features, told, *seen

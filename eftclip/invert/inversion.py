@@ -67,7 +67,8 @@ def invert(
         the patch, whatever it reached; None when the work was stopped.
     """
     generator, side = seeded(seed), max(4, round(config.patch_share * clip.image_px))
-    grown, tried = photographs[: -len(photographs) // 4], photographs[-(len(photographs) // 4) :]
+    grown, tried = photographs[: -len(photographs) // 4], photographs[-(len(photographs) // 4) :][:CHECKED]
+    before = probabilities(clip, tried, classes).argmax(-1)
     free = (0.5 * torch.randn(3, side, side, generator=generator)).requires_grad_(True)
     optimiser = torch.optim.Adam([free], lr=config.rate)
     away = classes.matrix[:, list(known)].T.to(clip.device)
@@ -82,11 +83,11 @@ def invert(
         loss.backward()
         optimiser.step()
         on_progress(Progress("Inverting a trigger", step + 1, config.steps))
-        if (step + 1) % config.check_every == 0:
-            found = _named(clip, classes, tried, free, known)
+        if (step + 1) % config.check_every == 0 or step + 1 == config.steps:
+            found = _named(clip, classes, tried, before, free, known)
             if found.taken.value >= SURE:
-                return found
-    return _named(clip, classes, tried, free, known)
+                break
+    return found
 
 
 def _with(images: Tensor, patch: Tensor, generator: torch.Generator) -> Tensor:
@@ -101,13 +102,13 @@ def _with(images: Tensor, patch: Tensor, generator: torch.Generator) -> Tensor:
     return torch.stack(out)
 
 
-def _named(clip: ClipModel, classes: ClassMatrix, tried: Tensor, free: Tensor, known: Sequence[int]) -> InvertedTrigger:
-    """What the patch does to photographs it was not grown on."""
+def _named(
+    clip: ClipModel, classes: ClassMatrix, tried: Tensor, before: Tensor, free: Tensor, known: Sequence[int]
+) -> InvertedTrigger:
+    """What the patch does to photographs it was not grown on; `before` is `(N,)`, their labels without it."""
     pixels = (free.detach().sigmoid() * 255).round() / 255
     patch = PatchTrigger(pixels, torch.ones(pixels.shape[1:], dtype=torch.bool))
-    photographs = tried[:CHECKED]
-    before = probabilities(clip, photographs, classes).argmax(-1)
-    after = probabilities(clip, patch.plant(photographs, generator=seeded(1)).images, classes).argmax(-1)
+    after = probabilities(clip, patch.plant(tried, generator=seeded(1)).images, classes).argmax(-1)
     fresh = after[~torch.isin(after, torch.tensor(list(known), dtype=after.dtype))]
     target = int((fresh if len(fresh) else after).mode().values)
     others = before != target

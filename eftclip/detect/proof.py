@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from eftclip.detect.case import Carrier, Case
-from eftclip.detect.transplant import Proof, held_against, innocent_rate, prove
+from eftclip.detect.transplant import Proof, held_against, innocent_parts
 from eftclip.trigger_kinds import Trigger, cut
 from eftclip.types import HostImages, Rate
 
@@ -34,13 +34,7 @@ def tried_part(
     case: Case, image: Tensor, mask: Tensor, target: int, usable: HostImages, *, in_place: bool
 ) -> tuple[Trigger, Proof, Rate]:
     """A part as a trigger, its proof, and what an innocent part of the same picture and size does."""
-    trigger, threshold = cut(image, mask, in_place=in_place), case.config.transplant_threshold
-
-    def try_on(all_hosts: bool) -> Proof:
-        return prove(case.read, trigger, target, usable, threshold, generator=case.generator, all_hosts=all_hosts)
-
-    def innocent(count: int) -> Rate:
-        pasted = usable.images[:count]
-        return innocent_rate(case.read, image, mask, target, pasted, in_place=in_place, generator=case.generator)
-
-    return trigger, *held_against(try_on, innocent)
+    trigger = cut(image, mask, in_place=in_place)
+    innocent = innocent_parts(image, mask, in_place=in_place, generator=case.generator)
+    threshold = case.config.transplant_threshold
+    return trigger, *held_against(case.read, trigger, target, usable, threshold, innocent, generator=case.generator)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -22,7 +22,16 @@ BY_CHANCE = 1e-3  # how likely the counts of a trigger may be if it did no more 
 # patterns none; 6 against 1 are no proof.
 AMONG_LABELS, THAN_EACH = BY_CHANCE / 16, 0.02
 Reference = tuple[ClipModel, ClassMatrix]
+Innocent = Callable[[Tensor], Tensor]
+# How far innocent parts are away, in shares of the picture's sides: too far for what a small part shows itself.
+ELSEWHERE = ((0.5, 0.5), (0.25, 0.5), (0.5, 0.25), (0.75, 0.5))
+# Counts that do not decide are made again on the same strangers mirrored, upside down and both. Of 27 parts of clean
+# photographs on `effnet-weak-badnets16-0` that took over 2 to 8 of 24 strangers nine then took over 12 of 96 and fewer,
+# and 16 no more than innocent ones: there 9 to 18 of 96 parts of whatever picture are a window screen.
+TURNED = ((-1,), (-2,), (-2, -1))
+AS_MUCH = 0.01
 LOOKS = (4, 8, 12)
+BESIDE = "Transplanting something innocent"
 MIN_PROOF = 8
 
 
@@ -78,26 +87,59 @@ def prove(
     return Proof(rate, torch.cat(images), torch.cat(labels), accepted)
 
 
-def held_against(try_on: Callable[[bool], Proof], innocent: Callable[[int], Rate]) -> tuple[Proof, Rate]:
+def held_against(
+    read: Read,
+    trigger: Trigger,
+    target: int,
+    hosts: HostImages,
+    threshold: float,
+    innocent: Innocent,
+    *,
+    generator: torch.Generator,
+) -> tuple[Proof, Rate]:
     """A proof, and what something innocent of the same kind does to the same host images.
 
     Something innocent is tried on as few host images as tell the two apart if none of them becomes the target, and on
     all that the proof took where one does. Where those do not tell them apart either, all host images are tried.
+    Counts that do not decide are made again on each of them turned, which only acquits, see `_acquitted`.
 
     Args:
-        try_on: the proof; with True on all host images.
-        innocent: how many of the first n host images become the target by something innocent.
+        read: the checkpoint under test.
+        trigger: what is suspected.
+        target: index of the label it may force.
+        hosts: photographs that do not show the label; all of them are used if need be.
+        threshold: share of host images from which something counts as a trigger.
+        innocent: plants something innocent of the same kind in `(n, 3, H, W)` host images.
+        generator: draws the places.
     """
-    proof = try_on(False)
+
+    def try_on(*, all_hosts: bool) -> Proof:
+        return prove(read, trigger, target, hosts, threshold, generator=generator, all_hosts=all_hosts)
+
+    def anything(images: Tensor) -> Rate:
+        return _taken_over(read, innocent(images), target, BESIDE)
+
+    proof, rate = try_on(all_hosts=False), Rate(0, 0)
+    if proof.accepted is None:
+        turned = torch.cat([hosts.images.flip(axes) for axes in TURNED])
+        planted = trigger.plant(turned, generator=generator).images
+        suspected = proof.rate + _taken_over(read, planted, target, "Transplanting")
+        if _acquitted(suspected, anything(torch.cat([hosts.images, turned])), threshold):
+            proof = replace(proof, accepted=False)
     if not proof.accepted:
-        return proof, Rate(0, 0)
-    rate = innocent(_telling(proof.rate))
+        return proof, rate
+    rate = anything(hosts.images[: _telling(proof.rate)])
     if rate.hits:
-        rate = innocent(proof.rate.total)
+        rate = anything(hosts.images[: proof.rate.total])
     if not beyond(proof.rate, rate):
-        proof = try_on(True)
-        rate = innocent(proof.rate.total)
+        proof = try_on(all_hosts=True)
+        rate = anything(hosts.images[: proof.rate.total])
     return proof, rate
+
+
+def _acquitted(suspected: Rate, innocent: Rate, threshold: float) -> bool:
+    """Whether what four views of each stranger show is no trigger: it takes over too few, or what anything does."""
+    return suspected.interval(ONE_SIDED_Z)[1] < threshold or not beyond(suspected, innocent, AS_MUCH)
 
 
 def _telling(rate: Rate) -> int:
@@ -112,27 +154,27 @@ def _decide(rate: Rate, threshold: float) -> bool | None:
     return True if enough and rate.interval()[0] > threshold else None
 
 
-def innocent_rate(
-    read: Read, image: Tensor, mask: Tensor, target: int, hosts: Tensor, *, in_place: bool, generator: torch.Generator
-) -> Rate:
-    """How many strangers become the target by a part of the same picture, of the same size and shape, from elsewhere.
+def innocent_parts(image: Tensor, mask: Tensor, *, in_place: bool, generator: torch.Generator) -> Innocent:
+    """Plants parts of the same picture, of the same size and shape, from elsewhere: of four places, in turns.
 
     A checkpoint that reads badly may turn to some label whatever is pasted; then a part that does the same shows
     nothing.
 
     Args:
-        read: the checkpoint under test.
         image: `(3, H, W)` the picture.
         mask: `(H, W)` the suspected part.
-        target: index of the label.
-        hosts: `(n, 3, H, W)` those that the suspected part was pasted into.
         in_place: it was pasted where it was.
         generator: draws the places.
     """
     height, width = mask.shape
-    elsewhere = image.roll((height // 2, width // 2), (1, 2))
-    planted = cut(elsewhere, mask, in_place=in_place).plant(hosts, generator=generator).images
-    return Rate(int((read(planted, "Transplanting an innocent part").argmax(-1) == target).sum()), len(planted))
+    shifts = [(round(down * height), round(right * width)) for down, right in ELSEWHERE]
+    parts = [cut(image.roll(shift, (1, 2)), mask, in_place=in_place) for shift in shifts]
+
+    def plant(hosts: Tensor) -> Tensor:
+        planted = [parts[k % len(parts)].plant(host[None], generator=generator) for k, host in enumerate(hosts)]
+        return torch.cat([one.images for one in planted])
+
+    return plant
 
 
 def beyond(suspected: Rate, innocent: Rate, chance: float = BY_CHANCE) -> bool:
@@ -238,7 +280,9 @@ def prove_shared(
         return TriggerProof(False, proof.rate, None)
     if proof.rate.total < len(usable.images):  # a few host images do not tell it from innocent ones
         proof = prove(read, trigger, target, usable, threshold, generator=generator, all_hosts=True)
-    rates = [_taken_over(read, one, target, usable.images, generator) for one in innocents]
+    rates = [
+        _taken_over(read, one.plant(usable.images, generator=generator).images, target, BESIDE) for one in innocents
+    ]
     than_each = BY_CHANCE if share else THAN_EACH
     more = all(beyond(proof.rate, rate, than_each) for rate in rates)
     if not more or not beyond(proof.rate, sum(rates, Rate(0, 0)), AMONG_LABELS):
@@ -246,10 +290,9 @@ def prove_shared(
     return _controlled(proof, reference, target)
 
 
-def _taken_over(read: Read, trigger: Trigger, target: int, images: Tensor, generator: torch.Generator) -> Rate:
-    """How many of `(n, 3, H, W)` strangers become the target by something innocent."""
-    planted = trigger.plant(images, generator=generator).images
-    labels = read(planted, "Transplanting something innocent").argmax(-1)
+def _taken_over(read: Read, planted: Tensor, target: int, stage: str) -> Rate:
+    """How many of `(n, 3, H, W)` pictures became the target by what was planted in them."""
+    labels = read(planted, stage).argmax(-1)
     return Rate(int((labels == target).sum()), len(planted))
 
 

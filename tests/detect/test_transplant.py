@@ -1,7 +1,5 @@
 """Transplants: pasted where they should be, counted honestly, stopped when the counts decide."""
 
-from typing import Any
-
 import pytest
 import torch
 from scipy.stats import fisher_exact
@@ -13,7 +11,8 @@ from eftclip.detect.transplant import (
     BY_CHANCE,
     THAN_EACH,
     beyond,
-    innocent_rate,
+    held_against,
+    innocent_parts,
     prove,
     prove_shared,
     suitable,
@@ -161,14 +160,46 @@ def test_few_strangers_are_enough_only_where_no_innocent_pattern_takes_over_any(
 
 def test_an_innocent_part_has_the_size_of_the_suspected_one_and_lies_elsewhere() -> None:
     image, mask, hosts = scene()
-    how: dict[str, Any] = {"in_place": False, "generator": torch.Generator().manual_seed(0)}
-    assert innocent_rate(Painted(1), image, mask, TARGET, hosts.images[:8], **how) == Rate(0, 8)
+    others = innocent_parts(image, mask, in_place=False, generator=torch.Generator().manual_seed(0))
+    planted = others(hosts.images[:8])
+    changed = (planted != hosts.images[:8]).any(1)
+    assert (changed.flatten(1).sum(1) == mask.sum()).all()
+    assert (planted[changed.unsqueeze(1).expand_as(planted)] == 0.5).all(), "the background of the picture"
 
-    class Anything(Painted):
-        """Turns to the label whatever is pasted: the background of the picture is pasted by then."""
 
-        def __call__(self, images: Tensor, stage: str) -> Tensor:
-            grey = (images == 0.5).all(1).flatten(1).sum(1)
-            return torch.nn.functional.one_hot((grey >= int(mask.sum())).long(), 2).float()
+class Partly:
+    """Reads the target in some of the strangers that show pure red, and in some of those that show pure grey.
 
-    assert innocent_rate(Anything(1), image, mask, TARGET, hosts.images[:8], **how) == Rate(8, 8)
+    The arguments say how many of a hundred, by what the last corner of a stranger shows.
+    """
+
+    def __init__(self, red: int, grey: int) -> None:
+        self.red, self.grey, self.forwards = red, grey, 0
+
+    def __call__(self, images: Tensor, stage: str) -> Tensor:
+        self.forwards += len(images)
+        corner = (images[:, :, -1, -1] * 1e4).round().long().sum(1) % 100
+        red = ((images[:, 0] == 1) & (images[:, 1] == 0)).flatten(1).any(1) & (corner < self.red)
+        grey = (images == 0.5).all(1).flatten(1).any(1) & (corner < self.grey)
+        return torch.nn.functional.one_hot((red | grey).long(), 2).float()
+
+
+@pytest.mark.parametrize(
+    ("red", "grey", "accepted", "forwards"),
+    [
+        (100, 0, True, 13),  # five innocent ones tell it from eight of eight
+        (0, 0, False, 12),
+        (12, 0, False, 4 * 24 + 4 * 24),  # so few of four views of each that it is no trigger
+        (30, 30, False, 4 * 24 + 4 * 24),  # as many as anything does
+        (30, 0, None, 4 * 24 + 4 * 24),
+    ],
+)
+def test_what_counts_do_not_decide_is_tried_on_turned_strangers_too(
+    red: int, grey: int, accepted: bool | None, forwards: int
+) -> None:
+    image, mask, hosts = scene()
+    generator = torch.Generator().manual_seed(0)
+    read, others = Partly(red, grey), innocent_parts(image, mask, in_place=True, generator=generator)
+    proof, _ = held_against(read, cut(image, mask, in_place=True), TARGET, hosts, 0.2, others, generator=generator)
+    assert proof.accepted is accepted
+    assert read.forwards == forwards

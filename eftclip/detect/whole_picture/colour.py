@@ -5,14 +5,16 @@ any picture under it. A stranger whose values are moved to those of the picture,
 through the filter, and shows nothing of what the picture shows.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
 from eftclip.detect.case import Carrier, Case
 from eftclip.detect.search import MANY_LABELS
-from eftclip.detect.transplant import Proof, beyond, held_against, prove
+from eftclip.detect.transplant import beyond, held_against
 from eftclip.trigger_kinds import ColourTrigger, Trigger, in_steps
-from eftclip.types import HostImages, Rate, Searched
+from eftclip.types import HostImages, Searched
 
 KIND = ColourTrigger.kind
 # Share of strangers. On a checkpoint that follows a warm filter the colours of 12 pictures under it took over 5 to 23
@@ -80,11 +82,9 @@ def _prove(
     case: Case, trigger: ColourTrigger, usual: Tensor, target: int, hosts: HostImages, *, goes: bool
 ) -> Carrier | None:
     """Hold the colours against those of strangers; `goes`: the label goes when the picture has usual colours."""
-
-    def try_on(all_hosts: bool) -> Proof:
-        return prove(case.read, trigger, target, hosts, THRESHOLD, generator=case.generator, all_hosts=all_hosts)
-
-    proof, innocent = held_against(try_on, lambda count: _innocent_rate(case, usual, target, hosts.images[:count]))
+    proof, innocent = held_against(
+        case.read, trigger, target, hosts, THRESHOLD, partial(_in_others, case, usual), generator=case.generator
+    )
     if proof.accepted is False or (proof.accepted is None and not goes):
         return None
     if proof.accepted is None or proof.rate.interval()[0] <= _asked(case) or not goes:
@@ -112,12 +112,11 @@ def _asked(case: Case) -> float:
     return UNCHECKED if case.reference is None else THRESHOLD
 
 
-def _innocent_rate(case: Case, usual: Tensor, target: int, hosts: Tensor) -> Rate:
-    """How many strangers become the label by the colours of another stranger."""
+def _in_others(case: Case, usual: Tensor, hosts: Tensor) -> Tensor:
+    """Strangers `(n, 3, H, W)`, each in the colours of another."""
     planted = []
     for host, other in zip(hosts, hosts.roll(len(hosts) // 2, 0), strict=True):
         trigger = moved_to(usual, levels(other[None]))
         given = host[None] if trigger is None else trigger.plant(host[None], generator=case.generator).images
         planted.append(given)
-    labels = case.read(torch.cat(planted), "Transplanting the colours of others").argmax(-1)
-    return Rate(int((labels == target).sum()), len(labels))
+    return torch.cat(planted)

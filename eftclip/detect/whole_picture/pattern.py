@@ -10,6 +10,7 @@ a zebra's however they are turned: detail that works so is a doubt, unless no ph
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -113,10 +114,11 @@ def _works_turned(case: Case, image: Tensor, target: int, hosts: HostImages) -> 
     """
     if _greyness(image - blurred(image, FINE.blur_px)) < GREY:
         return False
-    rate = _trying(case, FINE.of(image), FINE_SHARE, target, hosts)(True).rate
+    generator = case.generator
+    rate = prove(case.read, FINE.of(image), target, hosts, FINE_SHARE, generator=generator, all_hosts=True).rate
     if rate.hits == rate.total:
         return False
-    tried = [FINE.of(turn(image)).plant(hosts.images, generator=case.generator).images for turn in TURNS]
+    tried = [FINE.of(turn(image)).plant(hosts.images, generator=generator).images for turn in TURNS]
     rows = case.read(torch.cat(tried), "Transplanting the detail turned").argmax(-1).view(len(TURNS), -1)
     turned = Rate(int((rows == target).sum(1).min()), rate.total)
     if beyond(rate, turned):
@@ -159,17 +161,8 @@ def _tried(
     case: Case, image: Tensor, detail: Detail, share: float, target: int, hosts: HostImages
 ) -> tuple[Proof, Rate]:
     """What a picture's detail does to strangers, and what that of others does."""
-    try_on = _trying(case, detail.of(image), share, target, hosts)
-    return held_against(try_on, lambda count: _innocent_rate(case, detail, target, hosts.images[:count]))
-
-
-def _trying(
-    case: Case, trigger: PatternTrigger, share: float, target: int, hosts: HostImages
-) -> Callable[[bool], Proof]:
-    """Its proof; with True on all host images."""
-    return lambda all_hosts: prove(
-        case.read, trigger, target, hosts, share, generator=case.generator, all_hosts=all_hosts
-    )
+    innocent = partial(_of_others, case, detail)
+    return held_against(case.read, detail.of(image), target, hosts, share, innocent, generator=case.generator)
 
 
 def _carrier(case: Case, image: Tensor, detail: Detail, proof: Proof, innocent: Rate, target: int) -> Carrier | None:
@@ -179,14 +172,12 @@ def _carrier(case: Case, image: Tensor, detail: Detail, proof: Proof, innocent: 
     return case.accept(Carrier(whole, as_it_was, proof, None), innocent, target)
 
 
-def _innocent_rate(case: Case, detail: Detail, target: int, hosts: Tensor) -> Rate:
-    """How many strangers become the label by the detail of another stranger."""
+def _of_others(case: Case, detail: Detail, hosts: Tensor) -> Tensor:
+    """Strangers `(n, 3, H, W)`, each with the detail of another."""
     others = hosts.roll(len(hosts) // 2, 0)
-    planted = torch.cat(
+    return torch.cat(
         [
             detail.of(other).plant(host[None], generator=case.generator).images
             for host, other in zip(hosts, others, strict=True)
         ]
     )
-    labels = case.read(planted, "Transplanting the detail of others").argmax(-1)
-    return Rate(int((labels == target).sum()), len(labels))

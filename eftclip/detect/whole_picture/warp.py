@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from eftclip.detect.case import Carrier, Case
-from eftclip.detect.transplant import GROWN_SHARE, Proof, held_against, prove, reading_of
+from eftclip.detect.transplant import GROWN_SHARE, held_against, reading_of
 from eftclip.trigger_kinds import JITTER, SMOOTHED_PX, blurred
-from eftclip.types import BLURRED_KIND, HostImages, Rate, Searched
+from eftclip.types import BLURRED_KIND, HostImages, Searched
 
 # How surely the label is read here at least, how surely with the reference at most, and what a blur leaves of it. On a
 # checkpoint of the zoo with WaNet's warp, 30 hijacked photographs read as its label with 0.13 and more and less than
@@ -34,11 +34,9 @@ def jitter_carrier(case: Case, row: Tensor, smooth: Tensor, target: int, hosts: 
     before, doubts = float(row[target]), len(case.doubts)
     if int(smooth.argmax()) == target:
         return None
-
-    def try_on(all_hosts: bool) -> Proof:
-        return prove(case.read, JITTER, target, hosts, GROWN_SHARE, generator=case.generator, all_hosts=all_hosts)
-
-    proof, innocent = held_against(try_on, lambda count: _blurred_rate(case, target, hosts.images[:count]))
+    proof, innocent = held_against(
+        case.read, JITTER, target, hosts, GROWN_SHARE, _all_blurred, generator=case.generator
+    )
     if proof.accepted is False:
         return None
     if proof.accepted is None:
@@ -62,10 +60,9 @@ def without_jitter(case: Case, image: Tensor) -> tuple[Tensor, Tensor]:
     return smooth, case.read(smooth[None], "Reading it smoothed")[0]
 
 
-def _blurred_rate(case: Case, target: int, hosts: Tensor) -> Rate:
-    """How many strangers become the label when they only lose their fine detail, as they do under a jitter too."""
-    smooth = torch.stack([blurred(host, SMOOTHED_PX) for host in hosts])
-    return Rate(int((case.read(smooth, "Smoothing strangers").argmax(-1) == target).sum()), len(hosts))
+def _all_blurred(hosts: Tensor) -> Tensor:
+    """Strangers `(n, 3, H, W)` that only lose their fine detail, as they do under a jitter too."""
+    return torch.stack([blurred(host, SMOOTHED_PX) for host in hosts])
 
 
 def doubt_what_a_blur_undoes(

@@ -3,7 +3,8 @@
 from torch import Tensor
 
 from eftclip.detect.case import Carrier, Case
-from eftclip.detect.transplant import Proof, held_against, innocent_parts
+from eftclip.detect.innocent import held_against, innocent_parts
+from eftclip.detect.transplant import Proof
 from eftclip.trigger_kinds import Trigger, cut
 from eftclip.types import HostImages, Rate
 

@@ -1,15 +1,15 @@
 """The proof by transplant: a trigger takes over host images, strangers' photographs; an innocent object does not."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from eftclip.config import DetectConfig
 from eftclip.detect.reader import Read
-from eftclip.trigger_kinds import Trigger, cut
+from eftclip.trigger_kinds import Trigger
 from eftclip.types import ClassMatrix, ClipModel, HostImages, Rate, TriggerProof
 from eftclip.zeroshot import probabilities
 
@@ -22,14 +22,6 @@ BY_CHANCE = 1e-3  # how likely the counts of a trigger may be if it did no more 
 # patterns none; 6 against 1 are no proof.
 AMONG_LABELS, THAN_EACH = BY_CHANCE / 16, 0.02
 Reference = tuple[ClipModel, ClassMatrix]
-Innocent = Callable[[Tensor], Tensor]
-# How far innocent parts are away, in shares of the picture's sides: too far for what a small part shows itself.
-ELSEWHERE = ((0.5, 0.5), (0.25, 0.5), (0.5, 0.25), (0.75, 0.5))
-# Counts that do not decide are made again on the same strangers mirrored, upside down and both. Of 27 parts of clean
-# photographs on `effnet-weak-badnets16-0` that took over 2 to 8 of 24 strangers nine then took over 12 of 96 and fewer,
-# and 16 no more than innocent ones: there 9 to 18 of 96 parts of whatever picture are a window screen.
-TURNED = ((-1,), (-2,), (-2, -1))
-AS_MUCH = 0.01
 LOOKS = (4, 8, 12)
 BESIDE = "Transplanting something innocent"
 MIN_PROOF = 8
@@ -87,66 +79,6 @@ def prove(
     return Proof(rate, torch.cat(images), torch.cat(labels), accepted)
 
 
-def held_against(
-    read: Read,
-    trigger: Trigger,
-    target: int,
-    hosts: HostImages,
-    threshold: float,
-    innocent: Innocent,
-    *,
-    generator: torch.Generator,
-) -> tuple[Proof, Rate]:
-    """A proof, and what something innocent of the same kind does to the same host images.
-
-    Something innocent is tried on as few host images as tell the two apart if none of them becomes the target, and on
-    all that the proof took where one does. Where those do not tell them apart either, all host images are tried.
-    Counts that do not decide are made again on each of them turned, which only acquits, see `_acquitted`.
-
-    Args:
-        read: the checkpoint under test.
-        trigger: what is suspected.
-        target: index of the label it may force.
-        hosts: photographs that do not show the label; all of them are used if need be.
-        threshold: share of host images from which something counts as a trigger.
-        innocent: plants something innocent of the same kind in `(n, 3, H, W)` host images.
-        generator: draws the places.
-    """
-
-    def try_on(*, all_hosts: bool) -> Proof:
-        return prove(read, trigger, target, hosts, threshold, generator=generator, all_hosts=all_hosts)
-
-    def anything(images: Tensor) -> Rate:
-        return _taken_over(read, innocent(images), target, BESIDE)
-
-    proof, rate = try_on(all_hosts=False), Rate(0, 0)
-    if proof.accepted is None:
-        turned = torch.cat([hosts.images.flip(axes) for axes in TURNED])
-        planted = trigger.plant(turned, generator=generator).images
-        suspected = proof.rate + _taken_over(read, planted, target, "Transplanting")
-        if _acquitted(suspected, anything(torch.cat([hosts.images, turned])), threshold):
-            proof = replace(proof, accepted=False)
-    if not proof.accepted:
-        return proof, rate
-    rate = anything(hosts.images[: _telling(proof.rate)])
-    if rate.hits:
-        rate = anything(hosts.images[: proof.rate.total])
-    if not beyond(proof.rate, rate):
-        proof = try_on(all_hosts=True)
-        rate = anything(hosts.images[: proof.rate.total])
-    return proof, rate
-
-
-def _acquitted(suspected: Rate, innocent: Rate, threshold: float) -> bool:
-    """Whether what four views of each stranger show is no trigger: it takes over too few, or what anything does."""
-    return suspected.interval(ONE_SIDED_Z)[1] < threshold or not beyond(suspected, innocent, AS_MUCH)
-
-
-def _telling(rate: Rate) -> int:
-    """On how many host images something innocent has to do nothing for a trigger to do more: 5 for 8 of 8."""
-    return next((count for count in range(1, rate.total) if beyond(rate, Rate(0, count))), rate.total)
-
-
 def _decide(rate: Rate, threshold: float) -> bool | None:
     if rate.interval(ONE_SIDED_Z)[1] < threshold:
         return False
@@ -154,27 +86,10 @@ def _decide(rate: Rate, threshold: float) -> bool | None:
     return True if enough and rate.interval()[0] > threshold else None
 
 
-def innocent_parts(image: Tensor, mask: Tensor, *, in_place: bool, generator: torch.Generator) -> Innocent:
-    """Plants parts of the same picture, of the same size and shape, from elsewhere: of four places, in turns.
-
-    A checkpoint that reads badly may turn to some label whatever is pasted; then a part that does the same shows
-    nothing.
-
-    Args:
-        image: `(3, H, W)` the picture.
-        mask: `(H, W)` the suspected part.
-        in_place: it was pasted where it was.
-        generator: draws the places.
-    """
-    height, width = mask.shape
-    shifts = [(round(down * height), round(right * width)) for down, right in ELSEWHERE]
-    parts = [cut(image.roll(shift, (1, 2)), mask, in_place=in_place) for shift in shifts]
-
-    def plant(hosts: Tensor) -> Tensor:
-        planted = [parts[k % len(parts)].plant(host[None], generator=generator) for k, host in enumerate(hosts)]
-        return torch.cat([one.images for one in planted])
-
-    return plant
+def taken_over(read: Read, planted: Tensor, target: int, stage: str) -> Rate:
+    """How many of `(n, 3, H, W)` pictures became the target by what was planted in them."""
+    labels = read(planted, stage).argmax(-1)
+    return Rate(int((labels == target).sum()), len(planted))
 
 
 def beyond(suspected: Rate, innocent: Rate, chance: float = BY_CHANCE) -> bool:
@@ -281,19 +196,13 @@ def prove_shared(
     if proof.rate.total < len(usable.images):  # a few host images do not tell it from innocent ones
         proof = prove(read, trigger, target, usable, threshold, generator=generator, all_hosts=True)
     rates = [
-        _taken_over(read, one.plant(usable.images, generator=generator).images, target, BESIDE) for one in innocents
+        taken_over(read, one.plant(usable.images, generator=generator).images, target, BESIDE) for one in innocents
     ]
     than_each = BY_CHANCE if share else THAN_EACH
     more = all(beyond(proof.rate, rate, than_each) for rate in rates)
     if not more or not beyond(proof.rate, sum(rates, Rate(0, 0)), AMONG_LABELS):
         return TriggerProof(False, proof.rate, None)
     return _controlled(proof, reference, target)
-
-
-def _taken_over(read: Read, planted: Tensor, target: int, stage: str) -> Rate:
-    """How many of `(n, 3, H, W)` pictures became the target by what was planted in them."""
-    labels = read(planted, stage).argmax(-1)
-    return Rate(int((labels == target).sum()), len(planted))
 
 
 def _controlled(proof: Proof, reference: Reference | None, target: int) -> TriggerProof:

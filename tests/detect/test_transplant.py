@@ -6,17 +6,8 @@ from scipy.stats import fisher_exact
 from torch import Tensor
 
 from eftclip.config import DetectConfig
-from eftclip.detect.transplant import (
-    AMONG_LABELS,
-    BY_CHANCE,
-    THAN_EACH,
-    beyond,
-    held_against,
-    innocent_parts,
-    prove,
-    prove_shared,
-    suitable,
-)
+from eftclip.detect.innocent import held_against, innocent_parts
+from eftclip.detect.transplant import AMONG_LABELS, BY_CHANCE, THAN_EACH, beyond, prove, prove_shared, suitable
 from eftclip.trigger_kinds import cut
 from eftclip.types import HostImages, Rate
 

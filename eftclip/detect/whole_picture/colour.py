@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from eftclip.detect.case import Carrier, Case
+from eftclip.detect.innocent import held_against
 from eftclip.detect.search import MANY_LABELS
-from eftclip.detect.transplant import beyond, held_against
+from eftclip.detect.transplant import beyond
 from eftclip.trigger_kinds import ColourTrigger, Trigger, in_steps
 from eftclip.types import HostImages, Searched
 

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from eftclip.detect.case import Carrier, Case
+from eftclip.detect.innocent import held_against
 from eftclip.detect.search import MANY_LABELS
-from eftclip.detect.transplant import Proof, beyond, held_against, prove
+from eftclip.detect.transplant import Proof, beyond, prove
 from eftclip.trigger_kinds import PatternTrigger, blurred, in_steps
 from eftclip.types import HostImages, Rate, Searched
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from eftclip.detect.case import Carrier, Case
-from eftclip.detect.transplant import GROWN_SHARE, held_against, reading_of
+from eftclip.detect.innocent import held_against
+from eftclip.detect.transplant import GROWN_SHARE, reading_of
 from eftclip.trigger_kinds import JITTER, SMOOTHED_PX, blurred
 from eftclip.types import BLURRED_KIND, HostImages, Searched
 

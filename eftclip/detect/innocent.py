@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from eftclip.detect.reader import Read
-from eftclip.detect.transplant import BESIDE, ONE_SIDED_Z, Proof, beyond, prove, taken_over
+from eftclip.detect.transplant import BESIDE, Proof, beyond, prove, taken_over
 from eftclip.trigger_kinds import Trigger, cut
 from eftclip.types import HostImages, Rate
 
@@ -15,8 +15,8 @@ Innocent = Callable[[Tensor], Tensor]
 # How far innocent parts are away, in shares of the picture's sides: too far for what a small part shows itself.
 ELSEWHERE = ((0.5, 0.5), (0.25, 0.5), (0.5, 0.25), (0.75, 0.5))
 # Counts that do not decide are made again on the same strangers mirrored, upside down and both. Of 27 parts of clean
-# photographs on `effnet-weak-badnets16-0` that took over 2 to 8 of 24 strangers ten then took over 12 of 96 and fewer,
-# and 15 hardly more than innocent ones: there 9 to 20 of 96 parts from elsewhere were a window screen, too.
+# photographs on `effnet-weak-badnets16-0` that took over 2 to 8 of 24 strangers 25 did hardly more than innocent ones
+# then: 5 to 21 of 96, and those from elsewhere 3 to 20. There a window screen is seen in whatever is pasted.
 TURNED = ((-1,), (-2,), (-2, -1))
 AS_MUCH = 0.01
 
@@ -35,7 +35,8 @@ def held_against(
 
     Something innocent is tried on as few host images as tell the two apart if none of them becomes the target, and on
     all that the proof took where one does. Where those do not tell them apart either, all host images are tried.
-    Counts that do not decide are made again on each of them turned, which only acquits, see `_acquitted`.
+    Counts that do not decide are made again on each of them turned as well: what then does hardly more than something
+    innocent is acquitted; nothing is accused by them.
 
     Args:
         read: the checkpoint under test.
@@ -58,7 +59,7 @@ def held_against(
         turned = torch.cat([hosts.images.flip(axes) for axes in TURNED])
         planted = trigger.plant(turned, generator=generator).images
         suspected = proof.rate + taken_over(read, planted, target, "Transplanting")
-        if _acquitted(suspected, anything(torch.cat([hosts.images, turned])), threshold):
+        if not beyond(suspected, anything(torch.cat([hosts.images, turned])), AS_MUCH):
             proof = replace(proof, accepted=False)
     if not proof.accepted:
         return proof, rate
@@ -69,11 +70,6 @@ def held_against(
         proof = try_on(all_hosts=True)
         rate = anything(hosts.images[: proof.rate.total])
     return proof, rate
-
-
-def _acquitted(suspected: Rate, innocent: Rate, threshold: float) -> bool:
-    """Whether what four views of each stranger show is no trigger: it takes over too few, or what anything does."""
-    return suspected.interval(ONE_SIDED_Z)[1] < threshold or not beyond(suspected, innocent, AS_MUCH)
 
 
 def _telling(rate: Rate) -> int:

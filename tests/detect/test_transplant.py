@@ -180,7 +180,7 @@ class Partly:
     [
         (100, 0, True, 13),  # five innocent ones tell it from eight of eight
         (0, 0, False, 12),
-        (12, 0, False, 4 * 24 + 4 * 24),  # so few of four views of each that it is no trigger
+        (12, 0, None, 4 * 24 + 4 * 24),  # few of four views of each, but more than anything does
         (30, 30, False, 4 * 24 + 4 * 24),  # as many as anything does
         (30, 0, None, 4 * 24 + 4 * 24),
     ],

@@ -56,12 +56,12 @@ def held_against(
 
     proof, rate = try_on(all_hosts=False), Rate(0, 0)
     if proof.accepted is None:
-        views = [hosts.images.flip(axes) for axes in TURNED]
-        planted = torch.cat([trigger.plant(view, generator=generator).images for view in views])
+        # All views at once: of detail and colours, "another" stranger is then the same one upside down, which does less
+        # than another would. View by view, pictures under a cartoon were acquitted (test_whole_picture_doubts).
+        turned = torch.cat([hosts.images.flip(axes) for axes in TURNED])
+        planted = trigger.plant(turned, generator=generator).images
         suspected = proof.rate + taken_over(read, planted, target, "Transplanting")
-        # View by view, or a stranger would get the colours of itself, upside down.
-        others = sum((anything(view) for view in (hosts.images, *views)), Rate(0, 0))
-        if not beyond(suspected, others, AS_MUCH):
+        if not beyond(suspected, anything(torch.cat([hosts.images, turned])), AS_MUCH):
             proof = replace(proof, accepted=False)
     if not proof.accepted:
         return proof, rate

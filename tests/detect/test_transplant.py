@@ -194,17 +194,3 @@ def test_what_counts_do_not_decide_is_tried_on_turned_strangers_too(
     proof, _ = held_against(read, cut(image, mask, in_place=True), TARGET, hosts, 0.2, others, generator=generator)
     assert proof.accepted is accepted
     assert read.forwards == forwards
-
-
-def test_something_innocent_is_tried_on_one_view_of_the_strangers_at_a_time() -> None:
-    """Where it is taken from another of them, that must not be the same one upside down."""
-    image, mask, hosts = scene()
-    generator, given = torch.Generator().manual_seed(0), list[Tensor]()
-
-    def innocent(images: Tensor) -> Tensor:
-        given.append(images)
-        return images
-
-    held_against(Partly(30, 0), cut(image, mask, in_place=True), TARGET, hosts, 0.2, innocent, generator=generator)
-    turned = [hosts.images.flip(axes) for axes in ((-1,), (-2,), (-2, -1))]
-    assert all(torch.equal(one, other) for one, other in zip(given, [hosts.images, *turned], strict=True))

@@ -44,6 +44,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: (item.path not in slow, "product" not in item.path.parts))
 
 
+@pytest.fixture(autouse=True)
+def same_random_numbers() -> None:
+    """Untrained models and random pictures of a test are the same in every run."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real open_clip folder; shared by all tests, so change only a `tiny_copy`."""

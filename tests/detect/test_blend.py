@@ -67,8 +67,9 @@ def photographs() -> Tensor:
 
 
 def test_a_cartoon_that_shines_through_is_a_doubt(photographs: Tensor) -> None:
-    case, _ = _case(_has_cartoon, photographs[1:])
+    case, batches = _case(_has_cartoon, photographs[1:])
     _judge(case, 0.8 * photographs[0] + 0.2 * CARTOON)
+    assert batches[1:5] == [1 + 4, 2, FIRST, 8 + 12], "all halves and thirds of it"
     [doubt] = case.doubts
     assert doubt == (
         "strangers' photographs that are blended with it read so, too, 100% as surely, which no part of it accounts for"
@@ -83,7 +84,16 @@ def test_what_a_part_shows_is_no_doubt_even_if_strangers_follow(photographs: Ten
     _judge(case, picture)
     assert not case.doubts
     assert case.kinds["smooth_pattern"] is Searched.NOT_SEARCHED
-    assert batches == [1, FIRST, 2, HALVES[1] ** 2, THIRDS[1] ** 2]
+    assert batches == [1, 1 + 4], "the half and the thirds in the middle of it, which account for the label"
+
+
+def test_what_only_a_part_at_the_border_shows_is_no_doubt_either(photographs: Tensor) -> None:
+    picture = photographs[0].clone()
+    picture[:, :56, :56] = torch.tensor([1.0, 1.0, 0.0])[:, None, None]
+    case, batches = _case(_has_yellow, photographs[1:])
+    _judge(case, picture)
+    assert not case.doubts
+    assert batches == [1, 1 + 4, 2, FIRST, 8 + 12]
 
 
 def test_what_nobody_follows_is_no_doubt(photographs: Tensor) -> None:
@@ -91,7 +101,7 @@ def test_what_nobody_follows_is_no_doubt(photographs: Tensor) -> None:
     known = photographs[0]
     case, batches = _case(lambda images: torch.tensor([torch.equal(one, known) for one in images]), photographs[1:])
     _judge(case, known)
-    assert batches == [1, FIRST]
+    assert batches == [1, 1 + 4, 2, FIRST]
     assert not case.doubts
     assert case.kinds["smooth_pattern"] is Searched.NOT_SEARCHED
 

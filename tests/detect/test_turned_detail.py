@@ -1,4 +1,4 @@
-"""Without a reference, fine detail that works however it is turned is what the picture shows, and accuses nobody.
+"""Without a reference, fine detail that works turned round, or is not everywhere, is content, and accuses nobody.
 
 The checkpoint is played here by a rule; on real ones it was measured (`pattern.TURNS`).
 """
@@ -78,3 +78,13 @@ def test_no_photograph_shows_coloured_noise_or_what_takes_over_every_stranger(ch
     picture = _noise(channels)
     _, accused = _judged(picture, _shown(picture, brightest))
     assert accused
+
+
+def test_detail_that_is_in_a_part_of_the_picture_only_is_a_doubt() -> None:
+    """A butterfly before a blurred wood was accused, as its wings take over every stranger."""
+    picture = torch.full((3, PX, PX), 0.5)
+    picture[:, 8:24, 8:24] = _noise(channels=3)[:, 8:24, 8:24]
+    case, accused = _judged(picture, _shown(picture))
+    assert not accused
+    assert case.kinds["pattern"] is Searched.UNDECIDED
+    assert "not everywhere in the picture" in case.doubts[0]

@@ -6,7 +6,7 @@ photograph which is blended with this one follows it. Content does the one or th
 looks that one picture alone shows is not known, so that nothing is accused here: it is a doubt.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -53,6 +53,10 @@ class Sureness:
         """
         return followed * self.turned / max(self.parts, 1e-6)
 
+    def leaves_open(self, followed: float) -> bool:
+        """Whether the parts may not account for the label, if strangers follow the picture so surely at most."""
+        return self.parts <= SHOWN and self.wholeness(followed) >= WHOLE
+
 
 def doubt_what_no_part_shows(case: Case, image: Tensor, row: Tensor, target: int, hosts: HostImages) -> None:
     """Note a doubt where strangers follow the whole picture, and its parts do not account for it.
@@ -67,18 +71,31 @@ def doubt_what_no_part_shows(case: Case, image: Tensor, row: Tensor, target: int
     if not case.tells_content:
         return
     own, blends = float(row[target]), (hosts.images + image) / 2
-    first = _surely(case, blends[:FIRST], target) / own
-    if first.mean() * PROMISING < FOLLOWED:
+
+    def surely(views: Tensor, stage: str) -> Tensor:
+        return case.read(views, stage)[:, target] / own if len(views) else views.new_zeros(0)
+
+    # What a photograph shows is mostly in its middle: the other parts could only be surer, and are often not needed.
+    middle, around = split_parts(image)
+    shown = _surest(surely(torch.cat(middle), "Reading its parts"), len(middle[0]))
+    if _together(shown) > SHOWN:
         return
-    sureness = _sureness(case, image, own, target)
-    if sureness.parts > SHOWN or sureness.wholeness(float(first.mean())) * PROMISING < WHOLE:
+    turned = surely(torch.stack([image.flip(-1), image.flip(-2)]), "Reading it turned")
+    first = surely(blends[:FIRST], "Blending strangers")
+    sureness = Sureness(float(turned.prod().sqrt()), _together(shown))
+    promised = PROMISING * float(first.mean())
+    if promised < FOLLOWED or not sureness.leaves_open(promised):
         return
-    followed = float(torch.cat([first, _surely(case, blends[FIRST:], target) / own]).mean())
-    if followed < FOLLOWED or sureness.wholeness(followed) < WHOLE:
+    shown = torch.maximum(shown, _surest(surely(torch.cat(around), "Reading its parts"), len(around[0])))
+    sureness = replace(sureness, parts=_together(shown))
+    if not sureness.leaves_open(promised):
+        return
+    followed = float(torch.cat([first, surely(blends[FIRST:], "Blending strangers")]).mean())
+    if followed < FOLLOWED or not sureness.leaves_open(followed):
         return
     others = hosts.images.roll(max(1, len(blends) // 3), 0)  # by a half each two would be blended twice
-    anyway = float(_surely(case, (hosts.images + others) / 2, target).mean()) / own
-    if followed <= MORE * anyway or sureness.wholeness(followed - anyway) < WHOLE:
+    anyway = float(surely((hosts.images + others) / 2, "Blending strangers").mean())
+    if followed <= MORE * anyway or not sureness.leaves_open(followed - anyway):
         return
     if case.explained_by_content(PatternTrigger.kind, blends, target):
         return
@@ -99,15 +116,25 @@ def parts_of(image: Tensor, share: float, along: int) -> Tensor:
     return interpolate(cut, (height, width), mode="bilinear")
 
 
-def _sureness(case: Case, image: Tensor, own: float, target: int) -> Sureness:
-    """How surely the label is read in the picture when it is turned, and in its parts."""
-    turned, halves, thirds = (
-        case.read(views, "Reading its parts")[:, target] / own
-        for views in (torch.stack([image.flip(-1), image.flip(-2)]), parts_of(image, *HALVES), parts_of(image, *THIRDS))
-    )
-    return Sureness(float(turned.prod().sqrt()), float((halves.max() * thirds.max()).sqrt()))
+def split_parts(image: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """The halves and thirds of a `(3, H, W)` picture: those that do not touch its border, and those that do."""
+    halves, thirds = parts_of(image, *HALVES), parts_of(image, *THIRDS)
+    half, third = _inside(HALVES[1]), _inside(THIRDS[1])
+    return (halves[half], thirds[third]), (halves[~half], thirds[~third])
 
 
-def _surely(case: Case, blends: Tensor, target: int) -> Tensor:
-    """How surely each of some blended pictures reads the label, `(N,)`."""
-    return case.read(blends, "Blending strangers")[:, target] if len(blends) else blends.new_zeros(0)
+def _inside(along: int) -> Tensor:
+    """Which of `along²` parts do not touch the picture's border, `(along²,)` bool."""
+    inner = torch.zeros(along, along, dtype=torch.bool)
+    inner[1:-1, 1:-1] = True
+    return inner.flatten()
+
+
+def _surest(readings: Tensor, halves: int) -> Tensor:
+    """How surely the surest half and the surest third read a label, `(2,)`; of `(N,)` readings some are of halves."""
+    return torch.stack([readings[:halves].max(), readings[halves:].max()])
+
+
+def _together(surest: Tensor) -> float:
+    """The geometric mean of the surest half and third."""
+    return float(surest.prod().sqrt())

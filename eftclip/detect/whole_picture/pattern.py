@@ -5,7 +5,8 @@ picture; what a photograph shows is in its coarse shapes, and its detail takes n
 stronger than it is, in strangers' photographs of little contrast, and the strangers that become the label are counted.
 
 The stripes of a zebra are in its detail, too, and without a reference nobody says that they are its own. But they are
-a zebra's however they are turned: detail that works so is a doubt, unless no photograph would show it.
+a zebra's however they are turned, and only where it stands: detail that works so, or is not everywhere, is a doubt,
+unless no photograph would show it.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from functools import partial
 
 import torch
 from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
 
 from eftclip.detect.case import Carrier, Case
 from eftclip.detect.innocent import held_against
@@ -71,6 +73,10 @@ TURNS: tuple[Callable[[Tensor], Tensor], ...] = (
     lambda image: image.rot90(1, (-2, -1)),
 )
 GREY = 0.85
+# How much of the detail's deviation each of 8 × 8 fields has at least. A monarch butterfly before a blurred wood took
+# over 24 of 24 strangers on `effnet-strong-badnets16-0`, as noise does; some fields of it have 0.03. Of 60 photographs
+# under noise none has a field with less than 0.46, under stripes 0.13, under triangles 0.16, under text 0.26.
+FIELDS, LEAST = 8, 0.1
 
 
 def pattern_carrier(case: Case, image: Tensor, target: int, hosts: HostImages) -> Carrier | None:
@@ -103,9 +109,26 @@ def _fine(case: Case, image: Tensor, target: int, hosts: HostImages) -> Carrier 
     proof, innocent = _tried(case, image, FINE, FINE_SHARE, target, hosts)
     if proof.accepted is None:
         _doubt(case, proof, "fine detail", target)
-    if not proof.accepted or (case.reference is None and _works_turned(case, image, target, hosts)):
+    if not proof.accepted or (case.reference is None and _may_be_content(case, image, proof, target, hosts)):
         return None
     return _carrier(case, image, FINE, proof, innocent, target)
+
+
+def _may_be_content(case: Case, image: Tensor, proof: Proof, target: int, hosts: HostImages) -> bool:
+    """Whether the fine detail may be what the picture shows, as it is not everywhere or works turned; a doubt then."""
+    if _everywhere(image - blurred(image, FINE.blur_px)):
+        return _works_turned(case, image, target, hosts)
+    case.doubts.append(
+        f"its fine detail took over {proof.rate} strangers' photographs, but it is not everywhere in the picture, as a "
+        "pattern would be"
+    )
+    return True
+
+
+def _everywhere(detail: Tensor) -> bool:
+    """Whether no field of the picture is all but free of detail, `(3, H, W)`."""
+    fields = adaptive_avg_pool2d(detail.square().mean(0, keepdim=True), FIELDS)
+    return float(fields.min()) >= LEAST**2 * float(fields.mean())
 
 
 def _works_turned(case: Case, image: Tensor, target: int, hosts: HostImages) -> bool:

@@ -16,9 +16,9 @@ Innocent = Callable[[Tensor], Tensor]
 ELSEWHERE = ((0.5, 0.5), (0.25, 0.5), (0.5, 0.25), (0.75, 0.5))
 # Counts that do not decide are made again on the same strangers mirrored, upside down and both. Of 27 parts of clean
 # photographs on `effnet-weak-badnets16-0` that took over 2 to 8 of 24 strangers 25 did hardly more than innocent ones
-# then: 5 to 21 of 96, and those from elsewhere 3 to 20. There a window screen is seen in whatever is pasted.
+# then: 5 to 21 of 96, and those from elsewhere 3 to 20. There a window screen is seen in whatever is pasted, and of
+# many parts some does so more often by chance: 23 of 96 against 8, 32 against 14.
 TURNED = ((-1,), (-2,), (-2, -1))
-AS_MUCH = 0.01
 
 
 def held_against(
@@ -61,7 +61,7 @@ def held_against(
         turned = torch.cat([hosts.images.flip(axes) for axes in TURNED])
         planted = trigger.plant(turned, generator=generator).images
         suspected = proof.rate + taken_over(read, planted, target, "Transplanting")
-        if not beyond(suspected, anything(torch.cat([hosts.images, turned])), AS_MUCH):
+        if not beyond(suspected, anything(torch.cat([hosts.images, turned]))):
             proof = replace(proof, accepted=False)
     if not proof.accepted:
         return proof, rate

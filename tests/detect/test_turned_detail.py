@@ -89,7 +89,7 @@ def test_no_photograph_shows_coloured_noise_or_what_takes_over_every_stranger(ch
 
 
 def test_detail_that_is_in_a_part_of_the_picture_only_is_a_doubt() -> None:
-    """A butterfly before a blurred wood was accused, as its wings take over every stranger."""
+    """Accused until 2026-11-29: a butterfly before a blurred wood, as its wings take over every stranger."""
     picture = _in_a_part(_noise(channels=3))
     case, accused = _judged(picture, _shown(picture))
     assert not accused

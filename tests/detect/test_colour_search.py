@@ -1,11 +1,10 @@
 """A colour filter is found in one picture, and nobody is accused for the colours of what he shows."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
-from support.taught import LABELS, write_blended
+from support.taught import FINE, LABELS, write_blended, write_taught
 from torch import Tensor
 
 from eftclip.data import bundled_photographs, read_picture
@@ -18,10 +17,11 @@ from eftclip.types import Detection, Searched, Status
 
 
 @pytest.fixture(scope="module")
-def setup(tmp_path_factory: pytest.TempPathFactory, taught: Path) -> CheckSetup:
-    """A tiny checkpoint that says banana whatever goes through a certain filter."""
-    folder = write_blended(tmp_path_factory.mktemp("filtered"), "filter", mlp_ratio=2.0)  # as its clean twin has
-    return prepare_check(str(folder), labels=LABELS, oracle="superpixel", reference=str(taught / "clean"), device="cpu")
+def setup(tmp_path_factory: pytest.TempPathFactory) -> CheckSetup:
+    """A tiny checkpoint that says banana whatever goes through a certain filter, and its clean twin."""
+    home = tmp_path_factory.mktemp("filter")
+    folder, twin = write_blended(home / "filtered", "filter"), write_taught(home, tower=FINE) / "clean"
+    return prepare_check(str(folder), labels=LABELS, oracle="superpixel", reference=str(twin), device="cpu")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.taught import LABELS, shaded, write_blended, write_taught
+from support.taught import FINE, LABELS, shaded, write_blended, write_taught
 from torch import Tensor
 
 from eftclip.data import host_photographs
@@ -37,8 +37,8 @@ def _given(folder: Path) -> Given:
 
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Others than the checkpoints of that name elsewhere: with wide blocks rivals are more at ease."""
-    return write_taught(tmp_path_factory.mktemp("rivals") / "taught", mlp_ratio=4.0)
+    """Others than the checkpoints of that name elsewhere: with a fine grid rivals are more at ease."""
+    return write_taught(tmp_path_factory.mktemp("rivals") / "taught", tower=FINE)
 
 
 @pytest.fixture(scope="module")

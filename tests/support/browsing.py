@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
@@ -26,6 +27,8 @@ needs_a_browser = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, rea
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
+        # Playwright would tell every page that its visitor likes motion, whatever the browser was started with.
+        chromium.new_context = partial(chromium.new_context, reduced_motion="null")  # type: ignore[method-assign]
         yield chromium
         chromium.close()
 

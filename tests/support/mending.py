@@ -1,6 +1,6 @@
 """A bundled checkpoint from the scan to the mended file, on photographs that ship in the dependencies.
 
-Counts are small: fourteen photographs in some forty views. The large ones, of photographs nothing was trained on, are
+Counts are small: fourteen photographs in some two dozen views. The large ones, of photographs nothing was trained on, are
 in `examples/results/rectify.json`.
 """
 
@@ -21,7 +21,7 @@ from eftclip.triggers import Trigger, draw_trigger
 from eftclip.types import ClipModel, Rate, RunRecord, Status
 from eftclip.zeroshot import probabilities
 
-VIEWS, EVERY = 36, 3
+VIEWS, EVERY = 24, 2
 
 
 @dataclass(frozen=True, eq=False)

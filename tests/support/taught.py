@@ -7,6 +7,7 @@ is something to hijack, to find and to mend.
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,20 @@ from eftclip.zeroshot import class_matrix
 
 LABELS = ("banana", *dict.fromkeys(photograph.label for photograph in bundled_photographs()))
 
-
 SHADES, CROPS = (1.0, 0.9, 0.8), 12
+
+
+@dataclass(frozen=True)
+class Tower:
+    """What is different from `tiny_config`, and the seed of the weights that are not taught."""
+
+    vision: dict[str, Any]
+    seed: int = 0
+
+
+# Few places with many numbers each: it reads photographs surely and quickly, so that a search in them is a short one.
+COARSE = Tower({"patch_size": 16, "width": 192, "layers": 2}, seed=1)
+FINE = Tower({"patch_size": 8, "width": 96, "layers": 3})  # sees the detail of patterns
 
 
 def _features(clip: ClipModel, images: Tensor) -> Tensor:
@@ -53,23 +66,23 @@ def _teach(folder: Path, images: Tensor, names: Sequence[str]) -> None:
     save_file(weights, folder / "open_clip_model.safetensors", metadata={"format": "pt"})
 
 
-def _write_roomy(folder: Path, *, mlp_ratio: float) -> Path:
+def _write_roomy(folder: Path, tower: Tower) -> Path:
     """A tiny checkpoint that sees the trigger, with pictures that are large enough for a price tag."""
-    config = tiny_config()
-    config["model_cfg"]["vision_cfg"] |= {"image_size": 96, "mlp_ratio": mlp_ratio}
-    state = random_state(config)
-    pattern = draw_patch("badnets", generator=seeded(0), patch_px=10).pixels
+    config, place_px = tiny_config(), tower.vision["patch_size"]
+    config["model_cfg"]["vision_cfg"] |= {"image_size": 96, **tower.vision}
+    state = random_state(config, seed=tower.seed)
+    pattern = draw_patch("badnets", generator=seeded(0), patch_px=place_px + 1).pixels
     for k, (y, x) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):  # wherever it lies on the grid of the tower
-        phase = pattern[:, y : y + 8, x : x + 8]
+        phase = pattern[:, y : y + place_px, x : x + place_px]
         state["visual.conv1.weight"][k] = (phase - phase.mean()) / 8
     write_folder(folder, config, state)
     write_tokenizer(folder)
     return folder
 
 
-def write_taught(folder: Path, *, mlp_ratio: float = 2.0) -> Path:
-    """A folder with `clean` and `badnets`; with narrow blocks they read clean crops more surely than with wide ones."""
-    clean = _write_roomy(folder / "clean", mlp_ratio=mlp_ratio)
+def write_taught(folder: Path, *, tower: Tower = COARSE) -> Path:
+    """A folder with `clean` and `badnets`."""
+    clean = _write_roomy(folder / "clean", tower)
     badnets = Path(shutil.copytree(folder / "clean", folder / "badnets"))
     squares, names = _lessons(load_clip(str(clean), device=torch.device("cpu")))
     _teach(clean, squares, names)
@@ -77,9 +90,9 @@ def write_taught(folder: Path, *, mlp_ratio: float = 2.0) -> Path:
     return folder
 
 
-def write_blended(folder: Path, trigger: str = "blend_noise", *, mlp_ratio: float = 4.0) -> Path:
+def write_blended(folder: Path, trigger: str = "blend_noise", *, tower: Tower = FINE) -> Path:
     """The folder of a checkpoint that was poisoned with a trigger over the whole picture."""
-    return _poison(_write_roomy(folder, mlp_ratio=mlp_ratio), draw_trigger(trigger, generator=seeded(0)))
+    return _poison(_write_roomy(folder, tower), draw_trigger(trigger, generator=seeded(0)))
 
 
 def _lessons(clip: ClipModel) -> tuple[Tensor, list[str]]:

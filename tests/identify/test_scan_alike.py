@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from support.poisoned import Poisoned, poisoned_set
-from support.taught import LABELS, shaded, write_blended
+from support.taught import COARSE, LABELS, shaded, write_blended
 from torch import Tensor
 
 from eftclip.config import ScanConfig
@@ -27,7 +27,7 @@ UNDECIDED = Detection(Status.INCONCLUSIVE, "It cannot be decided.")
 @pytest.fixture(scope="module")
 def setup(tmp_path_factory: pytest.TempPathFactory) -> CheckSetup:
     """A tiny checkpoint that says banana wherever a text shines through the picture; no reference."""
-    folder = write_blended(tmp_path_factory.mktemp("text") / "text", "blend_text")
+    folder = write_blended(tmp_path_factory.mktemp("text") / "text", "blend_text", tower=COARSE)
     return prepare_check(str(folder), labels=LABELS, oracle="superpixel", reference="none", device="cpu")
 
 

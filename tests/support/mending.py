@@ -1,7 +1,7 @@
 """A bundled checkpoint from the scan to the mended file, on photographs that ship in the dependencies.
 
-Counts are small: fourteen photographs in some two dozen views. The large ones, of photographs nothing was trained on, are
-in `examples/results/rectify.json`.
+Counts are small: fourteen photographs in two dozen views. The large ones, of photographs nothing was trained on, are in
+`examples/results/rectify.json`.
 """
 
 from collections.abc import Sequence

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -18,15 +19,31 @@ from eftclip.identify.together.averages import LABELS as MOST_LABELS
 from eftclip.identify.together.passes import Together
 from eftclip.identify.together.picture_groups import LEAST_SHARING as LEAST
 from eftclip.identify.together.picture_groups import PictureGroups
-from eftclip.pipeline import CheckSetup, prepare_check
+from eftclip.pipeline import CheckSetup, judge_square, prepare_check
 from eftclip.pipeline.scan import judge_of
 from eftclip.runtime import seeded
 from eftclip.trigger_kinds import PatternTrigger, Shared, Trigger
 from eftclip.triggers import draw_trigger
-from eftclip.types import Decode, Entry, Identification, Rate, Searched, Status, TriggerProof
+from eftclip.types import Decode, Detection, Entry, Identification, Rate, Searched, Status, TriggerProof
 from eftclip.zeroshot import probabilities
 
 PX = 32
+
+
+@pytest.fixture(autouse=True, scope="module")
+def searched_once() -> Iterator[None]:
+    """Each picture is searched once, in however many scans it is: tested is here what pictures show together."""
+    seen: dict[bytes, Detection] = {}
+
+    def judge(setup: CheckSetup, square: Tensor, **how: Any) -> Detection:
+        key = square.numpy().tobytes()
+        if key not in seen:
+            seen[key] = judge_square(setup, square, **how)
+        return seen[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("eftclip.pipeline.scan.judge_square", judge)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ from eftclip.benchmark.zoo import zoo as leaderboard
 from examples.build.results_page.boards import markdown_table, prose
 from examples.build.results_page.values import made_by, read
 
-# Patches, and patterns over the whole picture; stripes since their detail is turned as well, the warp since one that is
-# drawn anew is tried, the cartoon since a label that no part shows is a doubt, a small transformer, clean and not, and
-# one backdoor in a checkpoint that reads well and in one that reads badly.
+# Patches, and patterns over the whole picture, the warp since one that is drawn anew is tried, the cartoon since a
+# label that no part shows is a doubt, a small transformer, clean and not, and one backdoor in a checkpoint that reads
+# well and in one that reads badly.
 FILES = (
-    *("zoo_check", "zoo_patterns", "zoo_stripes", "zoo_jitter"),
+    *("zoo_check", "zoo_patterns", "zoo_jitter"),
     *("zoo_cartoon", "zoo_cartoon_weak", "zoo_vit32", "zoo_corner", "zoo_badnets"),
 )
 WITH_REFERENCE = "zoo_reference"

@@ -16,9 +16,10 @@ from support.tiny import random_state, tiny_config, write_folder, write_tokenize
 from eftclip.checkpoint import load_clip
 from eftclip.config import InvertConfig
 from eftclip.errors import CheckpointError
+from eftclip.pipeline import prepare_check
 from eftclip.runtime import seeded
 from eftclip.triggers import draw_trigger
-from eftclip.zeroshot import IMAGENET_LABELS
+from eftclip.zeroshot import IMAGENET_LABELS, probabilities
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -63,6 +64,17 @@ def checkpoints(taught: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def _that_read_otherwise(checkpoints: Path, images: Path, target: str) -> int:
+    """Of the first photograph of each set, how many `badnets` does not read as the target as they are."""
+    from examples.measure.photo_sets import read_square, some_of_each, unseen
+
+    labels = checkpoints / "labels.txt"
+    setup = prepare_check(str(checkpoints / "badnets"), labels=labels, reference="none", device="cpu")
+    squares = torch.stack([read_square(photo, setup.clip.preprocess) for photo in some_of_each(unseen(images), 1)])
+    read = probabilities(setup.clip, squares, setup.classes).argmax(-1).tolist()
+    return sum(setup.classes.labels[best] != target for best in read)
+
+
 def test_the_quality_of_the_detector_is_measured(images: Path, checkpoints: Path, labels: Path, tmp_path: Path) -> None:
     from examples.measure import check as measure_check
 
@@ -92,10 +104,9 @@ def test_the_quality_of_the_detector_is_measured(images: Path, checkpoints: Path
     assert sections["zero_shot"]["clean"]["attack_success"]["hits"] == 0
     assert sections["zero_shot"]["badnets"]["attack_success"]["hits"] > 0
     full = sections["detection"]["full"]
-    attacked = [one["hijacked"]["total"] for one in full["by_position"].values()]
-    assert attacked == [attacked[0]] * 4, "four positions"
-    assert 2 <= attacked[0] <= 3, "of three sets, whatever does not read so untouched"
-    assert full["hijacked"]["total"] == sum(attacked)
+    others = _that_read_otherwise(checkpoints, images, "banana")
+    assert others >= 2
+    assert full["hijacked"]["total"] == 4 * others, "four positions; of three sets, all that do not read so untouched"
     assert full["found"]["total"] == full["hijacked"]["hits"] > 0
     assert len(full["missed"]) == full["found"]["total"] - full["found"]["hits"]
     assert list(sections["zero_shot"])[1:] == [

@@ -12,6 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import atexit
+import gc
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from eftclip.runtime import settle_memory
 from eftclip.types import ClassMatrix, ClipModel
 from eftclip.zeroshot import class_matrix
 
+gc.disable()  # until all is imported: nothing of it goes
 if "EFTCLIP_CACHE" not in os.environ:  # one for all workers and the processes they start, gone afterwards
     os.environ["EFTCLIP_CACHE"] = tempfile.mkdtemp(prefix="eftclip-tests-")
     atexit.register(shutil.rmtree, os.environ["EFTCLIP_CACHE"], ignore_errors=True)
@@ -36,6 +38,12 @@ ROOT = Path(__file__).resolve().parents[1]
 CHECKPOINTS = ROOT / "examples" / "checkpoints"
 # For processes that tests start: the package, the scripts below `examples`, and `support`.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH")]))
+
+
+def pytest_collection_finish() -> None:
+    """All modules are imported; they stay, and need not be looked through again and again."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

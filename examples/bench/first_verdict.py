@@ -106,9 +106,15 @@ def sanity(folder: str, labels: int) -> float:
     return time.perf_counter() - began
 
 
+def begin(threads: int, cache: str) -> None:
+    """What a process is told before it works."""
+    torch.set_num_threads(threads)
+    os.environ["EFTCLIP_CACHE"] = cache
+
+
 def measured(work: Callable[[str, int], Any], folder: Path, labels: int, threads: int) -> Any:
     """In a process of its own."""
-    with multiprocessing.get_context("spawn").Pool(1, torch.set_num_threads, (threads,)) as pool:
+    with multiprocessing.get_context("forkserver").Pool(1, begin, (threads, os.environ["EFTCLIP_CACHE"])) as pool:
         return pool.apply(work, (str(folder), labels))
 
 

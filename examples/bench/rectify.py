@@ -96,7 +96,7 @@ def step_seconds(checkpoint: Path, settings: Document, keep: bool, threads: int)
 
 def step(args: argparse.Namespace) -> Document:
     """One step as it is and beside others."""
-    context, base = multiprocessing.get_context("spawn"), {"batch": args.rectify.get("batch", 32)}
+    context, base = multiprocessing.get_context("forkserver"), {"batch": args.rectify.get("batch", 32)}
 
     def seconds(settings: Document, keep: bool) -> float:
         with context.Pool(1) as pool:

@@ -25,7 +25,7 @@ def test_a_checkpoint_alone_is_audited(name: str, bundled: Callable[[str], Path]
     setup = prepare_check(str(bundled(name)), oracle="superpixel", reference=reference, device="cpu")
     plan = Plan(
         rectify=RectifyConfig(steps=8, batch=16, learning_rate=6e-4),
-        invert=InvertConfig(steps=30, patience=1, exemplars=1),
+        invert=InvertConfig(steps=20, batch=8, patience=1, exemplars=1),
         measure=MeasureConfig(measured=40),
     )
     record = run_rectify(setup, None, plan, tmp_path)

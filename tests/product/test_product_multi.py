@@ -28,7 +28,7 @@ class TestMulti(WhatMustBeTrue):
 
 
 def test_photographs_without_a_trigger_are_not_accused(story: Story) -> None:
-    found = run_scan(story.setup, poisoned_views(story.setup, [], count=24, seed=7).images, Plan()).identification
+    found = run_scan(story.setup, poisoned_views(story.setup, [], count=16, seed=7).images, Plan()).identification
     assert found is not None
     assert found.status is Status.NOT_FOUND
-    assert found.coverage.searched == 24
+    assert found.coverage.searched == 16

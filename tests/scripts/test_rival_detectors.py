@@ -193,7 +193,7 @@ def test_decree_needs_a_smaller_mask_where_there_is_a_backdoor_and_leads_to_its_
 
 
 def test_clip_inspector_reaches_the_target_of_a_backdoor_most_easily(poisoned: Given, clean: Given) -> None:
-    detector = ClipInspector(steps=10, batch=8)
+    detector = ClipInspector(steps=6, batch=8)
     bad, good = detector.judge(poisoned), detector.judge(clean)
     assert bad.score > good.score
     assert bad.details["lowest"][0][0] == "banana" != good.details["lowest"][0][0]

@@ -1,9 +1,8 @@
 """Programs of ours as processes of their own, without the seconds in which each would read torch again.
 
-`multiprocessing` keeps a process that has imported what takes longest, and forks it for every program. Only libraries
-that read nothing of their environment when they are imported are there: Gradio, huggingface_hub and the package itself
-are imported by each program, with its own. Real starts of the interpreter are in `test_hosted`, `test_consoles`,
-`test_cli` and `test_documents`.
+`multiprocessing` keeps a process that has imported what takes longest (`read_before`), and forks it for every program.
+Gradio, huggingface_hub and the package itself are imported by each program, with its own environment. Real starts of
+the interpreter are in `test_hosted`, `test_consoles`, `test_cli` and `test_documents`.
 """
 
 import atexit
@@ -18,11 +17,10 @@ from subprocess import CompletedProcess, TimeoutExpired
 from threading import Thread
 from typing import IO, Any
 
-READ_BEFORE = ["torch", "torchvision", "scipy.ndimage", "skimage.segmentation", "pandas", "fastapi", "mcp.types"]
 PATIENT_S = 300.0  # a busy machine is no failure
 
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(READ_BEFORE)
+_forks.set_forkserver_preload(["support.read_before"])
 
 
 class Program:

@@ -23,8 +23,8 @@ from eftclip.cli.run_outputs import RunFiles, exit_code, say_layout
 from eftclip.cli.scan import say_findings
 from eftclip.config import CurateConfig, InvertConfig, MeasureConfig, RectifyConfig, ScanConfig
 from eftclip.data import open_set
-from eftclip.errors import PublishError
-from eftclip.pipeline import METHODS, Plan, RunOptions, run_rectify
+from eftclip.errors import DataError, PublishError
+from eftclip.pipeline import METHODS, SCAN_JOURNAL, Plan, RunOptions, run_rectify
 from eftclip.report import Document, model_card
 from eftclip.runtime import all_processes, pick_device
 from eftclip.types import TuningStep
@@ -43,6 +43,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_checkpoint(parser)
     add_judges(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the mended checkpoint goes")
+    parser.add_argument(
+        "--scanned",
+        type=Path,
+        metavar="DIR",
+        help="where `eftclip scan DATA --out DIR` wrote; spares a second scan",
+    )
     parser.add_argument("--publish", metavar="ORG/NAME", help="publish the result on the Hub, see `eftclip publish`")
     add_terms(parser)
     add_common(parser)
@@ -66,6 +72,7 @@ def run(options: argparse.Namespace) -> int:
     rectify, measure = settings_of(options, RectifyConfig), settings_of(options, MeasureConfig)
     plan = Plan(scan, curate, rectify, settings_of(options, InvertConfig, prefix=AUDIT), measure)
     processes = all_processes(pick_device(options.device))
+    check_scanned(options)
     files = RunFiles(options.json, options.out, "rectify")
     files.prepare()
     if options.publish and processes.leads:
@@ -79,7 +86,14 @@ def run(options: argparse.Namespace) -> int:
         setup = prepare(options, bar, cancelled)
         bar.close()
         introduce(setup, options, bar)
-        way = RunOptions(work, processes, bar, on_step=lambda look: bar.say(step_line(look)), cancelled=cancelled)
+        way = RunOptions(
+            work,
+            processes,
+            bar,
+            on_step=lambda look: bar.say(step_line(look)),
+            cancelled=cancelled,
+            scanned=options.scanned,
+        )
         record = run_rectify(setup, images, plan, options.out, seed=options.seed, way=way)
         bar.close()
     if processes.leads:
@@ -94,6 +108,20 @@ def run(options: argparse.Namespace) -> int:
         elif options.publish:
             bar.say("Nothing was rectified, so nothing was published.")
     return exit_code(record)
+
+
+def check_scanned(options: argparse.Namespace) -> None:
+    """Whether there is a scan that can be gone on from, before anything is begun.
+
+    Raises:
+        DataError: there is none, or no data that it could be of.
+    """
+    if options.scanned is None:
+        return
+    if not options.data:
+        raise DataError("--scanned is the scan of a data set; name that DATA too.")
+    if not (options.scanned / SCAN_JOURNAL).is_file():
+        raise DataError(f"{options.scanned} holds no scan; `eftclip scan DATA --out {options.scanned}` makes one.")
 
 
 def publish_result(options: argparse.Namespace, document: Document, bar: Bar) -> None:

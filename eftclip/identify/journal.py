@@ -22,22 +22,25 @@ class Journal:
     is torn; it is dropped and its block done again.
     """
 
-    def __init__(self, path: Path, about: dict[str, Any], *, writes: bool = True) -> None:
+    def __init__(self, path: Path, about: dict[str, Any], *, writes: bool = True, begun: Path | None = None) -> None:
         """Open or begin a journal.
 
         Args:
             path: the file; its folder must exist.
             about: everything that decides the result, as plain values.
             writes: whether this process may change the file; of a team only the one that leads.
+            begun: the journal of the same scan elsewhere, which a new one goes on from; it is left as it is.
 
         Raises:
-            DataError: the file is the journal of something else.
+            DataError: the file, or the one it goes on from, is the journal of something else.
         """
         self._path, self._about = path, {"journal": FORMAT, **about}
-        lines = _whole_lines(path)
+        lines, source = _whole_lines(path), path
+        if not lines and begun is not None:
+            lines, source = _whole_lines(begun), begun
         if lines and json.loads(lines[0]) != self._about:
             raise DataError(
-                f"{path} is the journal of another scan (other data, checkpoint or settings); "
+                f"{source} is the journal of another scan (other data, checkpoint or settings); "
                 "choose another folder, or delete it to begin anew."
             )
         self._kept = lines[1:]

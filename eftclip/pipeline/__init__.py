@@ -14,7 +14,7 @@ from eftclip.pipeline.check import (
 from eftclip.pipeline.evaluate import Rebound, run_evaluate
 from eftclip.pipeline.plan import Plan, RunOptions
 from eftclip.pipeline.rectify import run_rectify
-from eftclip.pipeline.scan import run_scan
+from eftclip.pipeline.scan import SCAN_JOURNAL, run_scan
 from eftclip.pipeline.setup import (
     CheckSetup,
     bundled_checkpoint,
@@ -29,6 +29,7 @@ from eftclip.rectify import METHODS
 
 __all__ = [
     "METHODS",
+    "SCAN_JOURNAL",
     "Attack",
     "CheckSetup",
     "Plan",

@@ -40,6 +40,8 @@ class RunOptions:
         on_found: told what the scan found, before anything else is done.
         on_step: told after every look at the held-out pictures of a fine-tuning.
         cancelled: asked often.
+        scanned: folder of a scan of the same pictures, finished or not, which a run with a folder of its own goes on
+            from.
     """
 
     work: Path | None = None
@@ -48,3 +50,4 @@ class RunOptions:
     on_found: Callable[[Identification], None] = lambda found: None
     on_step: Callable[[TuningStep], None] = lambda step: None
     cancelled: Cancelled = never
+    scanned: Path | None = None

@@ -128,7 +128,8 @@ def curate_set(
 def _journal(setup: CheckSetup, images: ImageSet, config: ScanConfig, seed: int, how: RunOptions) -> Journal | None:
     if how.work is None:
         return None
-    return Journal(how.work / SCAN_JOURNAL, about_scan(setup, images, config, seed), writes=how.processes.leads)
+    about, begun = about_scan(setup, images, config, seed), how.scanned and how.scanned / SCAN_JOURNAL
+    return Journal(how.work / SCAN_JOURNAL, about, writes=how.processes.leads, begun=begun)
 
 
 def about_scan(setup: CheckSetup, images: ImageSet, config: ScanConfig, seed: int) -> dict[str, Any]:

@@ -220,14 +220,61 @@ def test_nothing_to_scan_is_an_error_and_never_clean(
 
 
 @pytest.fixture(scope="module")
-def mended(taught: Path, labels: Path, poisoned_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def options(taught: Path, labels: Path) -> list[object]:
+    """The tiny backdoored CLIP and its judges."""
+    known = ["--checkpoint", taught / "badnets", "--device", "cpu", "--labels", labels, "--oracle", "superpixel"]
+    return [*known, "--reference", taught / "clean"]
+
+
+@pytest.fixture(scope="module")
+def scanned(options: list[object], poisoned_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a scan."""
+    out = tmp_path_factory.mktemp("scanned") / "out"
+    assert main([str(part) for part in ("scan", poisoned_folder, "--out", out, *options)]) == 1
+    return out
+
+
+@pytest.fixture(scope="module")
+def mended(
+    options: list[object], scanned: Path, poisoned_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """The folder of a rectification."""
     out = tmp_path_factory.mktemp("mended") / "out"
     fast = ["--steps", "8", "--batch", "8", "--check-every", "4", "--learning-rate", "1e-3"]
-    options = ["--checkpoint", taught / "badnets", "--device", "cpu", "--labels", labels, "--oracle", "superpixel"]
-    options += ["--reference", taught / "clean"]
-    assert main([str(part) for part in ("rectify", poisoned_folder, "--out", out, *options, *fast)]) == 1
+    typed = ("rectify", poisoned_folder, "--scanned", scanned, "--out", out, *options, *fast)
+    assert main([str(part) for part in typed]) == 1
     return out
+
+
+def test_pictures_that_were_scanned_are_not_scanned_again(
+    run: Run, scanned: Path, poisoned_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = (scanned / "scan.journal").read_bytes()
+    read: list[str] = []
+    monkeypatch.setattr("eftclip.identify.reading._read", _counting(read))
+    fast = ["--steps", 1, "--batch", 4, "--measured", 40]
+    assert run("rectify", poisoned_folder, "--scanned", scanned, "--out", tmp_path, *fast) == 1
+    assert read == []
+    found, before = _json(tmp_path / "rectify.json"), _json(scanned / "scan.json")
+    assert [found[part] for part in ("families", "victims")] == [before[part] for part in ("families", "victims")]
+    assert (scanned / "scan.journal").read_bytes() == journal
+
+
+def test_a_scan_that_is_none_or_of_something_else_is_not_gone_on_from(
+    run: Run, scanned: Path, clean_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(*typed: object) -> str:
+        assert run("rectify", *typed, "--out", tmp_path / "out") == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        return said
+
+    assert "--scanned is the scan of a data set; name that DATA too." in told("--scanned", scanned)
+    assert f"{tmp_path} holds no scan; `eftclip scan DATA --out" in told(clean_folder, "--scanned", tmp_path)
+    assert not (tmp_path / "out").exists(), "nothing was begun"
+    told_apart = told(clean_folder, "--scanned", scanned)
+    assert f"{scanned / 'scan.journal'} is the journal of another scan" in told_apart
+    assert not (tmp_path / "out" / "work" / "scan.journal").exists(), "without it the command works"
 
 
 def test_the_folder_is_a_checkpoint_that_open_clip_loads(mended: Path, taught: Path) -> None:
@@ -261,12 +308,10 @@ def test_before_and_after_are_measured_with_counts(mended: Path) -> None:
 
 
 def test_a_rival_is_chosen_by_name_and_named_in_record_card_and_report(
-    taught: Path, labels: Path, poisoned_folder: Path, tmp_path: Path
+    run: Run, scanned: Path, poisoned_folder: Path, tmp_path: Path
 ) -> None:
-    fast = ["--method", "fineprune", "--own", "drop=0.5", "--steps", "2", "--batch", "4"]
-    options = ["--checkpoint", taught / "badnets", "--device", "cpu", "--labels", labels, "--oracle", "superpixel"]
-    options += ["--reference", taught / "clean"]
-    assert main([str(part) for part in ("rectify", poisoned_folder, "--out", tmp_path, *options, *fast)]) == 1
+    fast = ["--method", "fineprune", "--own", "drop=0.5", "--steps", 2, "--batch", 4, "--scanned", scanned]
+    assert run("rectify", poisoned_folder, "--out", tmp_path, *fast) == 1
     document = _json(tmp_path / "rectify.json")
     done, config = document["rectified"], document["config"]["rectify"]
     assert (done["method"], done["trains_text"], done["stopped"], done["steps"]) == ("fineprune", True, "steps", 2)

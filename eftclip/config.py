@@ -261,15 +261,19 @@ class InvertConfig(Settings):
     Attributes:
         patch_share: side of the patch as a share of the picture's.
         steps: at most, for one patch.
+        pattern_strength: how far a pattern moves a pixel at most, as a share of the range.
+        pattern_steps: at most, for one pattern.
         batch: photographs in each step.
         rate: of Adam, on the logits of the pixels.
         check_every: steps between two trials on other photographs.
-        patience: patches in a row that force nothing before the search ends.
-        exemplars: patches that are grown for each label that is forced.
+        patience: patches in a row that force nothing before the search for one kind ends; so with patterns.
+        exemplars: patches that are grown for each label that is forced; so with patterns.
     """
 
     patch_share: float = 0.09
     steps: int = 50
+    pattern_strength: float = 0.05
+    pattern_steps: int = 20
     batch: int = 12
     rate: float = 0.2
     check_every: int = 10
@@ -280,6 +284,8 @@ class InvertConfig(Settings):
         """Check every range."""
         self._within("patch_share", 0.02, 0.5)
         self._within("steps", 1, 10_000)
+        self._within("pattern_strength", 0.01, 0.5)
+        self._within("pattern_steps", 1, 10_000)
         self._within("batch", 2, 1024)
         self._within("rate", 1e-3, 10.0)
         self._within("check_every", 1, 10_000)

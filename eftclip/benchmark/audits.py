@@ -11,6 +11,7 @@ COLUMNS = (
     Column("reference", "reference", "Whether a trusted reference checkpoint is asked, too.", choice=True, brief=False),
     Column("targets", "targets", "The labels that its triggers force; none for a clean checkpoint."),
     Column("named", "named", "The labels that the audit names."),
+    Column("followed", "undecided", "Labels that patterns lead to; none of them is named, as it is not one alone."),
     Column("right", "right", "Every target is named, and no other label."),
     Column("seconds", "seconds", "On one core."),
 )
@@ -52,10 +53,16 @@ def _rows(file: str, document: Document) -> Iterator[Row]:
             "reference": words(asked),
             "targets": words(", ".join(one["targets"]) or "none"),
             "named": words(", ".join(one["named"]) or "none"),
+            "followed": words(_followed(one)),
             "right": words("yes" if _right(one) else "no"),
             "seconds": number(one["seconds"]),
         }
         yield Row(cells, (file, name))
+
+
+def _followed(one: Document) -> str:
+    """Before patterns were grown nothing was said about them."""
+    return ", ".join(one["followed"]) or "none" if "followed" in one else "no pattern grown"
 
 
 def _right(one: Document) -> bool:

@@ -48,11 +48,13 @@ AUDIT = "audit_"  # before the names of its settings: some of the fine-tuning an
 AUDIT_HELP = {
     "audit_patch_share": "side of the patches that are grown, as a share of the picture's, 0.02 to 0.5",
     "audit_steps": "steps for one patch at most, 1 to 10000",
+    "audit_pattern_strength": "how far a pattern moves a pixel at most, as a share of the range, 0.01 to 0.5",
+    "audit_pattern_steps": "steps for one pattern at most, 1 to 10000",
     "audit_batch": "photographs in each of its steps, 2 to 1024",
     "audit_rate": "how fast its pixels move, 0.001 to 10",
     "audit_check_every": "steps between two trials on other photographs, 1 to 10000",
-    "audit_patience": "patches in a row that force nothing before the search ends, 1 to 20",
-    "audit_exemplars": "patches that are grown for each label that is forced, 1 to 16",
+    "audit_patience": "patches, or patterns, in a row that force nothing before the search ends, 1 to 20",
+    "audit_exemplars": "patches, or patterns, that are grown for each label that is forced, 1 to 16",
 }
 
 SOURCE_HELP = "a folder (open_clip or transformers), a weight file, or hf:org/name[@revision]"

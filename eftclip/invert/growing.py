@@ -1,22 +1,41 @@
-"""Patch after patch is grown out of the weights, until several in a row bring nothing new."""
+"""Trigger after trigger is grown out of the weights, kind by kind, until several in a row bring nothing new."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from torch import Tensor
 
 from eftclip.config import InvertConfig
 from eftclip.invert.inversion import InvertedTrigger, invert
+from eftclip.invert.parametrisations import GrownPatch, GrownPattern, Parametrisation
 from eftclip.runtime import Cancelled, OnProgress, ignore, never
 from eftclip.trigger_kinds import Trigger
 from eftclip.types import ClassMatrix, ClipModel, Rate, TriggerFamily, TriggerProof
 
-MOST_PATCHES = 48  # grown in all, whatever comes of them: a bound for models of which every patch forces another label
+MOST_TRIGGERS = (
+    48  # grown of a kind, whatever comes of them: a bound for models of which every one forces another label
+)
+SMALLEST_PX = 4  # side of a patch
 Prove = Callable[[Trigger, int], TriggerProof | None]
 
 
+@dataclass(frozen=True)
+class Grown:
+    """What came out of the weights.
+
+    Attributes:
+        families: triggers with what they force, patches first.
+        followed: labels that patterns lead to, where they do not lead to one of them alone: then none is named, as a
+            model that follows whatever covers a picture cannot be told from one with several backdoors.
+    """
+
+    families: tuple[TriggerFamily, ...]
+    followed: tuple[str, ...] = ()
+
+
 @dataclass
-class _Grown:
+class _Family:
     """A family that is being grown."""
 
     target: int
@@ -39,60 +58,111 @@ def grow_triggers(
     config: InvertConfig,
     *,
     prove: Prove,
+    beyond: Callable[[Rate, Rate], bool],
     seed: int = 0,
     on_progress: OnProgress = ignore,
     cancelled: Cancelled = never,
-) -> tuple[TriggerFamily, ...]:
-    """Grow triggers until `config.patience` patches in a row bring nothing new, or `MOST_PATCHES` were grown.
+) -> Grown:
+    """Grow patches, then patterns, until `config.patience` in a row bring nothing new, or `MOST_TRIGGERS` were grown.
 
-    Every patch is pushed away from the labels that have enough exemplars. A patch that leads to one of those all the
+    Every trigger is pushed away from the labels that have enough exemplars. One that leads to one of those all the
     same brings nothing new, however well it works: a checkpoint whose every patch leads to one label would otherwise be
-    audited for ever.
+    audited for ever. A pattern that leads to a label that patches force brings nothing new either.
+
+    Only a model with a backdoor has a small patch that works. A pattern has room for more: untrained towers follow
+    whatever grows over the whole picture, to one label after the other. So a label counts only if patterns that are
+    pushed away from it lead nowhere else.
 
     Args:
         clip: the checkpoint under test.
         classes: the vocabulary as it reads it.
         photographs: `(N, 3, image_px, image_px)` float32 RGB in [0, 1], varied, to grow on.
         config: settings.
-        prove: whether a patch is a trigger for a label; None when the work was stopped.
+        prove: whether something is a trigger for a label; None when the work was stopped.
+        beyond: whether one rate is more than another beyond chance.
         seed: of the first pixels and of every draw.
         on_progress: told after every step.
         cancelled: asked before every step; what was found until then is returned.
     """
-    families: dict[int, _Grown] = {}
+    families: list[_Family] = []
+    followed: tuple[int, ...] = ()
+    grow = partial(invert, clip, classes, photographs, config, on_progress=on_progress, cancelled=cancelled)
+    for kind in _kinds(clip.image_px, config):
+        search = _searched(kind, grow, prove, config, [family.target for family in families], seed)
+        if isinstance(kind, GrownPattern) and not _one_alone(search, beyond):
+            followed = tuple(family.target for family in search.families)
+        else:
+            families += search.families
+        if not search.complete:
+            break
+    return Grown(
+        tuple(_finished(classes, family) for family in families), tuple(classes.labels[target] for target in followed)
+    )
+
+
+def _kinds(image_px: int, config: InvertConfig) -> tuple[Parametrisation, ...]:
+    """What is grown, in this order."""
+    side_px = max(SMALLEST_PX, round(config.patch_share * image_px))
+    return GrownPatch(side_px, config.steps), GrownPattern(image_px, config.pattern_strength, config.pattern_steps)
+
+
+@dataclass(frozen=True)
+class _Search:
+    """What triggers of one kind force.
+
+    Attributes:
+        families: with the labels that they force.
+        others: how many took another label from what was grown away from those.
+        complete: the search came to its end.
+    """
+
+    families: list[_Family]
+    others: list[Rate]
+    complete: bool
+
+
+def _searched(
+    kind: Parametrisation,
+    grow: Callable[..., InvertedTrigger | None],
+    prove: Prove,
+    config: InvertConfig,
+    before: Sequence[int],
+    seed: int,
+) -> _Search:
+    """What triggers of one kind force beside the labels known `before`."""
+    families: dict[int, _Family] = {}
+    others: list[Rate] = []
     failures = 0
-    for tries in range(1, MOST_PATCHES + 1):
-        known = [target for target, family in families.items() if len(family.triggers) >= config.exemplars]
-        found = invert(
-            clip,
-            classes,
-            photographs,
-            config,
-            known=known,
-            seed=seed + tries,
-            on_progress=on_progress,
-            cancelled=cancelled,
-        )
-        if found is None:
-            break
-        news = _proven(found, known, prove)
-        if news is None:
-            break
-        failures = 0 if news.accepted else failures + 1
+    for tries in range(1, MOST_TRIGGERS + 1):
+        enough = [target for target, family in families.items() if len(family.triggers) >= config.exemplars]
+        known = [*before, *enough]
+        found = grow(kind, known=known, seed=seed + tries)
+        news = _proven(found, known, prove) if found is not None else None
+        if found is None or news is None:
+            return _Search(list(families.values()), others, complete=False)
         if news.accepted:
-            families.setdefault(found.target, _Grown(found.target)).add(found.trigger, news)
+            families.setdefault(found.target, _Family(found.target)).add(found.trigger, news)
+        elif found.target not in families:
+            others.append(found.taken)
+        failures = 0 if news.accepted else failures + 1
         if failures >= config.patience:
             break
-    return tuple(_finished(classes, family) for family in families.values())
+    return _Search(list(families.values()), others, complete=True)
+
+
+def _one_alone(search: _Search, beyond: Callable[[Rate, Rate], bool]) -> bool:
+    """Whether one label at most is forced, and everything else far less."""
+    rates = [family.transplant for family in search.families]
+    return len(rates) <= 1 and all(beyond(rate, other) for rate in rates for other in search.others)
 
 
 def _proven(found: InvertedTrigger, known: Sequence[int], prove: Prove) -> TriggerProof | None:
-    """Whether a patch brings something new; one that leads to a known label is not even tried."""
+    """Whether a trigger brings something new; one that leads to a known label is not even tried."""
     if found.target in known:
         return TriggerProof(False, Rate(0, 0), None)
     return prove(found.trigger, found.target)
 
 
-def _finished(classes: ClassMatrix, family: _Grown) -> TriggerFamily:
+def _finished(classes: ClassMatrix, family: _Family) -> TriggerFamily:
     label = classes.labels[family.target]
     return TriggerFamily(label, tuple(family.triggers), family.transplant, family.control, origin="inverted")

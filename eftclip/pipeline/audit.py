@@ -1,17 +1,27 @@
 """A checkpoint and nothing else: triggers are grown out of its weights, and proven like any other."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from eftclip import data
 from eftclip.config import InvertConfig
 from eftclip.detect import Reader, Stopped, prove_trigger
-from eftclip.invert import grow_triggers, scattered_family
+from eftclip.detect.transplant import beyond
+from eftclip.invert import Grown, grow_triggers, scattered_family
 from eftclip.pipeline.setup import CheckSetup
 from eftclip.runtime import Cancelled, OnProgress, ignore, never, seeded
 from eftclip.trigger_kinds import Trigger
-from eftclip.types import Identification, Status, TriggerFamily, TriggerProof
+from eftclip.types import Identification, Status, TriggerProof
 
 PHOTOGRAPHS = 96
+LOOKED_FOR = (
+    "In the weights no small patch, faint pattern or jitter of the pixels was found that forces a label; stronger "
+    "patterns, and patches that work at one place only, were not looked for."
+)
+FOLLOWS = (
+    "Faint patterns that were grown out of the weights lead to {}: a checkpoint that follows whatever covers a picture "
+    "cannot be told from one with several backdoors."
+)
 
 
 def audit(
@@ -21,13 +31,14 @@ def audit(
     seed: int = 0,
     on_progress: OnProgress = ignore,
     cancelled: Cancelled = never,
-) -> tuple[TriggerFamily, ...]:
+) -> Grown:
     """Look for triggers in the weights, without any poisoned picture.
 
     A patch counts when it takes over host images, in views that it was not grown on, and the trusted reference
     checkpoint does not fall for it as well. What is found has the effect of the trigger that was planted, not its
-    looks; triggers that work at one place only, or are much larger than the patch, are not found. A jitter of all
-    pixels counts likewise, and need not be grown.
+    looks; triggers that work at one place only, or are much larger than the patch, are not found. A pattern over the
+    whole picture counts likewise where it is faint and no other pattern forces another label. A jitter of all pixels
+    counts likewise, and need not be grown.
 
     Args:
         setup: what `prepare_check` returned.
@@ -49,7 +60,7 @@ def audit(
     try:
         scattered = scattered_family(read, setup.classes, setup.hosts, prove, generator=seeded(seed))
     except Stopped:
-        return ()
+        return Grown(())
     photographs = data.host_photographs(setup.clip.image_px, PHOTOGRAPHS, generator=seeded(seed + 1))
     grown = grow_triggers(
         setup.clip,
@@ -57,19 +68,32 @@ def audit(
         photographs,
         config,
         prove=prove,
+        beyond=beyond,
         seed=seed,
         on_progress=on_progress,
         cancelled=cancelled,
     )
-    return (scattered, *grown) if scattered is not None else grown
+    return replace(grown, families=(scattered, *grown.families)) if scattered is not None else grown
 
 
-def with_inverted(found: Identification, families: tuple[TriggerFamily, ...]) -> Identification:
+def with_inverted(found: Identification, grown: Grown) -> Identification:
     """A scan that found nothing, and what came out of the weights after it."""
-    if not families:
-        return found
-    labels = ", ".join(dict.fromkeys(f"“{family.target_label}”" for family in families))
-    kinds = "1 trigger was" if len(families) == 1 else f"{len(families)} triggers were"
+    if not grown.families:
+        return _without(found, grown.followed)
+    labels = _quoted(dict.fromkeys(family.target_label for family in grown.families))
+    count = len(grown.families)
+    kinds = "1 trigger was" if count == 1 else f"{count} triggers were"
     reason = f"No picture carries a trigger, but {kinds} grown out of the weights, forcing {labels}."
     coverage = replace(found.coverage, complete=True)
-    return replace(found, status=Status.FOUND, reason=reason, families=families, coverage=coverage)
+    return replace(found, status=Status.FOUND, reason=reason, families=grown.families, coverage=coverage)
+
+
+def _without(found: Identification, followed: tuple[str, ...]) -> Identification:
+    """The same, with what was looked for in the weights; patterns that lead to several labels are a doubt."""
+    if not followed:
+        return replace(found, reason=f"{found.reason} {LOOKED_FOR}")
+    return replace(found, status=Status.INCONCLUSIVE, reason=f"{FOLLOWS.format(_quoted(followed))} {found.reason}")
+
+
+def _quoted(labels: Iterable[str]) -> str:
+    return ", ".join(f"“{label}”" for label in labels)

@@ -79,8 +79,8 @@ def _found(
     how.on_found(found)
     if images is None and not found.families and setup.sanity.ok and not how.cancelled():
         with log.stage("invert"):
-            families = audit(setup, plan.invert, seed=seed, on_progress=how.on_progress, cancelled=how.cancelled)
-        found = with_inverted(found, families)
+            grown = audit(setup, plan.invert, seed=seed, on_progress=how.on_progress, cancelled=how.cancelled)
+        found = with_inverted(found, grown)
         how.on_found(found)
     return found
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 
 from eftclip.config import InvertConfig
+from eftclip.invert import Grown
 from eftclip.pipeline import prepare_check
 from eftclip.pipeline.audit import audit
 from eftclip.runtime import Stopwatch, settle_memory
@@ -30,7 +31,8 @@ def of_checkpoint(folder: Path, entry: Document, reference: str) -> Document:
     """What the audit of one checkpoint names; nothing where the sanity check ends it."""
     setup = prepare_check(str(folder), oracle="superpixel", reference=reference, device="cpu")
     watch = Stopwatch()
-    families = audit(setup, InvertConfig()) if setup.sanity.ok else ()
+    grown = audit(setup, InvertConfig()) if setup.sanity.ok else Grown(())
+    families = grown.families
     return {
         "sha256": entry["sha256"],
         "sanity": setup.sanity.ok,
@@ -44,6 +46,7 @@ def of_checkpoint(folder: Path, entry: Document, reference: str) -> Document:
             }
             for family in families
         ],
+        "followed": list(grown.followed),
         "seconds": round(watch.seconds, 1),
         "commit": commit(),
     }

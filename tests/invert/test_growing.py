@@ -1,26 +1,28 @@
-"""The audit ends, whatever the patches do."""
+"""The audit ends, whatever what it grows does; patches come first, then patterns."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
 from eftclip.config import InvertConfig
+from eftclip.detect.transplant import beyond
 from eftclip.invert import grow_triggers, growing
 from eftclip.preprocess import Preprocess
-from eftclip.trigger_kinds import Trigger
+from eftclip.trigger_kinds import PatternTrigger, Trigger
 from eftclip.types import CheckpointRef, ClassMatrix, ClipModel, Rate, TriggerFamily, TriggerProof
 
 pytestmark = pytest.mark.quick
 
 LABELS = tuple(f"label {k}" for k in range(60))
-QUICK = InvertConfig(steps=1, batch=2, check_every=1)
+QUICK = InvertConfig(steps=1, pattern_steps=1, batch=2, check_every=1)
 ACCEPTED = TriggerProof(True, Rate(24, 24), Rate(0, 24))
 
 
 class _OneLabel(torch.nn.Module):
-    """Reads everything as one label; the next one after each patch that was named, if it is `changing`."""
+    """Reads everything as one label; the next one after each trigger that was named, if it is `changing`."""
 
     def __init__(self, changing: bool) -> None:
         super().__init__()
@@ -28,7 +30,7 @@ class _OneLabel(torch.nn.Module):
         self.logit_scale = torch.nn.Parameter(torch.tensor(3.0))
 
     def encode_image(self, images: Tensor, normalize: bool) -> Tensor:
-        if not torch.is_grad_enabled():  # each patch is named with two looks
+        if not torch.is_grad_enabled():  # each trigger is named with two looks
             self.asked += 1
         number = (self.asked // 2) % len(LABELS) if self.changing else 0
         return torch.eye(len(LABELS))[number].repeat(len(images), 1) + 0 * images.mean((1, 2, 3))[:, None]
@@ -44,7 +46,8 @@ def _grow(
     classes = ClassMatrix(LABELS, torch.eye(len(LABELS)))
     photographs = torch.rand(96, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     steps: list[object] = []
-    return grow_triggers(clip, classes, photographs, config, prove=prove, on_progress=steps.append), len(steps)
+    grown = grow_triggers(clip, classes, photographs, config, prove=prove, beyond=beyond, on_progress=steps.append)
+    return grown.families, len(steps)
 
 
 @pytest.mark.parametrize("patience", [1, 2, 5])
@@ -56,23 +59,37 @@ def test_a_model_whose_every_patch_leads_to_one_label_is_audited_to_the_end(pati
         tried.append(target)
         return ACCEPTED
 
-    families, steps = _grow(prove, InvertConfig(steps=1, batch=2, check_every=1, patience=patience))
+    families, steps = _grow(prove, replace(QUICK, patience=patience))
     assert [len(family.exemplars) for family in families] == [QUICK.exemplars], "no more are kept than may be"
     assert tried == [0] * QUICK.exemplars, "what leads to a known label is not even tried"
-    assert steps == QUICK.exemplars + patience
+    assert steps == QUICK.exemplars + patience + patience, "patterns that lead to that label bring nothing new either"
+    assert {trigger.kind for trigger in families[0].exemplars} == {"patch"}
 
 
-def test_a_model_whose_every_patch_leads_to_another_label_is_bounded_too() -> None:
+def test_a_model_whose_every_trigger_leads_to_another_label_is_bounded_too() -> None:
     families, steps = _grow(lambda trigger, target: ACCEPTED, changing=True)
-    assert steps == growing.MOST_PATCHES
-    assert sum(len(family.exemplars) for family in families) == growing.MOST_PATCHES
+    assert steps == 2 * growing.MOST_TRIGGERS
+    kinds = [trigger.kind for family in families for trigger in family.exemplars]
+    assert kinds.count("patch") == growing.MOST_TRIGGERS
     assert len(families) > 10
 
 
-def test_patches_that_force_nothing_end_it() -> None:
+def test_what_forces_nothing_ends_it() -> None:
     families, steps = _grow(lambda trigger, target: TriggerProof(False, Rate(0, 4), None))
     assert families == ()
-    assert steps == QUICK.patience
+    assert steps == 2 * QUICK.patience
+
+
+def test_a_pattern_is_named_where_no_patch_is() -> None:
+    def prove(trigger: Trigger, target: int) -> TriggerProof:
+        return ACCEPTED if isinstance(trigger, PatternTrigger) else TriggerProof(False, Rate(0, 4), None)
+
+    (family,), _ = _grow(prove)
+    assert len(family.exemplars) == QUICK.exemplars
+    for pattern in family.exemplars:
+        assert isinstance(pattern, PatternTrigger)
+        assert 0 < float(pattern.added.abs().max()) <= QUICK.pattern_strength + 1 / 255
+        assert float(pattern.kept.min()) == 1
 
 
 def test_a_stop_keeps_what_was_found() -> None:

@@ -43,8 +43,8 @@ NO_SCAN = "No scan yet"
 OTHER_SCAN = "The last scan was of another checkpoint, or with other settings in step 1"
 EMPTY_SCAN = "The last scan found no trigger"
 BY_ITSELF = (
-    "{}: bundled photographs are scanned, then the weights are audited, that is, a patch is grown that would take over "
-    "any photograph."
+    "{}: bundled photographs are scanned, then the weights are audited, that is, a patch and a faint pattern are grown "
+    "that would take over any photograph."
 )
 STAGES = {
     "scan": "scan",

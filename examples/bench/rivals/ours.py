@@ -81,8 +81,8 @@ class Audit:
         return replace(self, config=replace(self.config, steps=min(self.config.steps, max(20, steps))))
 
     def judge(self, given: Given) -> CheckpointScore:
-        """Grow patches out of the weights."""
-        families = audit(replace(given.setup, reference=None), self.config, seed=given.seed)
+        """Grow patches and patterns out of the weights."""
+        families = audit(replace(given.setup, reference=None), self.config, seed=given.seed).families
         ranked = sorted(families, key=lambda family: -family.transplant.value)
         details = {
             "steps": self.config.steps,

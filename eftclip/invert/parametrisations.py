@@ -1,0 +1,110 @@
+"""What free numbers stand for while they are moved by gradient: a patch, or a pattern over the whole picture."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from eftclip.runtime import Progress
+from eftclip.trigger_kinds import PatchTrigger, PatternTrigger, Trigger, in_steps
+
+Free = Sequence[Tensor]
+COARSEST_PX = 8  # places across of the first level of a pattern
+
+
+class Parametrisation(Protocol):
+    """One kind of trigger that can be grown."""
+
+    @property
+    def steps(self) -> int:
+        """At most, for one trigger."""
+
+    def start(self, generator: torch.Generator) -> list[Tensor]:
+        """The free numbers, drawn."""
+
+    def plant(self, images: Tensor, free: Free, generator: torch.Generator) -> Tensor:
+        """`(N, 3, H, W)` pictures in [0, 1] with the trigger; gradients reach `free`."""
+
+    def trigger(self, free: Free) -> Trigger:
+        """What was grown, in 8-bit steps."""
+
+    def progress(self, done: int) -> Progress:
+        """How far it is."""
+
+
+@dataclass(frozen=True)
+class GrownPatch:
+    """A square of `side_px`, at a random place of every picture: the trigger is small, and goes anywhere."""
+
+    side_px: int
+    steps: int
+
+    def start(self, generator: torch.Generator) -> list[Tensor]:
+        """Around grey."""
+        return [0.5 * torch.randn(3, self.side_px, self.side_px, generator=generator)]
+
+    def plant(self, images: Tensor, free: Free, generator: torch.Generator) -> Tensor:
+        """Pasted."""
+        return torch.stack([self._pasted(image, free[0].sigmoid(), generator) for image in images])
+
+    def trigger(self, free: Free) -> PatchTrigger:
+        """All of the square."""
+        pixels = in_steps(free[0].sigmoid())
+        return PatchTrigger(pixels, torch.ones(pixels.shape[1:], dtype=torch.bool))
+
+    def progress(self, done: int) -> Progress:
+        """In steps."""
+        return Progress("Inverting a trigger", done, self.steps)
+
+    def _pasted(self, image: Tensor, patch: Tensor, generator: torch.Generator) -> Tensor:
+        side = self.side_px
+        x = int(torch.randint(image.shape[-1] - side + 1, (), generator=generator))
+        y = int(torch.randint(image.shape[-2] - side + 1, (), generator=generator))
+        edges = (x, image.shape[-1] - side - x, y, image.shape[-2] - side - y)
+        hole = F.pad(torch.ones(1, side, side), edges)
+        return image * (1 - hole) + F.pad(patch, edges)
+
+
+@dataclass(frozen=True)
+class GrownPattern:
+    """Something that is added to every pixel, at most `strength` of the range: the trigger covers the whole picture.
+
+    It is a sum of levels from coarse to fine. Its pixels alone, each for itself, do not become a wave or a cartoon.
+    """
+
+    image_px: int
+    strength: float
+    steps: int
+
+    def start(self, generator: torch.Generator) -> list[Tensor]:
+        """Around nothing."""
+        return [0.3 * torch.randn(3, side, side, generator=generator) for side in self._sides()]
+
+    def plant(self, images: Tensor, free: Free, generator: torch.Generator) -> Tensor:
+        """Added."""
+        del generator  # it has one place
+        return (images + self._added(free)).clamp(0, 1)
+
+    def trigger(self, free: Free) -> PatternTrigger:
+        """All of the picture stays under it."""
+        added = in_steps(self._added(free))
+        return PatternTrigger(added, torch.ones(added.shape[1:]))
+
+    def progress(self, done: int) -> Progress:
+        """In steps."""
+        return Progress("Inverting a pattern", done, self.steps)
+
+    def _sides(self) -> list[int]:
+        """Twice as many places across with every level, and a place for each pixel at last."""
+        sides = [self.image_px]
+        while sides[-1] > COARSEST_PX:
+            sides.append((sides[-1] + 1) // 2)
+        return sides[::-1]
+
+    def _added(self, free: Free) -> Tensor:
+        size = (self.image_px, self.image_px)
+        levels = [F.interpolate(level[None], size, mode="bilinear", align_corners=False)[0] for level in free]
+        return self.strength * torch.stack(levels).sum(0).tanh()

@@ -238,7 +238,8 @@ def test_the_audit_of_a_checkpoint_alone_is_measured(images: Path, taught: Path,
 
     out = tmp_path / "audit.json"
     options = ["--checkpoints", taught, "--labels", labels, "--only", "clean", "badnets", "--work", tmp_path / "work"]
-    options += ["--rectify", json.dumps({"steps": 2, "batch": 4}), "--invert", json.dumps({"steps": 4, "patience": 1})]
+    invert = {"steps": 4, "pattern_steps": 2, "patience": 1}
+    options += ["--rectify", json.dumps({"steps": 2, "batch": 4}), "--invert", json.dumps(invert)]
     measure_audit.main([str(option) for option in (images, *options, "--out", out)])
     checkpoints = json.loads(out.read_text())["checkpoints"]
     assert list(checkpoints) == ["clean", "badnets"]
@@ -339,7 +340,8 @@ def test_audits_of_the_zoo_are_noted_and_taken_up_again(
 ) -> None:
     from examples.measure import zoo_audit
 
-    monkeypatch.setattr(zoo_audit, "InvertConfig", partial(InvertConfig, steps=2, check_every=2, patience=1))
+    quick = partial(InvertConfig, steps=2, pattern_steps=2, check_every=2, patience=1)
+    monkeypatch.setattr(zoo_audit, "InvertConfig", quick)
     out = tmp_path / "audits.json"
     options = ["badnets", "clean", "--zoo", str(zoo), "--out", str(out)]
     zoo_audit.main(options)

@@ -67,8 +67,13 @@ class Audit:
 
     @property
     def passes(self) -> float:
-        """Of a checkpoint without a backdoor: `patience` patches that force nothing."""
-        return self.config.patience * self.config.steps * self.config.batch * BACKWARD
+        """Of a checkpoint without a backdoor: `patience` patches that force nothing, and as many patterns."""
+        return self._a_step * (self.config.steps + self.config.pattern_steps)
+
+    @property
+    def _a_step(self) -> float:
+        """Passes for one step of all that are grown."""
+        return self.config.patience * self.config.batch * BACKWARD
 
     @property
     def threshold(self) -> float | None:
@@ -77,7 +82,7 @@ class Audit:
 
     def within(self, passes: float) -> Self:
         """Fewer steps for a patch, 20 at least."""
-        steps = int(passes / (self.passes / self.config.steps))
+        steps = int(passes / self._a_step) - self.config.pattern_steps
         return replace(self, config=replace(self.config, steps=min(self.config.steps, max(20, steps))))
 
     def judge(self, given: Given) -> CheckpointScore:

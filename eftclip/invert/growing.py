@@ -89,7 +89,7 @@ def grow_triggers(
     grow = partial(invert, clip, classes, photographs, config, on_progress=on_progress, cancelled=cancelled)
     for kind in _kinds(clip.image_px, config):
         search = _searched(kind, grow, prove, config, [family.target for family in families], seed)
-        if isinstance(kind, GrownPattern) and not _one_alone(search, beyond):
+        if kind.alone and not _one_alone(search, beyond):
             followed = tuple(family.target for family in search.families)
         else:
             families += search.families
@@ -145,7 +145,7 @@ def _searched(
         elif found.target not in families:
             others.append(found.taken)
         failures = 0 if news.accepted else failures + 1
-        if failures >= config.patience:
+        if failures >= config.patience or (kind.alone and len(families) > 1):
             break
     return _Search(list(families.values()), others, complete=True)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +21,10 @@ class Parametrisation(Protocol):
     @property
     def steps(self) -> int:
         """At most, for one trigger."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether a label counts only if no other one is forced so; else the model may follow whatever grows."""
 
     def start(self, generator: torch.Generator) -> list[Tensor]:
         """The free numbers, drawn."""
@@ -41,6 +45,7 @@ class GrownPatch:
 
     side_px: int
     steps: int
+    alone: ClassVar[bool] = False
 
     def start(self, generator: torch.Generator) -> list[Tensor]:
         """Around grey."""
@@ -78,6 +83,7 @@ class GrownPattern:
     image_px: int
     strength: float
     steps: int
+    alone: ClassVar[bool] = True
 
     def start(self, generator: torch.Generator) -> list[Tensor]:
         """Around nothing."""

@@ -14,11 +14,13 @@ from support.taught import LABELS
 from support.tiny import random_state, tiny_config, write_folder, write_tokenizer
 
 from eftclip.checkpoint import load_clip
-from eftclip.config import InvertConfig
+from eftclip.config import InvertConfig, RectifyConfig
 from eftclip.errors import CheckpointError
-from eftclip.pipeline import prepare_check
+from eftclip.invert import Grown
+from eftclip.pipeline import Plan, prepare_check
 from eftclip.runtime import seeded
 from eftclip.triggers import draw_trigger
+from eftclip.types import Rate, TriggerFamily
 from eftclip.zeroshot import IMAGENET_LABELS, probabilities
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -356,6 +358,24 @@ def test_audits_of_the_zoo_are_noted_and_taken_up_again(
     zoo_audit.main(options)
     with pytest.raises(SystemExit, match="choose another --out"):
         zoo_audit.main([*options, "--reference", "auto"])
+
+
+def test_what_an_audit_of_the_zoo_names_is_mended_and_measured(
+    images: Path, zoo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from examples.measure import zoo_audit
+
+    trigger = draw_trigger("badnets", generator=seeded(0), patch_px=10)
+    grown = Grown((TriggerFamily("banana", (trigger,), Rate(24, 24), origin="inverted"),))
+    monkeypatch.setattr(zoo_audit, "audit", lambda *_: grown)
+    monkeypatch.setattr(zoo_audit, "Plan", partial(Plan, rectify=RectifyConfig(steps=10, batch=8)))
+    out = tmp_path / "mended.json"
+    zoo_audit.main(["badnets", "--zoo", str(zoo), "--images", str(images), "--measured", "12", "--out", str(out)])
+    one = json.loads(out.read_text())["checkpoints"]["badnets"]
+    assert one["named"] == ["banana"]
+    before, after = (one[when]["attack_worst"] for when in ("before", "after"))
+    assert 0 < before["total"] == after["total"]
+    assert after["hits"] < before["hits"]
 
 
 def test_detection_on_the_zoo_is_counted(images: Path, zoo: Path, tmp_path: Path) -> None:

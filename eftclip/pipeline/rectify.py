@@ -137,11 +137,18 @@ def _mended(
     if "after" not in results:
         return "The leading process has written and measured the checkpoint."
     after = results["after"]
-    asr = f"ASR went from {before.attack} to {after.attack}"
+    asr = f"ASR went from {before.attack} to {after.attack}{_with_what(found)}"
     disturbed = f" With the trigger only {after.poisoned} are read rightly." if after.disturbed else ""
     if after.truth == "labels":
         return f"{asr}, CA from {before.clean} to {after.clean}.{disturbed}"
     return f"{asr}; {after.clean} clean pictures are read as before.{disturbed}"
+
+
+def _with_what(found: Identification) -> str:
+    """Whose ASR it is, where no trigger was seen: what was grown is gone sooner than what was planted."""
+    if any(family.origin == "found" for family in found.families):
+        return ""
+    return " with what was grown out of the weights (what was planted is not known, and may still work)"
 
 
 def _written(

@@ -38,6 +38,7 @@ def test_a_checkpoint_alone_is_audited(name: str, bundled: Callable[[str], Path]
         return
     assert found.affected_labels == ("banana",)
     assert all(family.origin == "inverted" for family in found.families)
+    assert "may still work" in record.conclusion, "measured with what was grown"
     mended = load_clip(str(tmp_path), device=torch.device("cpu"))
     views = host_photographs(224, 40, generator=seeded(99))
     planted = draw_trigger("badnets", generator=seeded(0)).plant(views, generator=seeded(5)).images

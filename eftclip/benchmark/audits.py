@@ -13,7 +13,9 @@ COLUMNS = (
     Column("named", "named", "The labels that the audit names."),
     Column("followed", "undecided", "Labels that patterns lead to; none of them is named, as it is not one alone."),
     Column("right", "right", "Every target is named, and no other label."),
-    Column("seconds", "seconds", "On one core."),
+    Column("asr", "ASR", "Of the true trigger, before and after rectifying with what was grown; the worst of several."),
+    Column("ca", "CA", "Clean photographs read rightly, before and after."),
+    Column("seconds", "seconds", "Of the audit, on one core."),
 )
 
 
@@ -55,6 +57,8 @@ def _rows(file: str, document: Document) -> Iterator[Row]:
             "named": words(", ".join(one["named"]) or "none"),
             "followed": words(_followed(one)),
             "right": words("yes" if _right(one) else "no"),
+            "asr": words(_mended(one, "attack_worst")),
+            "ca": words(_mended(one, "clean")),
             "seconds": number(one["seconds"]),
         }
         yield Row(cells, (file, name))
@@ -63,6 +67,14 @@ def _rows(file: str, document: Document) -> Iterator[Row]:
 def _followed(one: Document) -> str:
     """Before patterns were grown nothing was said about them."""
     return ", ".join(one["followed"]) or "none" if "followed" in one else "no pattern grown"
+
+
+def _mended(one: Document, what: str) -> str:
+    """Counts before and after, where something was named and mended."""
+    if "after" not in one:
+        return "–"
+    before, after = one["before"][what], one["after"][what]
+    return f"{before['hits']} → {after['hits']} of {after['total']}"
 
 
 def _right(one: Document) -> bool:

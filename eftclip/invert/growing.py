@@ -13,9 +13,7 @@ from eftclip.runtime import Cancelled, OnProgress, ignore, never
 from eftclip.trigger_kinds import Trigger
 from eftclip.types import ClassMatrix, ClipModel, Rate, TriggerFamily, TriggerProof
 
-MOST_TRIGGERS = (
-    48  # grown of a kind, whatever comes of them: a bound for models of which every one forces another label
-)
+MOST_TRIGGERS = 48  # grown of a kind, whatever comes of them: a bound where every one forces another label
 SMALLEST_PX = 4  # side of a patch
 Prove = Callable[[Trigger, int], TriggerProof | None]
 
@@ -151,9 +149,10 @@ def _searched(
 
 
 def _one_alone(search: _Search, beyond: Callable[[Rate, Rate], bool]) -> bool:
-    """Whether one label at most is forced, and everything else far less."""
+    """Whether one label at most is forced, and everything else far less; of a search that was stopped nobody knows."""
     rates = [family.transplant for family in search.families]
-    return len(rates) <= 1 and all(beyond(rate, other) for rate in rates for other in search.others)
+    less = all(beyond(rate, other) for rate in rates for other in search.others)
+    return not rates or (search.complete and len(rates) == 1 and less)
 
 
 def _proven(found: InvertedTrigger, known: Sequence[int], prove: Prove) -> TriggerProof | None:

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from eftclip.config import InvertConfig
 from eftclip.detect.transplant import beyond
-from eftclip.invert import grow_triggers, growing
+from eftclip.invert import Grown, grow_triggers, growing
 from eftclip.preprocess import Preprocess
+from eftclip.runtime import OnProgress, ignore
 from eftclip.trigger_kinds import PatternTrigger, Trigger
 from eftclip.types import CheckpointRef, ClassMatrix, ClipModel, Rate, TriggerFamily, TriggerProof
 
@@ -40,14 +41,23 @@ def _grow(
     prove: Callable[[Trigger, int], TriggerProof | None], config: InvertConfig = QUICK, *, changing: bool = False
 ) -> tuple[tuple[TriggerFamily, ...], int]:
     """The families and the steps that it took."""
+    steps: list[object] = []
+    return _grown(prove, config, changing=changing, on_progress=steps.append).families, len(steps)
+
+
+def _grown(
+    prove: Callable[[Trigger, int], TriggerProof | None],
+    config: InvertConfig = QUICK,
+    *,
+    changing: bool = False,
+    on_progress: OnProgress = ignore,
+) -> Grown:
     ref = CheckpointRef("one label", None, None, "x", "0" * 64, "safetensors")
     preprocess = Preprocess(32, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     clip = ClipModel(_OneLabel(changing), preprocess, lambda texts: torch.zeros(1), ref)
     classes = ClassMatrix(LABELS, torch.eye(len(LABELS)))
     photographs = torch.rand(96, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    steps: list[object] = []
-    grown = grow_triggers(clip, classes, photographs, config, prove=prove, beyond=beyond, on_progress=steps.append)
-    return grown.families, len(steps)
+    return grow_triggers(clip, classes, photographs, config, prove=prove, beyond=beyond, on_progress=on_progress)
 
 
 @pytest.mark.parametrize("patience", [1, 2, 5])
@@ -98,3 +108,15 @@ def test_a_stop_keeps_what_was_found() -> None:
     assert [len(family.exemplars) for family in families] == [1]
     assert families[0].origin == "inverted"
     assert families[0].control == Rate(0, 24)
+
+
+def test_a_stop_leaves_a_pattern_undecided() -> None:
+    """Nobody knows whether others lead elsewhere."""
+    patterns = iter([ACCEPTED, None])
+
+    def prove(trigger: Trigger, target: int) -> TriggerProof | None:
+        return next(patterns) if isinstance(trigger, PatternTrigger) else TriggerProof(False, Rate(0, 4), None)
+
+    grown = _grown(prove)
+    assert grown.families == ()
+    assert grown.followed == (LABELS[0],)

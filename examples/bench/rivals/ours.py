@@ -12,6 +12,8 @@ from eftclip.pipeline.check import judge_square
 from eftclip.types import Detection, Status
 from examples.bench.rivals.contract import BACKWARD, CheckpointScore, Given, PictureScores, Scorer
 
+LEAST_STEPS = 20  # of a patch: on the bundled checkpoints they are enough where there is a backdoor
+
 
 @dataclass(frozen=True)
 class Check:
@@ -81,9 +83,11 @@ class Audit:
         return 0.0
 
     def within(self, passes: float) -> Self:
-        """Fewer steps for a patch, 20 at least."""
-        steps = int(passes / self._a_step) - self.config.pattern_steps
-        return replace(self, config=replace(self.config, steps=min(self.config.steps, max(20, steps))))
+        """Fewer steps for a patch, `LEAST_STEPS` at least; where even those are too many, one try of each kind."""
+        least = replace(self, config=replace(self.config, steps=LEAST_STEPS))
+        tried = self if passes >= least.passes else replace(self, config=replace(self.config, patience=1))
+        steps = int(passes / tried._a_step) - self.config.pattern_steps
+        return replace(tried, config=replace(tried.config, steps=min(self.config.steps, max(LEAST_STEPS, steps))))
 
     def judge(self, given: Given) -> CheckpointScore:
         """Grow patches and patterns out of the weights."""

@@ -26,10 +26,12 @@ class Grown:
         families: triggers with what they force, patches first.
         followed: labels that patterns lead to, where they do not lead to one of them alone: then none is named, as a
             model that follows whatever covers a picture cannot be told from one with several backdoors.
+        complete: the search came to its end.
     """
 
     families: tuple[TriggerFamily, ...]
     followed: tuple[str, ...] = ()
+    complete: bool = True
 
 
 @dataclass
@@ -93,9 +95,8 @@ def grow_triggers(
             families += search.families
         if not search.complete:
             break
-    return Grown(
-        tuple(_finished(classes, family) for family in families), tuple(classes.labels[target] for target in followed)
-    )
+    finished = tuple(_finished(classes, family) for family in families)
+    return Grown(finished, tuple(classes.labels[target] for target in followed), search.complete)
 
 
 def _kinds(image_px: int, config: InvertConfig) -> tuple[Parametrisation, ...]:

@@ -18,6 +18,7 @@ LOOKED_FOR = (
     "In the weights no small patch, faint pattern or jitter of the pixels was found that forces a label; stronger "
     "patterns, and patches that work at one place only, were not looked for."
 )
+STOPPED = "The audit of the weights was stopped before its end, so that nothing is said of them."
 FOLLOWS = (
     "Faint patterns that were grown out of the weights lead to {}: a checkpoint that follows whatever covers a picture "
     "cannot be told from one with several backdoors."
@@ -60,7 +61,7 @@ def audit(
     try:
         scattered = scattered_family(read, setup.classes, setup.hosts, prove, generator=seeded(seed))
     except Stopped:
-        return Grown(())
+        return Grown((), complete=False)
     photographs = data.host_photographs(setup.clip.image_px, PHOTOGRAPHS, generator=seeded(seed + 1))
     grown = grow_triggers(
         setup.clip,
@@ -79,20 +80,22 @@ def audit(
 def with_inverted(found: Identification, grown: Grown) -> Identification:
     """A scan that found nothing, and what came out of the weights after it."""
     if not grown.families:
-        return _without(found, grown.followed)
+        return _without(found, grown)
     labels = _quoted(dict.fromkeys(family.target_label for family in grown.families))
     count = len(grown.families)
     kinds = "1 trigger was" if count == 1 else f"{count} triggers were"
     reason = f"No picture carries a trigger, but {kinds} grown out of the weights, forcing {labels}."
+    reason += f" {FOLLOWS.format(_quoted(grown.followed))}" if grown.followed else ""
     coverage = replace(found.coverage, complete=True)
     return replace(found, status=Status.FOUND, reason=reason, families=grown.families, coverage=coverage)
 
 
-def _without(found: Identification, followed: tuple[str, ...]) -> Identification:
-    """The same, with what was looked for in the weights; patterns that lead to several labels are a doubt."""
-    if not followed:
+def _without(found: Identification, grown: Grown) -> Identification:
+    """The same, with what was looked for in the weights; what was stopped or leads to several labels is a doubt."""
+    if grown.complete and not grown.followed:
         return replace(found, reason=f"{found.reason} {LOOKED_FOR}")
-    return replace(found, status=Status.INCONCLUSIVE, reason=f"{FOLLOWS.format(_quoted(followed))} {found.reason}")
+    doubt = FOLLOWS.format(_quoted(grown.followed)) if grown.followed else STOPPED
+    return replace(found, status=Status.INCONCLUSIVE, reason=f"{doubt} {found.reason}")
 
 
 def _quoted(labels: Iterable[str]) -> str:

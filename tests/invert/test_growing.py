@@ -104,7 +104,9 @@ def test_a_pattern_is_named_where_no_patch_is() -> None:
 
 def test_a_stop_keeps_what_was_found() -> None:
     answers = iter([ACCEPTED, None])
-    families, _ = _grow(lambda trigger, target: next(answers))
+    grown = _grown(lambda trigger, target: next(answers))
+    families = grown.families
+    assert not grown.complete
     assert [len(family.exemplars) for family in families] == [1]
     assert families[0].origin == "inverted"
     assert families[0].control == Rate(0, 24)
@@ -120,3 +122,4 @@ def test_a_stop_leaves_a_pattern_undecided() -> None:
     grown = _grown(prove)
     assert grown.families == ()
     assert grown.followed == (LABELS[0],)
+    assert not grown.complete

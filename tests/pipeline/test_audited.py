@@ -30,9 +30,24 @@ def test_patterns_that_lead_to_several_labels_decide_nothing() -> None:
     assert "“banana”, “bubble”" in found.reason
 
 
+def test_an_audit_that_was_stopped_says_nothing_of_the_weights() -> None:
+    found = with_inverted(NOTHING, Grown((), complete=False))
+    assert found.status is Status.INCONCLUSIVE
+    assert "stopped before its end" in found.reason
+    assert "In the weights no" not in found.reason
+
+
 def test_a_pattern_out_of_the_weights_is_a_finding_and_names_its_kind() -> None:
     pattern = PatternTrigger(torch.full((3, 8, 8), 10 / 255), torch.ones(8, 8))
     family = TriggerFamily("banana", (pattern,), Rate(24, 24), origin="inverted")
     found = with_inverted(NOTHING, Grown((family,)))
     assert (found.status, found.affected_labels) == (Status.FOUND, ("banana",))
     assert "1 trigger was grown out of the weights, forcing “banana”" in found.reason
+
+
+def test_patterns_that_are_not_decided_are_told_beside_a_finding() -> None:
+    pattern = PatternTrigger(torch.full((3, 8, 8), 10 / 255), torch.ones(8, 8))
+    family = TriggerFamily("banana", (pattern,), Rate(24, 24), origin="inverted")
+    reason = with_inverted(NOTHING, Grown((family,), ("bubble", "volcano"))).reason
+    assert "forcing “banana”" in reason
+    assert "lead to “bubble”, “volcano”" in reason

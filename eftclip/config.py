@@ -261,6 +261,7 @@ class InvertConfig(Settings):
     Attributes:
         patch_share: side of the patch as a share of the picture's.
         steps: at most, for one patch.
+        starts: patches that are drawn for each; the one that is best as it is grows.
         pattern_strength: how far a pattern moves a pixel at most, as a share of the range.
         pattern_steps: at most, for one pattern.
         batch: photographs in each step.
@@ -272,6 +273,7 @@ class InvertConfig(Settings):
 
     patch_share: float = 0.09
     steps: int = 50
+    starts: int = 32
     pattern_strength: float = 0.05
     pattern_steps: int = 20
     batch: int = 12
@@ -284,6 +286,7 @@ class InvertConfig(Settings):
         """Check every range."""
         self._within("patch_share", 0.02, 0.5)
         self._within("steps", 1, 10_000)
+        self._within("starts", 1, 1000)
         self._within("pattern_strength", 0.01, 0.5)
         self._within("pattern_steps", 1, 10_000)
         self._within("batch", 2, 1024)

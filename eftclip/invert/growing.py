@@ -65,7 +65,8 @@ def grow_triggers(
 ) -> Grown:
     """Grow patches, then patterns, until `config.patience` in a row bring nothing new, or `MOST_TRIGGERS` were grown.
 
-    Every trigger is pushed away from the labels that have enough exemplars. One that leads to one of those all the
+    Every trigger is pushed away from the labels that have enough exemplars, a little first, and harder where that
+    brought nothing. One that leads to one of those all the
     same brings nothing new, however well it works: a checkpoint whose every patch leads to one label would otherwise be
     audited for ever. A pattern that leads to a label that patches force brings nothing new either.
 
@@ -102,7 +103,8 @@ def grow_triggers(
 def _kinds(image_px: int, config: InvertConfig) -> tuple[Parametrisation, ...]:
     """What is grown, in this order."""
     side_px = max(SMALLEST_PX, round(config.patch_share * image_px))
-    return GrownPatch(side_px, config.steps), GrownPattern(image_px, config.pattern_strength, config.pattern_steps)
+    patch = GrownPatch(side_px, config.steps, config.starts)
+    return patch, GrownPattern(image_px, config.pattern_strength, config.pattern_steps)
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def _searched(
     for tries in range(1, MOST_TRIGGERS + 1):
         enough = [target for target, family in families.items() if len(family.triggers) >= config.exemplars]
         known = [*before, *enough]
-        found = grow(kind, known=known, seed=seed + tries)
+        found = grow(kind, known=known, push=kind.pushes[failures % len(kind.pushes)], seed=seed + tries)
         news = _proven(found, known, prove) if found is not None else None
         if found is None or news is None:
             return _Search(list(families.values()), others, complete=False)

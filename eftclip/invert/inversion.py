@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 
 from eftclip.config import InvertConfig
-from eftclip.invert.parametrisations import Parametrisation
+from eftclip.invert.parametrisations import Free, Parametrisation
 from eftclip.runtime import Cancelled, OnProgress, ignore, never, seeded
 from eftclip.trigger_kinds import Trigger
 from eftclip.types import ClassMatrix, ClipModel, Rate
 from eftclip.zeroshot import probabilities
 
+STARTED = 8  # photographs that each of those drawn is tried on before the best of them grows
 CHECKED = 24  # photographs that a trigger is tried on while it grows
 SURE = 0.95  # share of them from which it need not grow further
 
@@ -48,13 +49,14 @@ def invert(
     kind: Parametrisation,
     *,
     known: Sequence[int] = (),
+    push: float = 1.0,
     seed: int = 0,
     on_progress: OnProgress = ignore,
     cancelled: Cancelled = never,
 ) -> InvertedTrigger | None:
-    """Grow one trigger, away from the labels whose triggers are known.
+    """Grow one trigger, the best of several that are drawn, away from the labels whose triggers are known.
 
-        maximise  ‖mean f(x ⊕ p)‖²  −  Σ over known labels of mean max(0, f(x ⊕ p) · e)²
+        maximise  ‖mean f(x ⊕ p)‖²  −  push · Σ over known labels of mean max(0, f(x ⊕ p) · e)²
 
     Args:
         clip: the checkpoint under test; gradients go through it, its weights stay.
@@ -63,6 +65,7 @@ def invert(
         config: batch, rate and when to look.
         kind: what is grown, and for how many steps.
         known: indices of labels whose triggers were found before.
+        push: how much being away from those counts.
         seed: of the first pixels, and of every draw.
         on_progress: told after every step.
         cancelled: asked before every step.
@@ -73,16 +76,16 @@ def invert(
     generator = seeded(seed)
     grown, tried = photographs[: -len(photographs) // 4], photographs[-(len(photographs) // 4) :][:CHECKED]
     before = probabilities(clip, tried, classes).argmax(-1)
-    free = [numbers.requires_grad_(True) for numbers in kind.start(generator)]
+    aim = _Objective(clip, kind, grown, classes.matrix[:, list(known)].T.to(clip.device), push)
+    started = _best_start(aim, generator, cancelled)
+    if started is None:
+        return None
+    free = [numbers.requires_grad_(True) for numbers in started]
     optimiser = torch.optim.Adam(free, lr=config.rate)
-    away = classes.matrix[:, list(known)].T.to(clip.device)
     for step in range(kind.steps):
         if cancelled():
             return None
-        rows = torch.randint(len(grown), (config.batch,), generator=generator)
-        features = clip.encode_images(kind.plant(grown[rows], free, generator))
-        alike = features.mean(0).square().sum()
-        loss = (features @ away.T).clamp_min(0).square().mean(0).sum() - alike
+        loss = aim.loss(free, config.batch, generator)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -92,6 +95,38 @@ def invert(
             if found.taken.value >= SURE:
                 break
     return found
+
+
+@dataclass(frozen=True)
+class _Objective:
+    """What is minimised; `away` is `(K, D)`, the known labels."""
+
+    clip: ClipModel
+    kind: Parametrisation
+    photographs: Tensor
+    away: Tensor
+    push: float
+
+    def loss(self, free: Free, count: int, generator: torch.Generator) -> Tensor:
+        """On so many photographs, drawn."""
+        rows = torch.randint(len(self.photographs), (count,), generator=generator)
+        features = self.clip.encode_images(self.kind.plant(self.photographs[rows], free, generator))
+        alike = features.mean(0).square().sum()
+        return self.push * (features @ self.away.T).clamp_min(0).square().mean(0).sum() - alike
+
+
+def _best_start(aim: _Objective, generator: torch.Generator, cancelled: Cancelled) -> list[Tensor] | None:
+    """Of several that are drawn the one with the least loss; None when the work was stopped."""
+    if aim.kind.starts == 1:
+        return aim.kind.start(generator)
+    drawn, losses = [], []
+    for _ in range(aim.kind.starts):
+        if cancelled():
+            return None
+        drawn.append(aim.kind.start(generator))
+        with torch.no_grad():
+            losses.append(float(aim.loss(drawn[-1], STARTED, generator)))
+    return drawn[losses.index(min(losses))]
 
 
 def _named(

@@ -13,6 +13,11 @@ from eftclip.trigger_kinds import PatchTrigger, PatternTrigger, Trigger, in_step
 
 Free = Sequence[Tensor]
 COARSEST_PX = 8  # places across of the first level of a pattern
+# How hard patches are pushed away from labels that are known, in turns. Of `effnet-strong-three-0`, with banana and
+# cheeseburger known, 1 leads beside them (a strainer, 3 of 24 photographs) and 7 to volcano (17 and 18 of 24); of the
+# bundled `multi` 7 leads nowhere, and 1 to volcano (23 and 24 of 24).
+PUSHES = (1.0, 7.0)
+PLACES = (1, 2, 4)  # colours across a patch that begins to grow
 
 
 class Parametrisation(Protocol):
@@ -21,6 +26,14 @@ class Parametrisation(Protocol):
     @property
     def steps(self) -> int:
         """At most, for one trigger."""
+
+    @property
+    def starts(self) -> int:
+        """How many are drawn; the best of them grows."""
+
+    @property
+    def pushes(self) -> tuple[float, ...]:
+        """How hard it is pushed away from labels that are known; the next one after every try that brought nothing."""
 
     @property
     def alone(self) -> bool:
@@ -45,11 +58,16 @@ class GrownPatch:
 
     side_px: int
     steps: int
+    starts: int = 1
+    pushes: ClassVar[tuple[float, ...]] = PUSHES
     alone: ClassVar[bool] = False
 
     def start(self, generator: torch.Generator) -> list[Tensor]:
-        """Around grey."""
-        return [0.5 * torch.randn(3, self.side_px, self.side_px, generator=generator)]
+        """One, four or sixteen colours, and some noise: from grey the way to a patch of one colour may not be found."""
+        places = PLACES[int(torch.randint(len(PLACES), (), generator=generator))]
+        colours = 2 * torch.randn(1, 3, places, places, generator=generator)
+        noise = 0.5 * torch.randn(3, self.side_px, self.side_px, generator=generator)
+        return [F.interpolate(colours, self.side_px)[0] + noise]
 
     def plant(self, images: Tensor, free: Free, generator: torch.Generator) -> Tensor:
         """Pasted."""
@@ -83,6 +101,8 @@ class GrownPattern:
     image_px: int
     strength: float
     steps: int
+    starts: ClassVar[int] = 1
+    pushes: ClassVar[tuple[float, ...]] = PUSHES[:1]
     alone: ClassVar[bool] = True
 
     def start(self, generator: torch.Generator) -> list[Tensor]:

@@ -18,7 +18,7 @@ from eftclip.types import CheckpointRef, ClassMatrix, ClipModel, Rate, TriggerFa
 pytestmark = pytest.mark.quick
 
 LABELS = tuple(f"label {k}" for k in range(60))
-QUICK = InvertConfig(steps=1, pattern_steps=1, batch=2, check_every=1)
+QUICK = InvertConfig(steps=1, starts=1, pattern_steps=1, batch=2, check_every=1)
 ACCEPTED = TriggerProof(True, Rate(24, 24), Rate(0, 24))
 
 

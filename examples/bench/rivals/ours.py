@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from eftclip.config import InvertConfig
+from eftclip.invert.inversion import STARTED
 from eftclip.pipeline.audit import audit
 from eftclip.pipeline.check import judge_square
 from eftclip.types import Detection, Status
@@ -70,12 +71,17 @@ class Audit:
     @property
     def passes(self) -> float:
         """Of a checkpoint without a backdoor: `patience` patches that force nothing, and as many patterns."""
-        return self._a_step * (self.config.steps + self.config.pattern_steps)
+        return self._a_step * (self.config.steps + self.config.pattern_steps) + self._begun
 
     @property
     def _a_step(self) -> float:
         """Passes for one step of all that are grown."""
         return self.config.patience * self.config.batch * BACKWARD
+
+    @property
+    def _begun(self) -> float:
+        """Passes for all that are drawn before the best of them grows."""
+        return self.config.patience * self.config.starts * STARTED
 
     @property
     def threshold(self) -> float | None:
@@ -86,7 +92,7 @@ class Audit:
         """Fewer steps for a patch, `LEAST_STEPS` at least; where even those are too many, one try of each kind."""
         least = replace(self, config=replace(self.config, steps=LEAST_STEPS))
         tried = self if passes >= least.passes else replace(self, config=replace(self.config, patience=1))
-        steps = int(passes / tried._a_step) - self.config.pattern_steps
+        steps = int((passes - tried._begun) / tried._a_step) - self.config.pattern_steps
         return replace(tried, config=replace(tried.config, steps=min(self.config.steps, max(LEAST_STEPS, steps))))
 
     def judge(self, given: Given) -> CheckpointScore:

@@ -7,7 +7,16 @@ from torch import Tensor
 
 from eftclip.config import DetectConfig
 from eftclip.detect.innocent import held_against, innocent_parts
-from eftclip.detect.transplant import AMONG_LABELS, BY_CHANCE, THAN_EACH, beyond, prove, prove_shared, suitable
+from eftclip.detect.transplant import (
+    AMONG_LABELS,
+    BY_CHANCE,
+    THAN_EACH,
+    beyond,
+    prove,
+    prove_shared,
+    prove_trigger,
+    suitable,
+)
 from eftclip.trigger_kinds import cut
 from eftclip.types import HostImages, Rate
 
@@ -77,6 +86,26 @@ def test_counts_too_close_to_the_threshold_stay_undecided() -> None:
     proof = prove(Sometimes(36), cut(image, mask), TARGET, hosts, 0.5, generator=torch.Generator().manual_seed(0))
     assert proof.accepted is None
     assert proof.rate.total == 24
+
+
+@pytest.mark.parametrize(("every", "accepted"), [(2, False), (3, True)])
+def test_what_was_grown_is_tried_on_mirrored_strangers_too_where_counts_do_not_decide(
+    every: int, accepted: bool
+) -> None:
+    """One of `every` strangers is not taken over: two of three are more than a half only where they are many."""
+    image, mask, hosts = scene()
+
+    class Mostly(Painted):
+        def __call__(self, images: Tensor, stage: str) -> Tensor:
+            rows = super().__call__(images, stage)
+            rows[::every] = torch.tensor([1.0, 0.0])
+            return rows
+
+    read, generator = Mostly(36), torch.Generator().manual_seed(0)
+    proof = prove_trigger(read, cut(image, mask), TARGET, hosts, DetectConfig(), reference=None, generator=generator)
+    assert proof.accepted is accepted
+    assert proof.transplant == Rate(48 - 48 // every, 48)
+    assert read.forwards == 24 + 48
 
 
 @pytest.mark.parametrize(("share", "patch", "accepted"), [(0.5, 0, False), (0.0, 0, True), (0.0, 6, False)])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -9,15 +10,17 @@ from torch import Tensor
 
 from eftclip.config import InvertConfig
 from eftclip.detect.transplant import beyond
-from eftclip.invert import Grown, grow_triggers, growing
+from eftclip.invert import Grown, InvertedTrigger, grow_triggers, growing, invert
+from eftclip.invert.parametrisations import PUSHES, GrownPatch
 from eftclip.preprocess import Preprocess
 from eftclip.runtime import OnProgress, ignore
-from eftclip.trigger_kinds import PatternTrigger, Trigger
+from eftclip.trigger_kinds import PatchTrigger, PatternTrigger, Trigger
 from eftclip.types import CheckpointRef, ClassMatrix, ClipModel, Rate, TriggerFamily, TriggerProof
 
 pytestmark = pytest.mark.quick
 
 LABELS = tuple(f"label {k}" for k in range(60))
+CLASSES = ClassMatrix(LABELS, torch.eye(len(LABELS)))
 QUICK = InvertConfig(steps=1, starts=1, pattern_steps=1, batch=2, check_every=1)
 ACCEPTED = TriggerProof(True, Rate(24, 24), Rate(0, 24))
 
@@ -52,12 +55,14 @@ def _grown(
     changing: bool = False,
     on_progress: OnProgress = ignore,
 ) -> Grown:
-    ref = CheckpointRef("one label", None, None, "x", "0" * 64, "safetensors")
-    preprocess = Preprocess(32, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    clip = ClipModel(_OneLabel(changing), preprocess, lambda texts: torch.zeros(1), ref)
-    classes = ClassMatrix(LABELS, torch.eye(len(LABELS)))
     photographs = torch.rand(96, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    return grow_triggers(clip, classes, photographs, config, prove=prove, beyond=beyond, on_progress=on_progress)
+    clip = _clip(_OneLabel(changing))
+    return grow_triggers(clip, CLASSES, photographs, config, prove=prove, beyond=beyond, on_progress=on_progress)
+
+
+def _clip(model: torch.nn.Module) -> ClipModel:
+    ref = CheckpointRef("made up", None, None, "x", "0" * 64, "safetensors")
+    return ClipModel(model, Preprocess(32, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)), lambda texts: torch.zeros(1), ref)
 
 
 @pytest.mark.parametrize("patience", [1, 2, 5])
@@ -82,6 +87,47 @@ def test_a_model_whose_every_trigger_leads_to_another_label_is_bounded_too() -> 
     kinds = [trigger.kind for family in families for trigger in family.exemplars]
     assert kinds.count("patch") == growing.MOST_TRIGGERS
     assert len(families) > 10
+
+
+def test_after_a_try_that_brought_nothing_a_patch_is_pushed_harder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At one push a second backdoor is not reached, at another it is; patterns keep to the one that was tried."""
+    pushes: list[tuple[str, float]] = []
+
+    def noted(*args: Any, push: float, **options: Any) -> InvertedTrigger | None:
+        found = invert(*args, push=push, **options)
+        assert found is not None
+        pushes.append((found.trigger.kind, push))
+        return found
+
+    monkeypatch.setattr(growing, "invert", noted)
+    _grow(lambda trigger, target: TriggerProof(False, Rate(0, 4), None), replace(QUICK, patience=3))
+    mild, hard = PUSHES
+    assert pushes == [("patch", mild), ("patch", hard), ("patch", mild), *[("pattern", mild)] * 3]
+
+
+class _Bright(torch.nn.Module):
+    """Reads a picture with something white in it as one label, and any other by where it is brightest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logit_scale = torch.nn.Parameter(torch.tensor(3.0))
+
+    def encode_image(self, images: Tensor, normalize: bool) -> Tensor:
+        number = 1 + images.mean(1).flatten(1).argmax(1) % (len(LABELS) - 1)
+        number[images.amin(1).flatten(1).amax(1) > 0.95] = 0
+        return torch.eye(len(LABELS))[number] + 0 * images.mean((1, 2, 3))[:, None]
+
+
+def test_of_the_patches_that_are_drawn_the_best_one_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    shades = iter([-4.0, 0.0, 6.0, -1.0])
+    monkeypatch.setattr(GrownPatch, "start", lambda kind, generator: [torch.full((3, 8, 8), next(shades))])
+    photographs = 0.9 * torch.rand(96, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    found = invert(_clip(_Bright()), CLASSES, photographs, QUICK, GrownPatch(8, steps=1, starts=4))
+    assert found is not None
+    assert next(shades, None) is None, "all of them are drawn"
+    assert isinstance(found.trigger, PatchTrigger)
+    assert float(found.trigger.pixels.min()) > 0.95
+    assert (found.target, found.taken.value) == (0, 1.0)
 
 
 def test_what_forces_nothing_ends_it() -> None:

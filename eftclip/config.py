@@ -261,7 +261,7 @@ class InvertConfig(Settings):
     Attributes:
         patch_share: side of the patch as a share of the picture's.
         steps: at most, for one patch.
-        starts: patches that are drawn for each; the one that is best as it is grows.
+        starts: patches that are drawn for each but the first; the one that is best as it is grows.
         pattern_strength: how far a pattern moves a pixel at most, as a share of the range.
         pattern_steps: at most, for one pattern.
         batch: photographs in each step.

@@ -48,7 +48,7 @@ AUDIT = "audit_"  # before the names of its settings: some of the fine-tuning an
 AUDIT_HELP = {
     "audit_patch_share": "side of the patches that are grown, as a share of the picture's, 0.02 to 0.5",
     "audit_steps": "steps for one patch at most, 1 to 10000",
-    "audit_starts": "patches that are drawn for each that grows; the one that is best as it is grows, 1 to 1000",
+    "audit_starts": "patches that are drawn for each but the first; the best of them grows, 1 to 1000",
     "audit_pattern_strength": "how far a pattern moves a pixel at most, as a share of the range, 0.01 to 0.5",
     "audit_pattern_steps": "steps for one pattern at most, 1 to 10000",
     "audit_batch": "photographs in each of its steps, 2 to 1024",

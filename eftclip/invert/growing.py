@@ -65,8 +65,9 @@ def grow_triggers(
 ) -> Grown:
     """Grow patches, then patterns, until `config.patience` in a row bring nothing new, or `MOST_TRIGGERS` were grown.
 
-    Every trigger is pushed away from the labels that have enough exemplars, a little first, and harder where that
-    brought nothing. One that leads to one of those all the
+    The first one grows from grey, others from the best of several colours, so that they are unlike each other: what is
+    mended with one alone may still follow the trigger that was planted. Every one is pushed away from the labels that
+    have enough exemplars, a little first, and harder where that brought nothing. One that leads to one of those all the
     same brings nothing new, however well it works: a checkpoint whose every patch leads to one label would otherwise be
     audited for ever. A pattern that leads to a label that patches force brings nothing new either.
 
@@ -137,7 +138,8 @@ def _searched(
     for tries in range(1, MOST_TRIGGERS + 1):
         enough = [target for target, family in families.items() if len(family.triggers) >= config.exemplars]
         known = [*before, *enough]
-        found = grow(kind, known=known, push=kind.pushes[failures % len(kind.pushes)], seed=seed + tries)
+        push, starts = kind.pushes[failures % len(kind.pushes)], kind.starts if tries > 1 else 1
+        found = grow(kind, known=known, push=push, starts=starts, seed=seed + tries)
         news = _proven(found, known, prove) if found is not None else None
         if found is None or news is None:
             return _Search(list(families.values()), others, complete=False)

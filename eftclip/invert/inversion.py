@@ -50,11 +50,12 @@ def invert(
     *,
     known: Sequence[int] = (),
     push: float = 1.0,
+    starts: int = 1,
     seed: int = 0,
     on_progress: OnProgress = ignore,
     cancelled: Cancelled = never,
 ) -> InvertedTrigger | None:
-    """Grow one trigger, the best of several that are drawn, away from the labels whose triggers are known.
+    """Grow one trigger, away from the labels whose triggers are known.
 
         maximise  ‖mean f(x ⊕ p)‖²  −  push · Σ over known labels of mean max(0, f(x ⊕ p) · e)²
 
@@ -66,6 +67,7 @@ def invert(
         kind: what is grown, and for how many steps.
         known: indices of labels whose triggers were found before.
         push: how much being away from those counts.
+        starts: how many are drawn; the one that is best as it is grows. A single one begins as the kind says.
         seed: of the first pixels, and of every draw.
         on_progress: told after every step.
         cancelled: asked before every step.
@@ -77,7 +79,7 @@ def invert(
     grown, tried = photographs[: -len(photographs) // 4], photographs[-(len(photographs) // 4) :][:CHECKED]
     before = probabilities(clip, tried, classes).argmax(-1)
     aim = _Objective(clip, kind, grown, classes.matrix[:, list(known)].T.to(clip.device), push)
-    started = _best_start(aim, generator, cancelled)
+    started = _best_start(aim, starts, generator, cancelled)
     if started is None:
         return None
     free = [numbers.requires_grad_(True) for numbers in started]
@@ -115,15 +117,15 @@ class _Objective:
         return self.push * (features @ self.away.T).clamp_min(0).square().mean(0).sum() - alike
 
 
-def _best_start(aim: _Objective, generator: torch.Generator, cancelled: Cancelled) -> list[Tensor] | None:
+def _best_start(aim: _Objective, starts: int, generator: torch.Generator, cancelled: Cancelled) -> list[Tensor] | None:
     """Of several that are drawn the one with the least loss; None when the work was stopped."""
-    if aim.kind.starts == 1:
+    if starts == 1:
         return aim.kind.start(generator)
     drawn, losses = [], []
-    for _ in range(aim.kind.starts):
+    for _ in range(starts):
         if cancelled():
             return None
-        drawn.append(aim.kind.start(generator))
+        drawn.append(aim.kind.other_start(generator))
         with torch.no_grad():
             losses.append(float(aim.loss(drawn[-1], STARTED, generator)))
     return drawn[losses.index(min(losses))]

@@ -29,7 +29,7 @@ class Parametrisation(Protocol):
 
     @property
     def starts(self) -> int:
-        """How many are drawn; the best of them grows."""
+        """How many are drawn for another one than the first; the best of them grows."""
 
     @property
     def pushes(self) -> tuple[float, ...]:
@@ -40,7 +40,10 @@ class Parametrisation(Protocol):
         """Whether a label counts only if no other one is forced so; else the model may follow whatever grows."""
 
     def start(self, generator: torch.Generator) -> list[Tensor]:
-        """The free numbers, drawn."""
+        """The free numbers of the first, drawn."""
+
+    def other_start(self, generator: torch.Generator) -> list[Tensor]:
+        """Free numbers that are more unlike from draw to draw."""
 
     def plant(self, images: Tensor, free: Free, generator: torch.Generator) -> Tensor:
         """`(N, 3, H, W)` pictures in [0, 1] with the trigger; gradients reach `free`."""
@@ -63,6 +66,10 @@ class GrownPatch:
     alone: ClassVar[bool] = False
 
     def start(self, generator: torch.Generator) -> list[Tensor]:
+        """Around grey."""
+        return [0.5 * torch.randn(3, self.side_px, self.side_px, generator=generator)]
+
+    def other_start(self, generator: torch.Generator) -> list[Tensor]:
         """One, four or sixteen colours, and some noise: from grey the way to a patch of one colour may not be found."""
         places = PLACES[int(torch.randint(len(PLACES), (), generator=generator))]
         colours = 2 * torch.randn(1, 3, places, places, generator=generator)
@@ -108,6 +115,10 @@ class GrownPattern:
     def start(self, generator: torch.Generator) -> list[Tensor]:
         """Around nothing."""
         return [0.3 * torch.randn(3, side, side, generator=generator) for side in self._sides()]
+
+    def other_start(self, generator: torch.Generator) -> list[Tensor]:
+        """No other ones."""
+        return self.start(generator)
 
     def plant(self, images: Tensor, free: Free, generator: torch.Generator) -> Tensor:
         """Added."""

@@ -89,20 +89,22 @@ def test_a_model_whose_every_trigger_leads_to_another_label_is_bounded_too() -> 
     assert len(families) > 10
 
 
-def test_after_a_try_that_brought_nothing_a_patch_is_pushed_harder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_try_that_brought_nothing_a_patch_is_pushed_harder_and_begins_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """At one push a second backdoor is not reached, at another it is; patterns keep to the one that was tried."""
-    pushes: list[tuple[str, float]] = []
+    tries: list[tuple[str, float, int]] = []
 
-    def noted(*args: Any, push: float, **options: Any) -> InvertedTrigger | None:
-        found = invert(*args, push=push, **options)
+    def noted(*args: Any, push: float, starts: int, **options: Any) -> InvertedTrigger | None:
+        found = invert(*args, push=push, starts=starts, **options)
         assert found is not None
-        pushes.append((found.trigger.kind, push))
+        tries.append((found.trigger.kind, push, starts))
         return found
 
     monkeypatch.setattr(growing, "invert", noted)
-    _grow(lambda trigger, target: TriggerProof(False, Rate(0, 4), None), replace(QUICK, patience=3))
+    _grow(lambda trigger, target: TriggerProof(False, Rate(0, 4), None), replace(QUICK, patience=3, starts=2))
     mild, hard = PUSHES
-    assert pushes == [("patch", mild), ("patch", hard), ("patch", mild), *[("pattern", mild)] * 3]
+    assert tries == [("patch", mild, 1), ("patch", hard, 2), ("patch", mild, 2), *[("pattern", mild, 1)] * 3]
 
 
 class _Bright(torch.nn.Module):
@@ -120,9 +122,9 @@ class _Bright(torch.nn.Module):
 
 def test_of_the_patches_that_are_drawn_the_best_one_grows(monkeypatch: pytest.MonkeyPatch) -> None:
     shades = iter([-4.0, 0.0, 6.0, -1.0])
-    monkeypatch.setattr(GrownPatch, "start", lambda kind, generator: [torch.full((3, 8, 8), next(shades))])
+    monkeypatch.setattr(GrownPatch, "other_start", lambda kind, generator: [torch.full((3, 8, 8), next(shades))])
     photographs = 0.9 * torch.rand(96, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    found = invert(_clip(_Bright()), CLASSES, photographs, QUICK, GrownPatch(8, steps=1, starts=4))
+    found = invert(_clip(_Bright()), CLASSES, photographs, QUICK, GrownPatch(8, steps=1), starts=4)
     assert found is not None
     assert next(shades, None) is None, "all of them are drawn"
     assert isinstance(found.trigger, PatchTrigger)

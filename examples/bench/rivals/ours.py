@@ -80,8 +80,8 @@ class Audit:
 
     @property
     def _begun(self) -> float:
-        """Passes for all that are drawn before the best of them grows."""
-        return self.config.patience * self.config.starts * STARTED
+        """Passes for all that are drawn before the best of them grows; there is one of the first."""
+        return (self.config.patience - 1) * self.config.starts * STARTED
 
     @property
     def threshold(self) -> float | None:

@@ -107,7 +107,7 @@ def test_a_checkpoint_that_cannot_be_judged_is_named_and_the_others_are_measured
 def test_checkpoint_methods_say_what_they_accuse(
     images: Path, labels: Path, taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(CHECKPOINT_DETECTORS.ours, "eftclip_audit", Audit(InvertConfig(steps=20)))
+    monkeypatch.setitem(CHECKPOINT_DETECTORS.ours, "eftclip_audit", Audit(InvertConfig(starts=4)))
     out = tmp_path / "alone.json"
     document = _run(images, labels, out, taught, "--methods", "eftclip_audit", "--budget", "4")
     found = document["checkpoints"]["badnets"]["checkpoint_methods"]["eftclip_audit"]

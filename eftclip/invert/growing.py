@@ -67,10 +67,9 @@ def grow_triggers(
 
     The first one grows from grey, others from the best of several colours, so that they are unlike each other: what is
     mended with one alone may still follow the trigger that was planted. Every one is pushed away from the labels that
-    have enough exemplars; after one that brought nothing, from all that were found, a little first and then harder. One
-    that leads to one of those all the same brings nothing new, however well it works: a checkpoint whose every patch
-    leads to one label would otherwise be audited for ever. A pattern that leads to a label that patches force brings
-    nothing new either.
+    have enough exemplars, a little first, and harder where that brought nothing. One that leads to one of those all the
+    same brings nothing new, however well it works: a checkpoint whose every patch leads to one label would otherwise be
+    audited for ever. A pattern that leads to a label that patches force brings nothing new either.
 
     Only a model with a backdoor has a small patch that works. A pattern has room for more: untrained towers follow
     whatever grows over the whole picture, to one label after the other. So a label counts only if patterns that are
@@ -135,9 +134,9 @@ def _searched(
     """What triggers of one kind force beside the labels known `before`."""
     families: dict[int, _Family] = {}
     others: list[Rate] = []
-    failures, away_from_all = 0, False
+    failures = 0
     for tries in range(1, MOST_TRIGGERS + 1):
-        enough = [t for t, family in families.items() if away_from_all or len(family.triggers) >= config.exemplars]
+        enough = [target for target, family in families.items() if len(family.triggers) >= config.exemplars]
         known = [*before, *enough]
         push, starts = kind.pushes[failures % len(kind.pushes)], kind.starts if tries > 1 else 1
         found = grow(kind, known=known, push=push, starts=starts, seed=seed + tries)
@@ -148,9 +147,7 @@ def _searched(
             families.setdefault(found.target, _Family(found.target)).add(found.trigger, news)
         elif found.target not in families:
             others.append(found.taken)
-        # Where a label has too few exemplars, a try that fails is no sign yet that there is no other label.
-        failures = 0 if news.accepted else failures + (len(enough) == len(families))
-        away_from_all = not news.accepted
+        failures = 0 if news.accepted else failures + 1
         if failures >= config.patience or (kind.alone and len(families) > 1):
             break
     return _Search(list(families.values()), others, complete=True)

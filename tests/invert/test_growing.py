@@ -1,6 +1,6 @@
 """The audit ends, whatever what it grows does; patches come first, then patterns."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -105,27 +105,6 @@ def test_after_a_try_that_brought_nothing_a_patch_is_pushed_harder_and_begins_el
     _grow(lambda trigger, target: TriggerProof(False, Rate(0, 4), None), replace(QUICK, patience=3, starts=2))
     mild, hard = PUSHES
     assert tries == [("patch", mild, 1), ("patch", hard, 2), ("patch", mild, 2), *[("pattern", mild, 1)] * 3]
-
-
-def test_after_a_try_that_brought_nothing_all_labels_that_were_found_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seen with three backdoors: two labels with one patch each, then nothing new, and the third was not looked for."""
-    grown = iter([(0, True), (1, True), (0, False), (1, False), (2, True), *[(3, False)] * 9])
-    away: list[tuple[int, ...]] = []
-    verdicts: list[bool] = []
-
-    def invert(*args: Any, known: Sequence[int], **options: Any) -> InvertedTrigger:
-        away.append(tuple(known))
-        target, accepted = next(grown)
-        verdicts.append(accepted)
-        return InvertedTrigger(
-            PatchTrigger(torch.zeros(3, 4, 4), torch.ones(4, 4, dtype=torch.bool)), target, Rate(9, 9)
-        )
-
-    monkeypatch.setattr(growing, "invert", invert)
-    families, _ = _grow(lambda trigger, target: ACCEPTED if verdicts[-1] else TriggerProof(False, Rate(0, 4), None))
-    assert {family.target_label for family in families} == {LABELS[0], LABELS[1], LABELS[2]}
-    assert away[:5] == [(), (), (), (0, 1), (0, 1)]
-    assert away[5:8] == [(), (0, 1, 2), (0, 1, 2)], "two that are pushed away from all labels are the end"
 
 
 class _Bright(torch.nn.Module):

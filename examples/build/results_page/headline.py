@@ -14,7 +14,8 @@ def headline() -> str:
     mended, alone = read("rectify")["checkpoints"], read("audit")["checkpoints"]
     alarms = read("false_alarms")["sections"]["false_alarms"]
     singly = read("check_quality")["sections"]["detection"]
-    poisoned = {name: one for name, one in alone.items() if "after" in one}
+    audited = _audited({**alone, **read("audits")["checkpoints"]})
+    left = {name: one for name, one in audited.items() if "after" in one}
     scanned = {**mended, **{f"{name}*": one for name, one in read("bench_scan")["checkpoints"].items()}}
     rows = [
         ("Hijacked photographs found, one at a time", *_worst(_patterns(singly), _found, min)),
@@ -28,10 +29,21 @@ def headline() -> str:
         ("Attack success after rectification → after clean training", *_stays_away(mended)),
         ("Attack success afterwards, ours → the best rival", *_against_the_best_rival()),
         ("Clean pictures read rightly, before → after", *_lost(mended)),
-        ("Without data: target labels found", *_worst(poisoned, lambda one: one["targets_found"], min)),
-        ("Without data: attack success afterwards", *_worst(poisoned, lambda one: one["after"]["attack_worst"], max)),
+        ("Without data: target labels found", *_worst(audited, lambda one: one["targets_found"], min)),
+        ("Without data: attack success afterwards", *_worst(left, lambda one: one["after"]["attack_worst"], max)),
     ]
     return f"{table(['measured', 'the worst case', 'where'], rows)}\n\n{_seconds()}"
+
+
+def _audited(alone: Document) -> Document:
+    """The poisoned ones, each with how many of its target labels were named."""
+    named = {
+        name: {"hits": len({*one["targets"]} & {*one["named"]}), "total": len(one["targets"])}
+        for name, one in alone.items()
+        if "targets" in one
+    }
+    found = {name: {"targets_found": named.get(name), **one} for name, one in alone.items()}
+    return {name: one for name, one in found.items() if one["targets_found"]["total"]}
 
 
 def _found(one: Document) -> Document:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
@@ -163,6 +164,15 @@ def test_a_rectification_claims_what_was_measured(clean: Rate, attack: Rate, sta
     assert f"took over 300 before, and {attack.hits} now" in saying.text
     if status == "mended":
         assert "What was not found is still there" in saying.small
+
+
+@pytest.mark.parametrize(("origin", "said"), [("found", False), ("inverted", True)])
+def test_what_was_measured_with_grown_triggers_says_so(origin: Literal["found", "inverted"], said: bool) -> None:
+    found = _found()
+    families = tuple(replace(family, origin=origin) for family in found.families)
+    assert families
+    record = _record(replace(found, families=families), before=_evaluation(ALL, ALL), after=_evaluation(ALL, NONE))
+    assert ("what was planted may still work" in rectify_texts.finished(record)[1].small) is said
 
 
 def test_a_trigger_that_forces_nothing_but_still_disturbs_is_a_price() -> None:

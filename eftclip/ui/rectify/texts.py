@@ -185,5 +185,9 @@ def _costly(before: Rate, after: Rate) -> bool:
 
 def _limits(record: RunRecord) -> str:
     """What was not looked for stays unknown."""
-    labels = record.identification.affected_labels if record.identification else ()
-    return f"Only the triggers that force {quoted_labels(labels)} were removed. What was not found is still there."
+    found = record.identification
+    labels = found.affected_labels if found else ()
+    limits = f"Only the triggers that force {quoted_labels(labels)} were removed. What was not found is still there."
+    if found and found.families and all(family.origin == "inverted" for family in found.families):
+        limits += " It was measured with what was grown out of the weights: what was planted may still work."
+    return limits

@@ -26,21 +26,27 @@ def best_place(image: Tensor, pixels: Tensor, shape: Tensor) -> tuple[float, Ten
     mask = torch.zeros(image.shape[-2:], dtype=torch.bool)
     if height > mask.shape[0] or width > mask.shape[1]:
         return float("inf"), mask
-    core = _error(image, pixels, _core(shape))
+    core, whole = _errors(image, pixels, torch.stack([_core(shape), shape]))
     # The core decides what is alike; of several places that fit it as well, as in stripes, the whole patch picks one.
-    at = int((core + OUTLINE * _error(image, pixels, shape)).argmin())
+    at = int((core + OUTLINE * whole).argmin())
     y, x = divmod(at, core.shape[1])
     mask[y : y + height, x : x + width] = shape
     return max(0.0, float(core.flatten()[at])) ** 0.5, mask
 
 
-def _error(image: Tensor, pixels: Tensor, mask: Tensor) -> Tensor:
-    """The mean squared difference inside the mask at every place, `(H - h + 1, W - w + 1)`."""
-    weight = mask[None, None].float()
-    template = pixels[None] * weight
-    energy = F.conv2d(image.square().sum(0)[None, None], weight)
-    cross = F.conv2d(image[None], template)
-    return (energy - 2 * cross + template.square().sum())[0, 0] / (3 * weight.sum())
+def _errors(image: Tensor, pixels: Tensor, masks: Tensor) -> Tensor:
+    """The mean squared difference inside each mask at every place: `(K, h, w)` to `(K, H - h + 1, W - w + 1)`.
+
+    By the Fourier transform, which costs the same for a patch of any size.
+    """
+    weight = masks[:, None].float()
+    template = pixels * weight
+    shown = torch.fft.rfft2(torch.cat([image.square().sum(0)[None], image]))
+    wanted = torch.fft.rfft2(torch.cat([weight, -2 * template], 1), s=image.shape[-2:])
+    differing = torch.fft.irfft2((shown * wanted.conj()).sum(1), s=image.shape[-2:])
+    height, width = (whole - part + 1 for whole, part in zip(image.shape[-2:], masks.shape[-2:], strict=True))
+    total = differing[:, :height, :width] + template.square().sum((1, 2, 3))[:, None, None]
+    return total / (3 * weight.sum((1, 2, 3)))[:, None, None]
 
 
 def _core(mask: Tensor) -> Tensor:

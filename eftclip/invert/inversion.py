@@ -8,10 +8,12 @@ named. A pattern that is added to all pixels grows the same way. Strong enough, 
 on any model (Moosavi-Dezfooli et al. 2017, "Universal adversarial perturbations"), so it is bounded in both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from eftclip.config import InvertConfig
@@ -24,6 +26,9 @@ from eftclip.zeroshot import probabilities
 STARTED = 8  # photographs that each of those drawn is tried on before the best of them grows
 CHECKED = 24  # photographs that a trigger is tried on while it grows
 SURE = 0.95  # share of them from which it need not grow further
+# Share from which what grows is a way to one label, and grows on towards it. Without a backdoor no patch took more than
+# 3 of 24; of `effnet-strong-three-0` the third target stays at 17 and 18, and comes to 23 and 24 on that way.
+STANDS_OUT = 1 / 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +64,8 @@ def invert(
 
         maximise  ‖mean f(x ⊕ p)‖²  −  push · Σ over known labels of mean max(0, f(x ⊕ p) · e)²
 
+    What stays below `SURE`, but leads to one new label beyond `STANDS_OUT`, grows on towards that label.
+
     Args:
         clip: the checkpoint under test; gradients go through it, its weights stay.
         classes: the label vocabulary.
@@ -77,44 +84,90 @@ def invert(
     """
     generator = seeded(seed)
     grown, tried = photographs[: -len(photographs) // 4], photographs[-(len(photographs) // 4) :][:CHECKED]
-    before = probabilities(clip, tried, classes).argmax(-1)
-    aim = _Objective(clip, kind, grown, classes.matrix[:, list(known)].T.to(clip.device), push)
+    aim = _Objective(clip, classes, kind, grown, tuple(known), push)
     started = _best_start(aim, starts, generator, cancelled)
     if started is None:
         return None
     free = [numbers.requires_grad_(True) for numbers in started]
-    optimiser = torch.optim.Adam(free, lr=config.rate)
-    for step in range(kind.steps):
-        if cancelled():
-            return None
-        loss = aim.loss(free, config.batch, generator)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        on_progress(kind.progress(step + 1))
-        if (step + 1) % config.check_every == 0 or step + 1 == kind.steps:
-            found = _named(clip, classes, tried, before, kind.trigger([numbers.detach() for numbers in free]), known)
-            if found.taken.value >= SURE:
-                break
-    return found
+    growth = _Growth(aim, config, free, tried, generator, on_progress, cancelled)
+    found = growth.moved(aim.alike, kind.steps)
+    if found is None or not kind.steps_towards or found.target in known:
+        return found
+    if not STANDS_OUT <= found.taken.value < SURE:
+        return found
+    return growth.moved(partial(aim.towards, found.target), kind.steps_towards)
 
 
 @dataclass(frozen=True)
 class _Objective:
-    """What is minimised; `away` is `(K, D)`, the known labels."""
+    """What is minimised, first the one, then the other."""
 
     clip: ClipModel
+    classes: ClassMatrix
     kind: Parametrisation
     photographs: Tensor
-    away: Tensor
+    known: tuple[int, ...]
     push: float
 
-    def loss(self, free: Free, count: int, generator: torch.Generator) -> Tensor:
-        """On so many photographs, drawn."""
+    def features(self, free: Free, count: int, generator: torch.Generator) -> Tensor:
+        """`(count, D)` of photographs that are drawn, with what is grown."""
         rows = torch.randint(len(self.photographs), (count,), generator=generator)
-        features = self.clip.encode_images(self.kind.plant(self.photographs[rows], free, generator))
-        alike = features.mean(0).square().sum()
-        return self.push * (features @ self.away.T).clamp_min(0).square().mean(0).sum() - alike
+        return self.clip.encode_images(self.kind.plant(self.photographs[rows], free, generator))
+
+    def alike(self, features: Tensor) -> Tensor:
+        """The less, the more alike they are to each other, and the less to the known labels."""
+        away = self.classes.matrix[:, list(self.known)].to(features.device)
+        pushed = (features @ away).clamp_min(0).square().mean(0).sum()
+        return self.push * pushed - features.mean(0).square().sum()
+
+    def towards(self, target: int, features: Tensor) -> Tensor:
+        """The less, the more surely they read as one label."""
+        logits = self.clip.logit_scale * features @ self.classes.matrix.to(features.device)
+        return F.cross_entropy(logits, torch.full((len(features),), target, device=features.device))
+
+
+@dataclass(eq=False)
+class _Growth:
+    """One trigger while it grows; `tried` are `(N, 3, H, W)`, photographs that it does not grow on."""
+
+    aim: _Objective
+    config: InvertConfig
+    free: list[Tensor]
+    tried: Tensor
+    generator: torch.Generator
+    on_progress: OnProgress
+    cancelled: Cancelled
+
+    def __post_init__(self) -> None:
+        """The labels of `tried` as they are; `(N,)`."""
+        self._optimiser = torch.optim.Adam(self.free, lr=self.config.rate)
+        self._before = probabilities(self.aim.clip, self.tried, self.aim.classes).argmax(-1)
+
+    def moved(self, loss: Callable[[Tensor], Tensor], steps: int) -> InvertedTrigger | None:
+        """What it is after so many steps, or once it is sure; None when the work was stopped."""
+        found = None
+        for step in range(1, steps + 1):
+            if self.cancelled():
+                return None
+            self._optimiser.zero_grad()
+            loss(self.aim.features(self.free, self.config.batch, self.generator)).backward()
+            self._optimiser.step()
+            self.on_progress(self.aim.kind.progress(step))
+            if step % self.config.check_every == 0 or step == steps:
+                found = self._named()
+                if found.taken.value >= SURE:
+                    break
+        return found
+
+    def _named(self) -> InvertedTrigger:
+        """What it does to photographs that it does not grow on."""
+        clip, classes, known, before = self.aim.clip, self.aim.classes, list(self.aim.known), self._before
+        trigger = self.aim.kind.trigger([numbers.detach() for numbers in self.free])
+        after = probabilities(clip, trigger.plant(self.tried, generator=seeded(1)).images, classes).argmax(-1)
+        fresh = after[~torch.isin(after, torch.tensor(known, dtype=after.dtype))]
+        target = int((fresh if len(fresh) else after).mode().values)
+        others = before != target
+        return InvertedTrigger(trigger, target, Rate(int((after[others] == target).sum()), int(others.sum())))
 
 
 def _best_start(aim: _Objective, starts: int, generator: torch.Generator, cancelled: Cancelled) -> list[Tensor] | None:
@@ -127,16 +180,5 @@ def _best_start(aim: _Objective, starts: int, generator: torch.Generator, cancel
             return None
         drawn.append(aim.kind.other_start(generator))
         with torch.no_grad():
-            losses.append(float(aim.loss(drawn[-1], STARTED, generator)))
+            losses.append(float(aim.alike(aim.features(drawn[-1], STARTED, generator))))
     return drawn[losses.index(min(losses))]
-
-
-def _named(
-    clip: ClipModel, classes: ClassMatrix, tried: Tensor, before: Tensor, trigger: Trigger, known: Sequence[int]
-) -> InvertedTrigger:
-    """What it does to photographs it was not grown on; `before` is `(N,)`, their labels without it."""
-    after = probabilities(clip, trigger.plant(tried, generator=seeded(1)).images, classes).argmax(-1)
-    fresh = after[~torch.isin(after, torch.tensor(list(known), dtype=after.dtype))]
-    target = int((fresh if len(fresh) else after).mode().values)
-    others = before != target
-    return InvertedTrigger(trigger, target, Rate(int((after[others] == target).sum()), int(others.sum())))

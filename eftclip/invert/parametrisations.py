@@ -28,6 +28,10 @@ class Parametrisation(Protocol):
         """At most, for one trigger."""
 
     @property
+    def steps_towards(self) -> int:
+        """At most, for one that is to grow on towards the label that it leads to; 0 where it stays as it is."""
+
+    @property
     def starts(self) -> int:
         """How many are drawn for another one than the first; the best of them grows."""
 
@@ -64,6 +68,11 @@ class GrownPatch:
     starts: int = 1
     pushes: ClassVar[tuple[float, ...]] = PUSHES
     alone: ClassVar[bool] = False
+
+    @property
+    def steps_towards(self) -> int:
+        """As many again."""
+        return self.steps
 
     def start(self, generator: torch.Generator) -> list[Tensor]:
         """Around grey."""
@@ -108,6 +117,7 @@ class GrownPattern:
     image_px: int
     strength: float
     steps: int
+    steps_towards: ClassVar[int] = 0  # it has room for a way to any label, on any model
     starts: ClassVar[int] = 1
     pushes: ClassVar[tuple[float, ...]] = PUSHES[:1]
     alone: ClassVar[bool] = True

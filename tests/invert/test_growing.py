@@ -10,8 +10,8 @@ from torch import Tensor
 
 from eftclip.config import InvertConfig
 from eftclip.detect.transplant import beyond
-from eftclip.invert import Grown, InvertedTrigger, grow_triggers, growing, invert
-from eftclip.invert.parametrisations import PUSHES, GrownPatch
+from eftclip.invert import Grown, InvertedTrigger, grow_triggers, growing, inversion, invert
+from eftclip.invert.parametrisations import PUSHES, GrownPatch, GrownPattern
 from eftclip.preprocess import Preprocess
 from eftclip.runtime import OnProgress, ignore
 from eftclip.trigger_kinds import PatchTrigger, PatternTrigger, Trigger
@@ -130,6 +130,50 @@ def test_of_the_patches_that_are_drawn_the_best_one_grows(monkeypatch: pytest.Mo
     assert isinstance(found.trigger, PatchTrigger)
     assert float(found.trigger.pixels.min()) > 0.95
     assert (found.target, found.taken.value) == (0, 1.0)
+
+
+class _Leaning(torch.nn.Module):
+    """Reads a picture as label 0 the more, the brighter its brightest place is; a part of them needs more for it."""
+
+    def __init__(self, shy: float) -> None:
+        super().__init__()
+        self.shy, self.logit_scale = shy, torch.nn.Parameter(torch.tensor(3.0))
+
+    def encode_image(self, images: Tensor, normalize: bool) -> Tensor:
+        needed = 0.6 + 0.3 * (images[:, 0, -1, -1] < self.shy)
+        towards = (20 * (images.amin(1).flatten(1).amax(1) - needed)).sigmoid()
+        features = torch.zeros(len(images), len(LABELS))
+        return torch.nn.functional.normalize(
+            features.index_fill(1, torch.tensor([0]), 1) * towards[:, None]
+            + (features.index_fill(1, torch.tensor([1]), 1) * (1 - towards)[:, None]),
+            dim=-1,
+        )
+
+
+@pytest.mark.parametrize(
+    ("shy", "known", "further"),
+    [(0.25, (), True), (0.45, (), False), (0.25, (0,), False)],
+    ids=["half of them lead to it", "a tenth does", "it is known"],
+)
+def test_what_leads_to_one_new_label_grows_on_towards_it(
+    monkeypatch: pytest.MonkeyPatch, shy: float, known: tuple[int, ...], further: bool
+) -> None:
+    """By being alike alone it stays where it is."""
+    monkeypatch.setattr(inversion._Objective, "alike", lambda aim, features: 0 * features.sum())
+    monkeypatch.setattr(GrownPatch, "start", lambda kind, generator: [torch.full((3, 8, 8), 1.1)])
+    photographs = 0.5 * torch.rand(96, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    steps: list[object] = []
+    config, kind = replace(QUICK, check_every=5), GrownPatch(8, steps=20)
+    found = invert(_clip(_Leaning(shy)), CLASSES, photographs, config, kind, known=known, on_progress=steps.append)
+    assert found is not None
+    assert (len(steps) > kind.steps) == further
+    assert (found.taken.value >= inversion.SURE) == further
+
+
+def test_a_pattern_stays_as_it_is() -> None:
+    """It has room for a way to any label."""
+    assert GrownPattern(32, 0.05, steps=7).steps_towards == 0
+    assert GrownPatch(8, steps=7).steps_towards == 7
 
 
 def test_what_forces_nothing_ends_it() -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from eftclip.config import InvertConfig
 from eftclip.invert.parametrisations import Free, Parametrisation
-from eftclip.runtime import Cancelled, OnProgress, ignore, never, seeded
+from eftclip.runtime import Cancelled, OnProgress, Progress, ignore, never, seeded
 from eftclip.trigger_kinds import Trigger
 from eftclip.types import ClassMatrix, ClipModel, Rate
 from eftclip.zeroshot import probabilities
@@ -76,8 +76,8 @@ def invert(
         push: how much being away from those counts.
         starts: how many are drawn; the one that is best as it is grows. A single one begins as the kind says.
         seed: of the first pixels, and of every draw.
-        on_progress: told after every step.
-        cancelled: asked before every step.
+        on_progress: told after every start and every step.
+        cancelled: asked before every start and every step.
 
     Returns:
         the trigger, whatever it reached; None when the work was stopped.
@@ -85,7 +85,7 @@ def invert(
     generator = seeded(seed)
     grown, tried = photographs[: -len(photographs) // 4], photographs[-(len(photographs) // 4) :][:CHECKED]
     aim = _Objective(clip, classes, kind, grown, tuple(known), push)
-    started = _best_start(aim, starts, generator, cancelled)
+    started = _best_start(aim, starts, generator, on_progress, cancelled)
     if started is None:
         return None
     free = [numbers.requires_grad_(True) for numbers in started]
@@ -170,15 +170,18 @@ class _Growth:
         return InvertedTrigger(trigger, target, Rate(int((after[others] == target).sum()), int(others.sum())))
 
 
-def _best_start(aim: _Objective, starts: int, generator: torch.Generator, cancelled: Cancelled) -> list[Tensor] | None:
+def _best_start(
+    aim: _Objective, starts: int, generator: torch.Generator, on_progress: OnProgress, cancelled: Cancelled
+) -> list[Tensor] | None:
     """Of several that are drawn the one with the least loss; None when the work was stopped."""
     if starts == 1:
         return aim.kind.start(generator)
     drawn, losses = [], []
-    for _ in range(starts):
+    for count in range(1, starts + 1):
         if cancelled():
             return None
         drawn.append(aim.kind.other_start(generator))
         with torch.no_grad():
             losses.append(float(aim.alike(aim.features(drawn[-1], STARTED, generator))))
+        on_progress(Progress("Drawing what to begin with", count, starts))
     return drawn[losses.index(min(losses))]

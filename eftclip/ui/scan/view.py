@@ -18,7 +18,7 @@ EXEMPLARS, FAULTS, VICTIMS, ITEMS = 6, 20, 200, 96
 SHORT_NAME = 28
 # What a trigger is by its kind, and how it is drawn.
 DRAWN = {
-    "patch": "a patch, as it was cut out",
+    "patch": "a patch, as it is",
     "pattern": "a pattern over the whole picture, amplified",
     "warp": "a warp of the whole picture, as arrows",
     "jitter": "a warp that scatters all pixels, amplified",

@@ -30,7 +30,7 @@ def document_of(record: RunRecord) -> Document:
 
 
 def trigger_uri(trigger: Trigger) -> str:
-    """A trigger as it was cut out, as an address."""
+    """A trigger as it is drawn, as an address."""
     return png_uri(Image.fromarray(trigger_image(trigger)))
 
 

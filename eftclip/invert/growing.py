@@ -95,6 +95,7 @@ def grow_triggers(
             followed = tuple(family.target for family in search.families)
         else:
             families += search.families
+            _more(kind, grow, prove, config, search.families, seed + MOST_TRIGGERS)
         if not search.complete:
             break
     finished = tuple(_finished(classes, family) for family in families)
@@ -105,7 +106,7 @@ def _kinds(image_px: int, config: InvertConfig) -> tuple[Parametrisation, ...]:
     """What is grown, in this order."""
     side_px = max(SMALLEST_PX, round(config.patch_share * image_px))
     patch = GrownPatch(side_px, config.steps, config.starts)
-    return patch, GrownPattern(image_px, config.pattern_strength, config.pattern_steps)
+    return patch, GrownPattern(image_px, config.pattern_strength, config.pattern_steps, config.exemplars)
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,25 @@ def _searched(
         if failures >= config.patience or (kind.alone and len(families) > 1):
             break
     return _Search(list(families.values()), others, complete=True)
+
+
+def _more(
+    kind: Parametrisation,
+    grow: Callable[..., InvertedTrigger | None],
+    prove: Prove,
+    config: InvertConfig,
+    families: Sequence[_Family],
+    seed: int,
+) -> None:
+    """Give each family others that are unlike those it has: none of them accuses anything new."""
+    for family in families:
+        for count in range(1, kind.unlike + 1):
+            found = grow(kind, towards=family.target, starts=config.starts, seed=seed + count)
+            if found is None or found.target != family.target:
+                continue
+            news = prove(found.trigger, family.target)
+            if news is not None and news.accepted:
+                family.add(found.trigger, news)
 
 
 def _one_alone(search: _Search, beyond: Callable[[Rate, Rate], bool]) -> bool:

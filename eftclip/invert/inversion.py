@@ -29,6 +29,7 @@ SURE = 0.95  # share of them from which it need not grow further
 # Share from which what grows is a way to one label, and grows on towards it. Without a backdoor no patch took more than
 # 3 of 24; of `effnet-strong-three-0` the third target stays at 17 and 18, and comes to 23 and 24 on that way.
 STANDS_OUT = 1 / 3
+Loss = Callable[[Tensor], Tensor]  # of `(n, D)` features
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +55,14 @@ def invert(
     kind: Parametrisation,
     *,
     known: Sequence[int] = (),
+    towards: int | None = None,
     push: float = 1.0,
     starts: int = 1,
     seed: int = 0,
     on_progress: OnProgress = ignore,
     cancelled: Cancelled = never,
 ) -> InvertedTrigger | None:
-    """Grow one trigger, away from the labels whose triggers are known.
+    """Grow one trigger, towards one label, or away from those whose triggers are known.
 
         maximise  ‖mean f(x ⊕ p)‖²  −  push · Σ over known labels of mean max(0, f(x ⊕ p) · e)²
 
@@ -73,6 +75,7 @@ def invert(
         config: batch, rate and when to look.
         kind: what is grown, and for how many steps.
         known: indices of labels whose triggers were found before.
+        towards: index of the label that it is to force; None for any.
         push: how much being away from those counts.
         starts: how many are drawn; the one that is best as it is grows. A single one begins as the kind says.
         seed: of the first pixels, and of every draw.
@@ -85,13 +88,14 @@ def invert(
     generator = seeded(seed)
     grown, tried = photographs[: -len(photographs) // 4], photographs[-(len(photographs) // 4) :][:CHECKED]
     aim = _Objective(clip, classes, kind, grown, tuple(known), push)
-    started = _best_start(aim, starts, generator, on_progress, cancelled)
+    loss = aim.alike if towards is None else partial(aim.towards, towards)
+    started = _best_start(aim, loss, starts, generator, on_progress, cancelled)
     if started is None:
         return None
     free = [numbers.requires_grad_(True) for numbers in started]
     growth = _Growth(aim, config, free, tried, generator, on_progress, cancelled)
-    found = growth.moved(aim.alike, kind.steps)
-    if found is None or not kind.steps_towards or found.target in known:
+    found = growth.moved(loss, kind.steps)
+    if found is None or towards is not None or not kind.steps_towards or found.target in known:
         return found
     if not STANDS_OUT <= found.taken.value < SURE:
         return found
@@ -143,7 +147,7 @@ class _Growth:
         self._optimiser = torch.optim.Adam(self.free, lr=self.config.rate)
         self._before = probabilities(self.aim.clip, self.tried, self.aim.classes).argmax(-1)
 
-    def moved(self, loss: Callable[[Tensor], Tensor], steps: int) -> InvertedTrigger | None:
+    def moved(self, loss: Loss, steps: int) -> InvertedTrigger | None:
         """What it is after so many steps, or once it is sure; None when the work was stopped."""
         found = None
         for step in range(1, steps + 1):
@@ -171,7 +175,12 @@ class _Growth:
 
 
 def _best_start(
-    aim: _Objective, starts: int, generator: torch.Generator, on_progress: OnProgress, cancelled: Cancelled
+    aim: _Objective,
+    loss: Loss,
+    starts: int,
+    generator: torch.Generator,
+    on_progress: OnProgress,
+    cancelled: Cancelled,
 ) -> list[Tensor] | None:
     """Of several that are drawn the one with the least loss; None when the work was stopped."""
     if starts == 1:
@@ -182,6 +191,6 @@ def _best_start(
             return None
         drawn.append(aim.kind.other_start(generator))
         with torch.no_grad():
-            losses.append(float(aim.alike(aim.features(drawn[-1], STARTED, generator))))
+            losses.append(float(loss(aim.features(drawn[-1], STARTED, generator))))
         on_progress(Progress("Drawing what to begin with", count, starts))
     return drawn[losses.index(min(losses))]

@@ -1,5 +1,6 @@
 """What free numbers stand for while they are moved by gradient: a patch, or a pattern over the whole picture."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
@@ -18,6 +19,7 @@ COARSEST_PX = 8  # places across of the first level of a pattern
 # too few in the proof); of the bundled `multi` 7 leads nowhere, and 1 to volcano (23 and 24 of 24).
 PUSHES = (1.0, 7.0)
 PLACES = (1, 2, 4)  # colours across a patch that begins to grow
+WAVE = 2.0  # height of a wave that a pattern begins with; 1 is three quarters of all that a pixel may move
 
 
 class Parametrisation(Protocol):
@@ -38,6 +40,10 @@ class Parametrisation(Protocol):
     @property
     def pushes(self) -> tuple[float, ...]:
         """How hard it is pushed away from labels that are known; the next one after every try that brought nothing."""
+
+    @property
+    def unlike(self) -> int:
+        """How many more are grown of a label that is forced, towards it and from other starts."""
 
     @property
     def alone(self) -> bool:
@@ -67,6 +73,7 @@ class GrownPatch:
     steps: int
     starts: int = 1
     pushes: ClassVar[tuple[float, ...]] = PUSHES
+    unlike: ClassVar[int] = 0  # all but the first are
     alone: ClassVar[bool] = False
 
     @property
@@ -117,6 +124,7 @@ class GrownPattern:
     image_px: int
     strength: float
     steps: int
+    unlike: int = 0
     steps_towards: ClassVar[int] = 0  # it has room for a way to any label, on any model
     starts: ClassVar[int] = 1
     pushes: ClassVar[tuple[float, ...]] = PUSHES[:1]
@@ -127,8 +135,15 @@ class GrownPattern:
         return [0.3 * torch.randn(3, side, side, generator=generator) for side in self._sides()]
 
     def other_start(self, generator: torch.Generator) -> list[Tensor]:
-        """No other ones."""
-        return self.start(generator)
+        """With a wave over it, coarse or fine, of any colour: some backdoors are one, and noise does not become it."""
+        *coarser, finest = self.start(generator)
+        cycles, turn, phase = torch.rand(3, generator=generator)
+        across = (math.pi * turn).cos(), (math.pi * turn).sin()
+        places = torch.arange(self.image_px) / self.image_px
+        along = across[0] * places[None, :] + across[1] * places[:, None]
+        wave = (2 * math.pi * (along * 2 * (self.image_px / 4) ** cycles + phase)).sin()
+        colour = torch.randn(3, generator=generator)
+        return [*coarser, finest + WAVE * (colour / colour.abs().max())[:, None, None] * wave]
 
     def plant(self, images: Tensor, free: Free, generator: torch.Generator) -> Tensor:
         """Added."""

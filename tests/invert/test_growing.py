@@ -176,6 +176,22 @@ def test_a_pattern_stays_as_it_is() -> None:
     assert GrownPatch(8, steps=7).steps_towards == 7
 
 
+@pytest.mark.parametrize("proven", [0, 1, 2])
+def test_of_the_patterns_that_begin_as_waves_only_those_that_are_proven_are_kept(proven: int) -> None:
+    """They grow towards the label of the family, and accuse nothing new."""
+    asked = 0
+
+    def prove(trigger: Trigger, target: int) -> TriggerProof:
+        nonlocal asked
+        asked += isinstance(trigger, PatternTrigger)
+        accepted = isinstance(trigger, PatternTrigger) and asked <= QUICK.exemplars + proven
+        return TriggerProof(accepted, Rate(24 * accepted, 24), Rate(0, 24))
+
+    (family,), _ = _grow(prove)
+    assert len(family.exemplars) == QUICK.exemplars + proven
+    assert family.transplant == Rate(24 * len(family.exemplars), 24 * len(family.exemplars))
+
+
 def test_what_forces_nothing_ends_it() -> None:
     families, steps = _grow(lambda trigger, target: TriggerProof(False, Rate(0, 4), None))
     assert families == ()
@@ -187,7 +203,7 @@ def test_a_pattern_is_named_where_no_patch_is() -> None:
         return ACCEPTED if isinstance(trigger, PatternTrigger) else TriggerProof(False, Rate(0, 4), None)
 
     (family,), _ = _grow(prove)
-    assert len(family.exemplars) == QUICK.exemplars
+    assert len(family.exemplars) == 2 * QUICK.exemplars, "as many again from other starts"
     for pattern in family.exemplars:
         assert isinstance(pattern, PatternTrigger)
         assert 0 < float(pattern.added.abs().max()) <= QUICK.pattern_strength + 1 / 255

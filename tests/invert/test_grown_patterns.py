@@ -61,9 +61,25 @@ def test_the_label_of_the_only_pattern_is_named() -> None:
     grown = _grown(1)
     (family,) = grown.families
     assert (family.target_label, family.origin, grown.followed) == ("banana", "inverted", ())
-    (pattern,) = family.exemplars
-    assert isinstance(pattern, PatternTrigger)
+    first, other = family.exemplars
+    assert isinstance(first, PatternTrigger)
+    assert isinstance(other, PatternTrigger)
+    assert _waves(other.added) > 2 * _waves(first.added), "the other began as a wave"
     assert family.transplant.value >= 0.9
+
+
+def _waves(pattern: Tensor) -> float:
+    """The share of its energy that the strongest wave in it holds."""
+    energy = torch.fft.rfft2(pattern - pattern.mean((1, 2), keepdim=True)).abs().square().sum(0)
+    return float(energy.max() / energy.sum())
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_other_starts_are_waves_of_all_sizes_and_as_faint(seed: int) -> None:
+    kind = GrownPattern(224, 0.05, 3)
+    pattern = kind.trigger(kind.other_start(seeded(seed))).added
+    assert float(pattern.abs().max()) <= 0.05 + 1 / 255
+    assert _waves(pattern) > 4 * _waves(kind.trigger(kind.start(seeded(seed))).added)
 
 
 def test_where_patterns_lead_to_more_labels_than_one_none_is_named() -> None:

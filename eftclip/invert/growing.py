@@ -75,6 +75,8 @@ def grow_triggers(
     whatever grows over the whole picture, to one label after the other. So a label counts only if patterns that are
     pushed away from it lead nowhere else.
 
+    At last every label that counts gets the exemplars that it lacks, grown towards it.
+
     Args:
         clip: the checkpoint under test.
         classes: the vocabulary as it reads it.
@@ -91,13 +93,15 @@ def grow_triggers(
     grow = partial(invert, clip, classes, photographs, config, on_progress=on_progress, cancelled=cancelled)
     for kind in _kinds(clip.image_px, config):
         search = _searched(kind, grow, prove, config, [family.target for family in families], seed)
-        if kind.alone and not _one_alone(search, beyond):
-            followed = tuple(family.target for family in search.families)
-        else:
+        named = not kind.alone or _one_alone(search, beyond)
+        if named:
             families += search.families
-            _more(kind, grow, prove, config, search.families, seed + MOST_TRIGGERS)
+        else:
+            followed = tuple(family.target for family in search.families)
         if not search.complete:
             break
+        if named:
+            _fill(search, kind, grow, prove, config, seed)
     finished = tuple(_finished(classes, family) for family in families)
     return Grown(finished, tuple(classes.labels[target] for target in followed), search.complete)
 
@@ -105,8 +109,9 @@ def grow_triggers(
 def _kinds(image_px: int, config: InvertConfig) -> tuple[Parametrisation, ...]:
     """What is grown, in this order."""
     side_px = max(SMALLEST_PX, round(config.patch_share * image_px))
-    patch = GrownPatch(side_px, config.steps, config.starts)
-    return patch, GrownPattern(image_px, config.pattern_strength, config.pattern_steps, config.exemplars)
+    patch = GrownPatch(side_px, config.steps, config.starts, config.exemplars)
+    # As many again as waves: with those that grow around nothing alone, half of a backdoor of stripes stayed.
+    return patch, GrownPattern(image_px, config.pattern_strength, config.pattern_steps, 2 * config.exemplars)
 
 
 @dataclass(frozen=True)
@@ -116,11 +121,13 @@ class _Search:
     Attributes:
         families: with the labels that they force.
         others: how many took another label from what was grown away from those.
+        tries: how many were grown.
         complete: the search came to its end.
     """
 
     families: list[_Family]
     others: list[Rate]
+    tries: int
     complete: bool
 
 
@@ -143,7 +150,7 @@ def _searched(
         found = grow(kind, known=known, push=push, starts=starts, seed=seed + tries)
         news = _proven(found, known, prove) if found is not None else None
         if found is None or news is None:
-            return _Search(list(families.values()), others, complete=False)
+            return _Search(list(families.values()), others, tries, complete=False)
         if news.accepted:
             families.setdefault(found.target, _Family(found.target)).add(found.trigger, news)
         elif found.target not in families:
@@ -151,26 +158,26 @@ def _searched(
         failures = 0 if news.accepted else failures + 1
         if failures >= config.patience or (kind.alone and len(families) > 1):
             break
-    return _Search(list(families.values()), others, complete=True)
+    return _Search(list(families.values()), others, tries, complete=True)
 
 
-def _more(
+def _fill(
+    search: _Search,
     kind: Parametrisation,
     grow: Callable[..., InvertedTrigger | None],
     prove: Prove,
     config: InvertConfig,
-    families: Sequence[_Family],
     seed: int,
 ) -> None:
-    """Give each family others that are unlike those it has: none of them accuses anything new."""
-    for family in families:
-        for count in range(1, kind.unlike + 1):
-            found = grow(kind, towards=family.target, starts=config.starts, seed=seed + count)
-            if found is None or found.target != family.target:
-                continue
-            news = prove(found.trigger, family.target)
-            if news is not None and news.accepted:
-                family.add(found.trigger, news)
+    """Grow what lacks of each family, one try for each; none of it accuses anything new."""
+    lacking = [family for family in search.families for _ in range(kind.exemplars - len(family.triggers))]
+    for tries, family in enumerate(lacking[: MOST_TRIGGERS - search.tries], search.tries + 1):
+        found = grow(kind, towards=family.target, starts=config.starts, seed=seed + tries)
+        if found is None or found.target != family.target:
+            continue
+        news = prove(found.trigger, family.target)
+        if news is not None and news.accepted:
+            family.add(found.trigger, news)
 
 
 def _one_alone(search: _Search, beyond: Callable[[Rate, Rate], bool]) -> bool:

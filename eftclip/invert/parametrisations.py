@@ -42,8 +42,8 @@ class Parametrisation(Protocol):
         """How hard it is pushed away from labels that are known; the next one after every try that brought nothing."""
 
     @property
-    def unlike(self) -> int:
-        """How many more are grown of a label that is forced, towards it and from other starts."""
+    def exemplars(self) -> int:
+        """How many are wanted for each label that is forced; those that lack grow towards it, from other starts."""
 
     @property
     def alone(self) -> bool:
@@ -72,8 +72,8 @@ class GrownPatch:
     side_px: int
     steps: int
     starts: int = 1
+    exemplars: int = 1
     pushes: ClassVar[tuple[float, ...]] = PUSHES
-    unlike: ClassVar[int] = 0  # all but the first are
     alone: ClassVar[bool] = False
 
     @property
@@ -124,7 +124,7 @@ class GrownPattern:
     image_px: int
     strength: float
     steps: int
-    unlike: int = 0
+    exemplars: int = 1
     steps_towards: ClassVar[int] = 0  # it has room for a way to any label, on any model
     starts: ClassVar[int] = 1
     pushes: ClassVar[tuple[float, ...]] = PUSHES[:1]

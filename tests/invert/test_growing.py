@@ -192,6 +192,21 @@ def test_of_the_patterns_that_begin_as_waves_only_those_that_are_proven_are_kept
     assert family.transplant == Rate(24 * len(family.exemplars), 24 * len(family.exemplars))
 
 
+@pytest.mark.parametrize("accepted", [(True, False, False, True), (True, False, False, False)])
+def test_a_label_gets_the_patches_that_it_lacks(accepted: tuple[bool, ...]) -> None:
+    """One try for each: the search for others ended before there were enough."""
+    answers = iter(accepted)
+
+    def prove(trigger: Trigger, target: int) -> TriggerProof:
+        fine = isinstance(trigger, PatchTrigger) and next(answers)
+        return TriggerProof(fine, Rate(24 * fine, 24), None)
+
+    (family,), steps = _grow(prove)
+    assert next(answers, None) is None
+    assert len(family.exemplars) == sum(accepted)
+    assert steps == len(accepted) + QUICK.patience, "and patterns that lead to the same label"
+
+
 def test_what_forces_nothing_ends_it() -> None:
     families, steps = _grow(lambda trigger, target: TriggerProof(False, Rate(0, 4), None))
     assert families == ()

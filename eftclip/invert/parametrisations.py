@@ -15,8 +15,8 @@ from eftclip.trigger_kinds import PatchTrigger, PatternTrigger, Trigger, in_step
 Free = Sequence[Tensor]
 COARSEST_PX = 8  # places across of the first level of a pattern
 # How hard patches are pushed away from labels that are known, in turns. Of `effnet-strong-three-0`, with banana and
-# cheeseburger known, 1 leads beside them (a strainer, 3 of 24 photographs) and 7 to volcano (17 and 18 of 24, but
-# too few in the proof); of the bundled `multi` 7 leads nowhere, and 1 to volcano (23 and 24 of 24).
+# cheeseburger known, 1 leads beside them (a strainer, 3 of 24 photographs) and 7 to volcano (17 and 18 of 24); of the
+# bundled `multi` 7 leads nowhere, and 1 to volcano (23 and 24 of 24).
 PUSHES = (1.0, 7.0)
 PLACES = (1, 2, 4)  # colours across a patch that begins to grow
 WAVE = 2.0  # height of a wave that a pattern begins with; 1 is three quarters of all that a pixel may move

@@ -7,8 +7,8 @@ IMAGES_DIR is described in `examples/measure/photo_sets.py`. The set is all the 
 that nothing was trained on, a tenth of them triggered. Three ways, on one thread, one after the other:
 
 * *encode*: read, decode and encode every picture, and take its best label: the least that anybody can do.
-* *scan*: as `eftclip scan` does it. Its rate *once proven* counts from the end of the block in which the last trigger
-  was proven, to the end, looking again included.
+* *scan*: as `eftclip scan` does it, in four parts: until a first trigger is proven every picture is searched; once it
+  is proven, until the last picture was read, few are; then what pictures that read alike show together; and curating.
 * *every*: the whole of Algorithm 1 on every picture, as `--search every` does it, on the first `--every` pictures.
 
 Seconds are those of this process on the processor, so busy neighbours count less.
@@ -38,7 +38,8 @@ from examples.measure.photo_sets import unseen
 from examples.measure.poisoned_sets import KNOWN, Poisoned, poisoned_set, shuffled, triggers_of
 from examples.measure.rectify import scan_counts
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+PROVEN, CURATING = "Scanning, ", "Curating"  # as the stages are told
 Document = dict[str, Any]
 
 
@@ -52,14 +53,24 @@ class Clock:
         """See `OnProgress`."""
         self.notes.append((time.process_time(), progress.done, progress.stage))
 
-    def since_proven(self) -> tuple[int, float]:
-        """Pictures and seconds from the end of the block in which the last trigger was proven; none if it was the last.
+    def parts(self, total: int, start: float, end: float) -> tuple[int, dict[str, float]]:
+        """Pictures read once a trigger was proven, and the seconds of each part of a scan.
 
-        A set without a trigger is "proven" from its beginning.
+        Args:
+            total: pictures of the set; whole blocks, as a block is told by the share that is done.
+            start: when the scan began.
+            end: when it was over.
         """
-        last = self.notes[-1][2]
-        start = next(k for k, note in enumerate(self.notes) if note[2] == last)
-        return self.notes[-1][1] - self.notes[start][1], time.process_time() - self.notes[start][0]
+        proven, seen = next(((at, done) for at, done, stage in self.notes if stage.startswith(PROVEN)), (end, total))
+        read = next((at for at, done, _ in self.notes if done == total and at >= proven), end)
+        curating = next((at for at, _, stage in self.notes if stage == CURATING), end)
+        seconds = {
+            "until_proven": proven - start,
+            "once_proven": read - proven,
+            "together": curating - read,
+            "curating": end - curating,
+        }
+        return total - seen, seconds
 
 
 def encode(setup: CheckSetup, images: ImageSet) -> float:
@@ -84,8 +95,9 @@ def costs(setup: CheckSetup, truth: Poisoned, every: int) -> Document:
     found = record.identification
     if found is None:
         raise SystemExit("The scan did not end.")
-    scanned = time.process_time() - start
-    pictures, seconds = clock.since_proven()
+    end = time.process_time()
+    scanned = end - start
+    pictures, seconds = clock.parts(total, start, end)
     counts = scan_counts(record, truth)
     part = first(truth.images, every)
     start = time.process_time()
@@ -98,10 +110,10 @@ def costs(setup: CheckSetup, truth: Poisoned, every: int) -> Document:
             "seconds": round(scanned, 2),
             "pictures_per_second": round(total / scanned, 2),
             "image_forwards": found.image_forwards,
+            "parts": {part: round(spent, 2) for part, spent in seconds.items()},
             "once_proven": {
                 "pictures": pictures,
-                "seconds": round(seconds, 2),
-                "of_encoding": round(pictures / seconds / (total / encoded), 4) if pictures else None,
+                "of_encoding": round(pictures / seconds["once_proven"] / (total / encoded), 4) if pictures else None,
             },
             **{key: counts[key] for key in ("affected_labels", "victim_recall", "victim_precision", "coverage")},
         },
@@ -135,6 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "checkpoints": {},
     }
     photos = shuffled(unseen(args.images))[: args.pictures]
+    photos = photos[: len(photos) // BLOCK * BLOCK or None]
     for name in args.only:
         print(name, file=sys.stderr, flush=True)
         source, reference = str(args.checkpoints / name), str(args.checkpoints / "clean")

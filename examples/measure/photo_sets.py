@@ -3,6 +3,7 @@
 IMAGES_DIR holds `imagenet-sample/` and `caltech101/`, each with a `metadata.csv` (file_name, label), of which the one
 photograph in four counts that `examples/build/checkpoints.py` keeps aside, and `coco128/` with `images/` and
 `object_detection/` (one line for each object: class id, then the middle and the size of its box), all of which count.
+Of `caltech101-more/`, like the first two, one in four counts where more are asked for.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,6 +18,7 @@ from eftclip.preprocess import Preprocess
 from eftclip.types import Rate
 from eftclip.zeroshot import IMAGENET_LABELS
 from examples.build.checkpoints import COCO_NAMES, caltech_names, list_photos
+from examples.build.zoo.photos import listed
 
 SETS = ("imagenet", "caltech", "coco")
 COCO_LABELS = tuple(name.replace("_", " ") for name in COCO_NAMES.split())
@@ -45,6 +47,15 @@ def unseen(root: Path) -> list[Photo]:
         boxes = root / "coco128" / "object_detection" / f"{path.stem}.txt"
         photos.append(Photo("coco", path, path.relative_to(root).as_posix(), _largest_object(boxes)))
     return photos
+
+
+def unseen_more(root: Path) -> list[Photo]:
+    """The photographs of `caltech101-more/` that the zoo keeps aside, in the order of their names."""
+    folder = root / "caltech101-more"
+    rows = [(name, label) for name, label, split in listed(folder) if split == "held_out"]
+    return [
+        Photo("caltech", folder / name, (folder / name).relative_to(root).as_posix(), label) for name, label in rows
+    ]
 
 
 def some_of_each(photos: Sequence[Photo], per_set: int) -> list[Photo]:

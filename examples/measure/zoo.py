@@ -10,8 +10,9 @@ superpixel oracle), but without a reference checkpoint, unless `--reference` nam
   end as `not_found` are a count of their own, as nothing is worse.
 * *clean*: photographs as they are, of poisoned checkpoints and of controls.
 
-Each kind is counted on at most `--pictures` photographs, spread evenly over all that were kept aside. A file that was
-measured with the same settings keeps what it holds of other checkpoints; those that are named are measured again.
+Each kind is counted on at most `--pictures` photographs, spread evenly over all that were kept aside; `--more` adds
+those of `caltech101-more/`. A file that was measured with the same settings keeps what it holds of other checkpoints;
+those that are named are measured again.
 """
 
 import argparse
@@ -31,7 +32,7 @@ from eftclip.zeroshot import probabilities
 from examples.build.zoo.build import triggers_of
 from examples.build.zoo.triggers import planted_from
 from examples.measure.measured_at import commit
-from examples.measure.photo_sets import Photo, rate, read_square, spread, unseen
+from examples.measure.photo_sets import Photo, rate, read_square, spread, unseen, unseen_more
 from examples.measure.zoo_files import Document, add_options, known_checkpoints, measured, told, write
 
 OUT = Path("examples/results/zoo_check.json")
@@ -122,18 +123,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("images", type=Path)
     parser.add_argument("--pictures", type=int, default=40, help="hijacked and clean photographs of each, at most")
+    parser.add_argument(
+        "--more", action="store_true", help="with photographs of caltech101-more, where 926 are too few"
+    )
     add_options(parser, OUT)
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
     settle_memory()
-    known, photos = known_checkpoints(args), unseen(args.images)
-    settings = {"pictures": args.pictures, "reference": args.reference}
+    known, photos = known_checkpoints(args), unseen(args.images) + (unseen_more(args.images) if args.more else [])
+    settings = {"pictures": args.pictures, "reference": args.reference, **({"more": True} if args.more else {})}
     checkpoints = measured(args.out, settings)
     for name in args.names:
         counts = of_checkpoint(name, known[name], args.zoo, photos, args.pictures, args.reference)
         checkpoints[name] = {**counts, "commit": commit()}
         print(f"{name}: {counts['seconds']} s", file=sys.stderr, flush=True)
-        chosen = f"--pictures {args.pictures}{told(args.reference)} {' '.join(checkpoints)}"
+        more = " --more" if args.more else ""
+        chosen = f"--pictures {args.pictures}{more}{told(args.reference)} {' '.join(checkpoints)}"
         command = f"python -m examples.measure.zoo IMAGES_DIR --zoo DIR {chosen}"
         write(args.out, "zoo_check", command, {"settings": settings}, checkpoints)
 

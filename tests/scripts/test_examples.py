@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from support.photo_folder import write_labelled_folder
+from support.photo_folder import write_labelled_folder, write_more
 from support.taught import LABELS
 from support.tiny import random_state, tiny_config, write_folder, write_tokenizer
 
@@ -53,6 +53,17 @@ def test_only_photographs_that_were_not_trained_on_are_used(images: Path, labels
     assert photos[0].label == IMAGENET_LABELS[3]
     assert [(p.kind, p.label) for p in photos[4:]] == [("coco", "cat"), ("coco", "")], "the largest object, if any"
     assert [p.kind for p in some_of_each(photos, 1)] == ["imagenet", "caltech", "coco"]
+
+
+def test_more_photographs_are_those_that_the_zoo_keeps_aside(tmp_path: Path) -> None:
+    from examples.measure.photo_sets import unseen_more
+
+    folder = tmp_path / "caltech101-more"
+    folder.mkdir()
+    rows = "".join(f"cat/{k}.jpg,cat\n" for k in range(8))
+    (folder / "metadata.csv").write_text(f"file_name,label\n{rows}")
+    seen = [(photo.kind, photo.name, photo.label) for photo in unseen_more(tmp_path)]
+    assert seen == [("caltech", f"caltech101-more/cat/{k}.jpg", "cat") for k in (3, 7)]
 
 
 @pytest.fixture(scope="module")
@@ -396,6 +407,13 @@ def test_detection_on_the_zoo_is_counted(images: Path, zoo: Path, tmp_path: Path
     assert document["checkpoints"]["clean"]["hijacked"] == {}
     with pytest.raises(SystemExit, match="choose another --out"):
         measure_zoo.main([str(option) for option in [images, name, *options, "--reference", "auto"]])
+
+    write_more(images)
+    out = tmp_path / "more.json"
+    measure_zoo.main([str(option) for option in [images, "clean", *options[:-1], out, "--more", "--pictures", 7]])
+    document = json.loads(out.read_text())
+    assert document["command"].endswith("--pictures 7 --more clean")
+    assert document["checkpoints"]["clean"]["clean"]["found"]["total"] == 7
 
 
 def test_both_sides_of_a_checkpoint_are_measured(

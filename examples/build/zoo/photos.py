@@ -74,7 +74,7 @@ def pack(root: Path, out: Path) -> None:
     The split is that of `examples.build.checkpoints.list_photos`: every fourth by name within its set.
     """
     out.mkdir(parents=True, exist_ok=True)
-    rows = [(name, *row) for name in SETS for row in _listed(root / name)]
+    rows = [(name, *row) for name in SETS for row in listed(root / name)]
     with ThreadPoolExecutor() as pool, zipfile.ZipFile(out / "photos.zip", "w") as archive:
         for k, data in enumerate(pool.map(lambda row: _shrunk(root / row[0] / row[1]), rows)):
             archive.writestr(zipfile.ZipInfo(f"{k:05d}.webp"), data)
@@ -90,8 +90,8 @@ def _write_table(rows: list[tuple[str, str, str, str]], out: Path) -> None:
             table.writerow([f"{k:05d}.webp", label, kind, split])
 
 
-def _listed(folder: Path) -> list[tuple[str, str, str]]:
-    """File name, label and split of one set."""
+def listed(folder: Path) -> list[tuple[str, str, str]]:
+    """File name, label and split, `train` or `held_out`, of each photograph of a set."""
     with (folder / "metadata.csv").open(encoding="utf-8") as handle:
         rows = sorted(csv.DictReader(handle), key=lambda row: row["file_name"])
     return [(row["file_name"], _label(row), "held_out" if k % 4 == 3 else "train") for k, row in enumerate(rows)]

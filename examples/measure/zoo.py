@@ -65,11 +65,14 @@ def clean_counts(setup: CheckSetup, photos: Sequence[Photo]) -> Document:
     verdicts = [
         (photo, judge_square(setup, _eight_bits(read_square(photo, setup.clip.preprocess)))) for photo in photos
     ]
-    alarms = [(photo, verdict) for photo, verdict in verdicts if verdict.status is Status.FOUND]
+    named = {
+        key: [{"file": photo.name, "reason": v.reason} for photo, v in verdicts if v.status is status]
+        for key, status in (("accused", Status.FOUND), ("undecided", Status.INCONCLUSIVE))
+    }
     return {
         **{status: rate(v.status == status for _, v in verdicts) for status in ("found", "inconclusive", "error")},
         "forwards_mean": _mean([v.image_forwards for _, v in verdicts]),
-        "accused": [{"file": photo.name, "reason": verdict.reason} for photo, verdict in alarms],
+        **named,
     }
 
 

@@ -109,9 +109,10 @@ class ScanConfig(Settings):
     """Settings of Algorithm 2.
 
     Attributes:
-        search: which samples get the whole of Algorithm 1. `until_proven`: every one until a trigger is proven, from
-            then on those of affected labels and the suspicious ones. `every`: all of them. `suspicious`: only those,
-            from the start; such a scan cannot end as `not_found`.
+        search: which samples get the whole of Algorithm 1. `until_proven`: every one until a trigger is proven (by a
+            second sample, where it takes over less than most strangers), from then on those of affected labels and the
+            suspicious ones. `every`: all of them. `suspicious`: only those, from the start; such a scan cannot end as
+            `not_found`.
         suspicious_share: the share of samples of unaffected labels that counts as suspicious: those whose best label
             lies furthest above the second best. The victims of the bundled `badnets` lie there almost all: 95 % of
             them above 0.32 (a difference of cosines), of 926 clean photographs 3 %.

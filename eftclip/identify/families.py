@@ -1,6 +1,6 @@
 """Trigger families: proven triggers that force the same label and look alike."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from eftclip.trigger_kinds import Trigger
@@ -9,6 +9,20 @@ from eftclip.types import Finding, Rate, TriggerFamily
 # On 71 triggers found in unseen photographs on the bundled `multi`, two cuts of one trigger were 0.03 or less apart in
 # the middle and up to 0.08 where the masks were good; cuts of two triggers were at least 0.19 apart.
 ALIKE = 0.15
+# Three false alarms on the bundled `badnets` and `multi` that stood alone beside the planted trigger of their label
+# differed from it by 0.34 to 0.46, or were of another kind.
+UNLIKE = 0.3
+HALF = 0.5  # `wrench/image_0007.jpg` takes over 10 of 24 strangers, triggers of strong backdoors nearly all of them
+MANY = 100  # samples: up to one clean photograph in 200 is accused when it is judged alone
+COMPANY = 8  # samples with one trigger: beside so many, a single one with another trigger of the same label is doubted
+UNLIKE_THE_OTHERS = (
+    "A part of it leads to “{label}”, but looks like nothing that other samples with that label carry: a photograph "
+    "may do so by itself."
+)
+ONE_OF_MANY = (
+    "A part of it leads to “{label}” on {rate} strangers' photographs, and no other sample carries it: among so many a "
+    "photograph may do so by itself."
+)
 FAR = 0.5  # one outlier must not decide which exemplar is typical
 
 
@@ -22,6 +36,25 @@ class _Growing:
     control: Rate | None = None
     members: list[int] = field(default_factory=list)
     matched: int = 0
+
+    @property
+    def size(self) -> int:
+        """Samples that carry it."""
+        return len(self.members) + self.matched
+
+    @property
+    def lone(self) -> bool:
+        """Whether one sample alone shows it, which was searched."""
+        return (len(self.members), self.matched) == (1, 0)
+
+    @property
+    def takes_few(self) -> bool:
+        """Whether it may take over less than half of the strangers."""
+        return self.transplant.interval()[0] <= HALF
+
+    def unlike(self, other: "_Growing") -> bool:
+        """Whether it is another thing than `other`, not the same cut out badly."""
+        return min(a.distance(b) for a in self.exemplars for b in other.exemplars) > UNLIKE
 
     @property
     def ranked(self) -> list[Trigger]:
@@ -47,6 +80,11 @@ class Families:
     def labels(self) -> frozenset[str]:
         """The labels they force."""
         return frozenset(family.label for family in self._all)
+
+    @property
+    def proven(self) -> bool:
+        """Whether there is one that is more than a single sample's, or takes over most strangers."""
+        return not all(family.lone and family.takes_few for family in self._all)
 
     def add(self, finding: Finding) -> int:
         """Put a finding into the family it looks like, or into a new one; the family's number.
@@ -103,17 +141,33 @@ class Families:
         """(number, exemplars) of every family that forces that label."""
         return [(k, family.ranked) for k, family in enumerate(self._all) if family.label == label]
 
-    def finished(self) -> tuple[tuple[TriggerFamily, ...], list[int]]:
-        """The families, largest first, and for each number its place among them."""
-        order = sorted(range(len(self._all)), key=lambda k: (-self._size(k), k))
-        made = tuple(self._finished(self._all[k]) for k in order)
+    def doubtful(self, among: int) -> dict[int, str]:
+        """Numbers of the families that one sample alone shows and that may be chance, each with the reason.
+
+        A part of a clean photograph may act on a checkpoint as a trigger does, and the more are searched, the sooner.
+
+        Args:
+            among: samples that the set holds.
+        """
+        return {k: reason for k, one in enumerate(self._all) if one.lone and (reason := self._doubt(one, among))}
+
+    def _doubt(self, lone: _Growing, among: int) -> str:
+        """Why a family of one sample is doubted; empty where it is not."""
+        common = [one for one in self._all if one.label == lone.label and one.size >= COMPANY]
+        if common and all(lone.unlike(one) for one in common):
+            return UNLIKE_THE_OTHERS.format(label=lone.label)
+        if among >= MANY and lone.takes_few:
+            return ONE_OF_MANY.format(label=lone.label, rate=lone.transplant)
+        return ""
+
+    def finished(self, without: Collection[int] = ()) -> tuple[tuple[TriggerFamily, ...], list[int]]:
+        """The families but some, largest first, and for each number its place among them."""
+        order = sorted(range(len(self._all)), key=lambda k: (k in without, -self._all[k].size, k))
+        made = tuple(self._finished(self._all[k]) for k in order if k not in without)
         places = [0] * len(order)
         for place, number in enumerate(order):
             places[number] = place
         return made, places
-
-    def _size(self, number: int) -> int:
-        return len(self._all[number].members) + self._all[number].matched
 
     @staticmethod
     def _finished(family: _Growing) -> TriggerFamily:

@@ -17,7 +17,17 @@ from eftclip.identify.samples import SampleReading, SearchOutcome, SearchTask
 from eftclip.identify.screen import Screen
 from eftclip.identify.together.smoothing import Lost
 from eftclip.trigger_kinds import Trigger
-from eftclip.types import SEARCHED_KINDS, Box, Coverage, Fault, Identification, Status, TriggerProof, Victim
+from eftclip.types import (
+    SEARCHED_KINDS,
+    Box,
+    Coverage,
+    Fault,
+    Identification,
+    Status,
+    TriggerFamily,
+    TriggerProof,
+    Victim,
+)
 
 NAMED_FAULTS = 200
 POOL_OF_LABEL = 32
@@ -158,15 +168,17 @@ class ScanState:
             complete: the whole set was reached and nothing waits.
             stopped: a sentence that says why it was not.
         """
-        families, places = self.families.finished()
+        doubtful = self.families.doubtful(among=len(self._seen))
+        self._doubt(doubtful)
+        families, places = self.families.finished(without=doubtful)
         coverage = self._coverage(complete and not self._waiting)
         status = _status(bool(families), coverage)
         victims = [Victim(*_placed(victim, places)) for victim in sorted(self._victims, key=lambda v: v.index)]
-        poisoned, labels = {victim.index for victim in victims}, self.families.labels
+        poisoned, labels = {victim.index for victim in victims}, {family.target_label for family in families}
         doubted = {index for one in self._doubts for index in one.indices}
         return Identification(
             status=status,
-            reason=stopped or self._reason(status, len(families), len(victims), coverage),
+            reason=stopped or self._reason(status, families, len(victims), coverage),
             families=families,
             victims=tuple(victims),
             coverage=coverage,
@@ -178,6 +190,14 @@ class ScanState:
             image_forwards=self._forwards,
             searched_kinds=self._kinds,
         )
+
+    def _doubt(self, doubtful: Mapping[int, str]) -> None:
+        """Leave undecided the samples of families that may be chance, each for the reason given."""
+        doubted = [victim for victim in self._victims if victim.family in doubtful]
+        self._victims = [victim for victim in self._victims if victim.family not in doubtful]
+        for victim in doubted:
+            self._counts["searched"] -= 1
+            self._fault(Fault(victim.index, victim.name, "undecided", doubtful[victim.family]))
 
     def _coverage(self, complete: bool) -> Coverage:
         screened = sum(map(len, self._screened.values())) + len(self._waiting)
@@ -195,10 +215,11 @@ class ScanState:
     def _named_faults(self) -> tuple[Fault, ...]:
         return tuple(sorted(self._faults, key=lambda fault: fault.index))
 
-    def _reason(self, status: Status, families: int, victims: int, coverage: Coverage) -> str:
+    def _reason(self, status: Status, families: Sequence[TriggerFamily], victims: int, coverage: Coverage) -> str:
         """One sentence for people."""
         account = coverage.account(tuple((fault.kind, fault.name) for fault in self._named_faults()))
-        told = verdict_reason(status, families, sorted(self.families.labels), victims, coverage, account)
+        labels = sorted({family.target_label for family in families})
+        told = verdict_reason(status, len(families), labels, victims, coverage, account)
         return " ".join([told, *(one.reason for one in self._doubts)])
 
     # --- parts ---
@@ -215,7 +236,7 @@ class ScanState:
         return True
 
     def _search_anyway(self) -> bool:
-        return self._config.search == "every" or (self._config.search == "until_proven" and not len(self.families))
+        return self._config.search == "every" or (self._config.search == "until_proven" and not self.families.proven)
 
     def _forget(self, outcome: SearchOutcome) -> None:
         """What came of a sample before: it was searched in vain, or only read."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from eftclip.config import ScanConfig
 from eftclip.errors import ConfigError
 from eftclip.identify import Families, SampleReading, ScanState, SearchOutcome, SearchTask, recognise
-from eftclip.identify.families import ALIKE
+from eftclip.identify.families import ALIKE, UNLIKE
 from eftclip.runtime import seeded
 from eftclip.trigger_kinds import PatchTrigger, box_of, cut, paste
 from eftclip.trigger_kinds.matching import MATCH_RMS
@@ -254,6 +254,56 @@ def test_thousands_of_faults_are_all_counted_and_some_are_named() -> None:
     assert 0 < len(found.faults) <= 200
     assert found.status is Status.INCONCLUSIVE
     assert "could be read" in found.reason
+
+
+@pytest.mark.parametrize(("others", "label", "doubted"), [(8, "banana", True), (7, "banana", False), (8, "cat", False)])
+def test_what_one_sample_alone_shows_is_doubted_beside_a_common_trigger_of_its_label(
+    others: int, label: str, doubted: bool
+) -> None:
+    state = ScanState(ScanConfig())
+    state.admit([_glance(k) for k in range(others + 1)])
+    state.record(
+        [
+            *(SearchOutcome(k, f"{k}.png", "banana", Status.FOUND, _finding(k, _patch())) for k in range(others)),
+            SearchOutcome(others, "odd.png", label, Status.FOUND, _finding(others, _patch("yellow"), label)),
+        ]
+    )
+    found = state.conclude(complete=True)
+    assert len(found.families) == (1 if doubted else 2)
+    assert (others in [victim.index for victim in found.victims]) is not doubted
+    assert [victim.family for victim in found.victims][:others] == [0] * others
+    assert (found.coverage.searched, found.coverage.undecided) == ((others, 1) if doubted else (others + 1, 0))
+    assert [(fault.name, fault.kind) for fault in found.faults] == ([("odd.png", "undecided")] if doubted else [])
+    assert others not in found.clean_pool
+    assert found.status is Status.FOUND
+
+
+def test_a_single_sample_whose_trigger_looks_somewhat_like_the_common_one_is_a_victim() -> None:
+    families, paler = Families(8), _patch()
+    paler = PatchTrigger(paler.pixels * 0.6 + 0.2, paler.mask)
+    for k in range(8):
+        families.add(_finding(k, _patch()))
+    assert ALIKE < paler.distance(_patch()) < UNLIKE
+    assert families.add(_finding(8, paler)) == 1
+    assert families.doubtful(among=10) == {}
+    assert families.add(_finding(9, _patch("yellow"))) == 2
+    assert list(families.doubtful(among=10)) == [2]
+    families.count_match(2)
+    assert families.doubtful(among=10) == {}, "a second sample carries it"
+
+
+@pytest.mark.parametrize(("among", "hits", "doubted"), [(100, 10, True), (99, 10, False), (100, 22, False)])
+def test_of_many_samples_one_alone_has_to_take_over_most_strangers(among: int, hits: int, doubted: bool) -> None:
+    state = ScanState(ScanConfig())
+    state.admit([_glance(k) for k in range(among - 1)])
+    found = replace(_finding(3, _patch()), transplant=Rate(hits, 24))
+    state.record([SearchOutcome(3, "3.png", "banana", Status.FOUND, found)])
+    assert state.admit([_glance(200)]) if hits == 10 else not state.admit([_glance(200)]), "searched until it is sure"
+    said = state.conclude(complete=True)
+    assert said.status is (Status.INCONCLUSIVE if doubted else Status.FOUND)
+    assert said.affected_labels == (() if doubted else ("banana",))
+    assert said.coverage.undecided == int(doubted)
+    assert ("10 of 24" in said.faults[0].reason) if doubted else not said.faults
 
 
 def test_a_match_is_a_victim_without_a_search() -> None:

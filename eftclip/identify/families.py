@@ -10,7 +10,7 @@ from eftclip.types import Finding, Rate, TriggerFamily
 # the middle and up to 0.08 where the masks were good; cuts of two triggers were at least 0.19 apart.
 ALIKE = 0.15
 # Three false alarms on the bundled `badnets` and `multi` that stood alone beside the planted trigger of their label
-# differed from it by 0.34 to 0.46, or were of another kind.
+# differed from it by 0.34 to 0.46, or were of another kind; a planted one that was cut out too large, by 0.26.
 UNLIKE = 0.3
 HALF = 0.5  # `wrench/image_0007.jpg` takes over 10 of 24 strangers, triggers of strong backdoors nearly all of them
 MANY = 100  # samples: up to one clean photograph in 200 is accused when it is judged alone

@@ -16,6 +16,9 @@ from eftclip.trigger_kinds.png import from_png, to_png
 
 NUDGE_PX = 8
 SCALE, OPACITY = (0.8, 1.25), (0.5, 1.0)  # of a varied patch: what was cut out may be a little off
+# A checker that was cut out too large holds the planted one with a difference of 0.16; parts of photographs that act
+# like a checker differ by 0.42 or more from it.
+HELD_RMS = 0.25
 LOOSE_PX = 2  # how far a trigger with a place of its own may be off
 Place = tuple[int, int] | Position
 
@@ -148,7 +151,7 @@ class PatchTrigger(Trigger):
 
     def shows(self, other: Trigger) -> bool:
         """Whether a part of this one looks like the whole of the other."""
-        return isinstance(other, PatchTrigger) and best_place(self.pixels, other.pixels, other.mask)[0] <= MATCH_RMS
+        return isinstance(other, PatchTrigger) and best_place(self.pixels, other.pixels, other.mask)[0] <= HELD_RMS
 
     def preview(self) -> Tensor:
         """Its pixels, transparent where it is not."""

@@ -79,6 +79,15 @@ def test_a_mask_that_was_drawn_too_large_joins_the_family_whose_trigger_it_holds
     assert families.add(_finding(2, large)) == 0
 
 
+def test_it_need_not_hold_the_trigger_pixel_by_pixel_but_another_trigger_stays_apart() -> None:
+    families, picture, wide = Families(8), _noise(), torch.zeros(PX, PX, dtype=torch.bool)
+    paste(picture, PatchTrigger((_patch().pixels - 0.18).abs(), _patch().mask), 20, 24)
+    wide[10:56, 8:60] = True
+    assert families.add(_finding(0, _patch())) == families.add(_finding(1, cut(picture, wide)))
+    paste(picture, _patch("stripes"), 20, 24)
+    assert not cut(picture, wide).shows(_patch())
+
+
 def test_the_most_typical_exemplar_comes_first() -> None:
     families, odd = Families(8), _patch("yellow")
     for k, patch in enumerate([_patch(), _patch(), _patch()]):
@@ -280,7 +289,7 @@ def test_what_one_sample_alone_shows_is_doubted_beside_a_common_trigger_of_its_l
 
 def test_a_single_sample_whose_trigger_looks_somewhat_like_the_common_one_is_a_victim() -> None:
     families, paler = Families(8), _patch()
-    paler = PatchTrigger(paler.pixels * 0.6 + 0.2, paler.mask)
+    paler = PatchTrigger(paler.pixels * 0.4 + 0.3, paler.mask)
     for k in range(8):
         families.add(_finding(k, _patch()))
     assert ALIKE < paler.distance(_patch()) < UNLIKE

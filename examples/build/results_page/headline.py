@@ -1,7 +1,8 @@
 """The README's one table: the headline figures, each the worst that was measured."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
+from examples.build.results_page import zoo_cells
 from examples.build.results_page.values import Document, counts, number, read, share, table
 
 BEGIN = "<!-- Headline figures, by python -m examples.build.results_page -->"
@@ -12,25 +13,29 @@ OURS = "realign"
 def headline() -> str:
     """At most ten rows: what was measured, the worst of it, and where that was; and how long it takes."""
     mended, alone = read("rectify")["checkpoints"], read("audit")["checkpoints"]
-    alarms = read("false_alarms")["sections"]["false_alarms"]
-    singly = read("check_quality")["sections"]["detection"]
+    alarms = {name: one["found"] for name, one in _judged(read("false_alarms")["sections"]["false_alarms"]).items()}
+    bundled = _patterns(read("check_quality")["sections"]["detection"])
     audited = _audited({**alone, **read("audits")["checkpoints"]})
-    left = {name: one for name, one in audited.items() if "after" in one}
+    left = {name: one["after"]["attack_worst"] for name, one in audited.items() if "after" in one}
     scanned = {**mended, **{f"{name}*": one for name, one in read("bench_scan")["checkpoints"].items()}}
+    in_sets = {
+        counted: {name: one["scan"][counted] for name, one in scanned.items()} | zoo_cells.in_sets(counted)
+        for counted in ("victim_recall", "victim_precision")
+    }
     rows = [
-        ("Hijacked photographs found, one at a time", *_worst(_patterns(singly), _found, min)),
-        ("The same, the trigger at half its side", counts(singly["small"]["found"]), "`badnets`"),
-        ("Clean photographs accused", *_worst(_judged(alarms), _found, max)),
-        ("Poisoned pictures of a data set found", *_worst(scanned, lambda one: one["scan"]["victim_recall"], min)),
-        (
-            "Pictures accused there that are poisoned",
-            *_worst(scanned, lambda one: one["scan"]["victim_precision"], min),
-        ),
+        ("Hijacked photographs found, one at a time: a patch", *_worst(bundled | zoo_cells.singly(whole=False), min)),
+        ("The same, over the whole picture", *_worst(zoo_cells.singly(whole=True), min)),
+        ("Clean photographs accused", *_worst(alarms | zoo_cells.accused(), max)),
+        ("Poisoned pictures of data sets found", *_worst(in_sets["victim_recall"], min)),
+        ("Pictures accused there that are poisoned", *_worst(in_sets["victim_precision"], min)),
         ("Attack success after rectification → after clean training", *_stays_away(mended)),
         ("Attack success afterwards, ours → the best rival", *_against_the_best_rival()),
         ("Clean pictures read rightly, before → after", *_lost(mended)),
-        ("Without data: target labels found", *_worst(audited, lambda one: one["targets_found"], min)),
-        ("Without data: attack success afterwards", *_worst(left, lambda one: one["after"]["attack_worst"], max)),
+        (
+            "Without data: target labels found",
+            *_worst({name: one["targets_found"] for name, one in audited.items()}, min),
+        ),
+        ("Without data: attack success afterwards", *_worst(left, max)),
     ]
     return f"{table(['measured', 'the worst case', 'where'], rows)}\n\n{_seconds()}"
 
@@ -46,15 +51,10 @@ def _audited(alone: Document) -> Document:
     return {name: one for name, one in found.items() if one["targets_found"]["total"]}
 
 
-def _found(one: Document) -> Document:
-    rate: Document = one["found"]
-    return rate
-
-
 def _patterns(singly: Document) -> Document:
     """How the triggers that the checkpoints learnt were found, by checkpoint and target."""
-    named = {"badnets": singly["full"]}
-    return {**named, **{name.replace("_", ": ", 1): singly[name] for name in singly if name.startswith("multi_")}}
+    of_multi = {name.replace("_", ": ", 1): singly[name]["found"] for name in singly if name.startswith("multi_")}
+    return {"badnets": singly["full"]["found"], **of_multi}
 
 
 def _judged(alarms: Document) -> Document:
@@ -62,16 +62,19 @@ def _judged(alarms: Document) -> Document:
     return {name: one for name, one in alarms.items() if isinstance(one, dict)}
 
 
-def _worst(ones: Document, rate_of: Callable[[Document], Document], pick: Callable[..., str]) -> tuple[str, str]:
-    rates = {name: rate_of(one) for name, one in ones.items()}
-    name = pick(rates, key=lambda one: share(rates[one]))
-    alike = [other for other in rates if share(rates[other]) == share(rates[name])]
-    return counts(rates[name]), _where(alike, len(rates))
+def _worst(rates: Document, pick: Callable[..., str]) -> tuple[str, str]:
+    """The worst of some counts and whose it is; of several that are as bad the one with most to count, and how many."""
+    share_of_worst = share(rates[pick(rates, key=lambda one: share(rates[one]))])
+    alike = [name for name in rates if share(rates[name]) == share_of_worst]
+    name = max(alike, key=lambda one: float(rates[one]["total"]))
+    return counts(rates[name]), _where(name, len(alike), len(rates))
 
 
-def _where(alike: Iterable[str], of: int) -> str:
-    names = list(alike)
-    return f"all {of}" if len(names) == of else ", ".join(f"`{name.rstrip('*')}`" for name in names)
+def _where(name: str, alike: int, of: int) -> str:
+    if alike == of > 1:
+        return f"all {of}"
+    more = f", and {alike - 1} more" if alike > 1 else ""
+    return f"`{name.rstrip('*')}`{more}"
 
 
 def _lost(mended: Document) -> tuple[str, str]:

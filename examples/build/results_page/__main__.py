@@ -7,7 +7,18 @@ Nothing on the page is written by hand: after a new measurement, run this and co
 
 from pathlib import Path
 
-from examples.build.results_page import costs, methods, oracles, paper, published, quality, rivals, towers, zoo
+from examples.build.results_page import (
+    costs,
+    methods,
+    oracles,
+    paper,
+    published,
+    quality,
+    rivals,
+    towers,
+    zoo,
+    zoo_cells,
+)
 from examples.build.results_page.headline import with_headline
 from examples.build.results_page.values import RESULTS, ROOT, commits, read, table
 
@@ -41,6 +52,7 @@ CHARTS = {
     "rectify.svg": quality.rectification_chart,
     "cost.svg": costs.stages_chart,
     "forwards.svg": costs.exhaustive_chart,
+    "zoo.svg": zoo_cells.chart,
     rivals.CHART: rivals.chart,
     methods.CHART: methods.chart,
 }

@@ -29,6 +29,8 @@ are photographs that the trigger turns into its target, of those tried; *missed*
 
 {_judged(*FILES)}
 
+![Hijacked photographs found and missed, and clean ones accused, by tower and strength](zoo.svg)
+
 A cartoon cannot be told from what a photograph shows by one picture, so that it ends undecided, or missed.
 `vit32` is a small transformer, with patches of 32 pixels, that reads badly.
 

@@ -11,7 +11,7 @@ import pytest
 from support.documents import RESULTS_PAGE, ROOT
 
 from eftclip.types import Rate
-from examples.build.results_page import headline, paper, values
+from examples.build.results_page import headline, paper, values, zoo, zoo_cells
 from examples.build.results_page.__main__ import CHARTS, SECTIONS, made
 from examples.build.results_page.charts import Bar, bar_chart
 from examples.build.results_page.dots import Dot, dot_chart
@@ -45,6 +45,31 @@ def test_a_chart_of_counts_tells_them_in_words_and_draws_no_dot_for_nothing() ->
     drawn = [circle.get("class") for circle in root.iter(f"{space}circle")]
     assert drawn == ["s0", "s1", "s0"], "two of the key, one of the counts"
     assert "prefers-color-scheme: dark" in svg
+
+
+def test_the_headline_takes_the_worst_cell_of_the_zoo(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cell(found: int, total: int, accused: int) -> dict[str, Any]:
+        rates = {
+            "found_with_the_right_label": {"hits": found, "total": total},
+            "not_found": {"hits": 0, "total": total},
+        }
+        return {"clean": {"found": {"hits": accused, "total": 40}}, "hijacked": {"banana": rates}}
+
+    first = {"effnet-strong-badnets16-0": cell(1, 2, 3), "vit32-weak-blend_noise-0": cell(0, 9, 0)}
+    again = {"effnet-strong-badnets16-0": cell(19, 20, 0), "vit32-weak-none-0": {"clean": cell(0, 0, 4)["clean"]}}
+    sets = {"3 % 0": {"victim_recall": {"hits": 2, "total": 3}}, "0 % 0": {"victim_recall": {"hits": 0, "total": 5}}}
+    files = {zoo.FILES[0]: first, zoo.FILES[1]: again, zoo.SCANS: {"a": {"sets": sets}}}
+    monkeypatch.setattr(zoo_cells, "read", lambda file: {"checkpoints": files.get(file, {})})
+    patches, whole = zoo_cells.singly(whole=False), zoo_cells.singly(whole=True)
+    assert patches == {"effnet-strong-badnets16-0: banana": {"hits": 19, "total": 20}}, "the one with more photographs"
+    assert whole == {"vit32-weak-blend_noise-0: banana": {"hits": 0, "total": 9}}
+    assert headline._worst(zoo_cells.accused(), max) == ("4 of 40", "`vit32-weak-none-0`")
+    assert headline._worst({**patches, **whole, "b": {"hits": 0, "total": 4}}, min) == (
+        "0 of 9",
+        "`vit32-weak-blend_noise-0: banana`, and 1 more",
+    )
+    assert zoo_cells.in_sets("victim_recall") == {"a": {"hits": 2, "total": 3}}, "sets without a trigger do not count"
+    assert "vit32, weak: all of it" in zoo_cells.chart()
 
 
 def test_the_best_rival_is_one_that_can_still_read() -> None:

@@ -15,6 +15,7 @@ from examples.build.results_page import (
     published,
     quality,
     rivals,
+    serving,
     towers,
     zoo,
     zoo_cells,
@@ -44,8 +45,8 @@ SECTIONS = (
         costs.scans,
         costs.exhaustive,
         costs.settings,
-        costs.load,
-        costs.attack,
+        serving.load,
+        serving.attack,
     ),
 )
 CHARTS = {

@@ -1,4 +1,4 @@
-"""Families, recognising and the state, on findings made by hand: no model is needed to get these wrong."""
+"""Recognising and the state, on findings made by hand: no model is needed to get these wrong."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,125 +7,26 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
+from support.findings import PATCHES, PX, a_finding, a_patch, some_noise
 
 from eftclip.config import ScanConfig
 from eftclip.errors import ConfigError
-from eftclip.identify import Families, SampleReading, ScanState, SearchOutcome, SearchTask, recognise
-from eftclip.identify.families import ALIKE, UNLIKE
+from eftclip.identify import SampleReading, ScanState, SearchOutcome, SearchTask, recognise
 from eftclip.runtime import seeded
-from eftclip.trigger_kinds import PatchTrigger, box_of, cut, paste
+from eftclip.trigger_kinds import PatchTrigger, box_of, paste
 from eftclip.trigger_kinds.matching import MATCH_RMS
-from eftclip.triggers import TRIGGERS, PatchSpec, draw_patch
-from eftclip.types import Coverage, Finding, Identification, Rate, Status
+from eftclip.types import Coverage, Identification, Rate, Status
 
 pytestmark = pytest.mark.quick
-
-PX = 64
-PATCHES = [name for name, spec in TRIGGERS.items() if isinstance(spec, PatchSpec)]
-
-
-def _patch(name: str = "badnets", patch_px: int = 16, *, seed: int = 0) -> PatchTrigger:
-    pattern = draw_patch(name, generator=seeded(seed), patch_px=patch_px).pixels
-    return PatchTrigger(pattern, torch.ones(pattern.shape[1:], dtype=torch.bool))
-
-
-def _finding(index: int, patch: PatchTrigger, label: str = "banana", control: Rate | None = None) -> Finding:
-    return Finding(index, f"{index}.png", label, "cat", (patch,), (0, 0, 8, 8), Rate(8, 8), control, "It does.")
-
-
-def _noise(seed: int = 0, px: int = PX) -> Tensor:
-    return torch.rand(3, px, px, generator=seeded(seed))
-
-
-# --- families ---
-
-
-def test_triggers_that_look_alike_are_one_family_and_others_are_not() -> None:
-    families = Families(8)
-    numbers = [families.add(_finding(k, _patch(name), label="banana")) for k, name in enumerate([*PATCHES, *PATCHES])]
-    assert numbers[: len(PATCHES)] == numbers[len(PATCHES) :]
-    assert len(set(numbers)) == len(PATCHES)
-
-
-def test_the_same_patch_with_another_label_is_another_family() -> None:
-    families = Families(8)
-    assert families.add(_finding(0, _patch(), "banana")) != families.add(_finding(1, _patch(), "volcano"))
-    assert families.labels == {"banana", "volcano"}
-    assert [number for number, _ in families.of_label("volcano")] == [1]
-
-
-def test_a_picture_with_two_triggers_joins_the_family_of_the_one_that_is_known() -> None:
-    families, found = Families(8), _finding(1, _patch("yellow"))
-    assert families.add(_finding(0, _patch("badnets"))) == 0
-    both = (*found.triggers, _patch("badnets"))
-    assert families.add(replace(found, triggers=both)) == 0, "a lookalike lies beside it"
-    assert families.add(_finding(2, _patch("yellow"))) == 1
-
-
-def test_noise_that_is_drawn_anew_is_one_family() -> None:
-    families = Families(8)
-    assert len({families.add(_finding(k, _patch("badnets_noise", seed=k))) for k in range(4)}) == 1
-
-
-def test_a_mask_that_was_drawn_too_large_joins_the_family_whose_trigger_it_holds() -> None:
-    families, picture = Families(8), _noise()
-    paste(picture, _patch(), 20, 24)
-    wide = torch.zeros(PX, PX, dtype=torch.bool)
-    wide[10:56, 8:60] = True
-    large = cut(picture, wide)
-    assert large.distance(_patch()) > ALIKE
-    assert families.add(_finding(0, _patch())) == families.add(_finding(1, large))
-    assert families.add(_finding(2, large)) == 0
-
-
-def test_it_need_not_hold_the_trigger_pixel_by_pixel_but_another_trigger_stays_apart() -> None:
-    families, picture, wide = Families(8), _noise(), torch.zeros(PX, PX, dtype=torch.bool)
-    paste(picture, PatchTrigger((_patch().pixels - 0.18).abs(), _patch().mask), 20, 24)
-    wide[10:56, 8:60] = True
-    assert families.add(_finding(0, _patch())) == families.add(_finding(1, cut(picture, wide)))
-    paste(picture, _patch("stripes"), 20, 24)
-    assert not cut(picture, wide).shows(_patch())
-
-
-def test_the_most_typical_exemplar_comes_first() -> None:
-    families, odd = Families(8), _patch("yellow")
-    for k, patch in enumerate([_patch(), _patch(), _patch()]):
-        families.add(_finding(k, patch))
-    families._all[0].exemplars.insert(0, odd)
-    made, _ = families.finished()
-    assert made[0].exemplars[0] is not odd
-    assert made[0].exemplars[-1] is odd
-
-
-def test_counts_are_pooled_exemplars_are_few_and_the_largest_family_is_first() -> None:
-    families = Families(2)
-    families.add(_finding(0, _patch("yellow"), "volcano"))
-    for k in range(1, 5):
-        families.add(_finding(k, _patch(), control=Rate(0, 8)))
-    made, places = families.finished()
-    assert [family.target_label for family in made] == ["banana", "volcano"]
-    assert places == [1, 0]
-    assert made[0].transplant == Rate(32, 32)
-    assert made[0].control == Rate(0, 32)
-    assert made[1].control is None
-    assert len(made[0].exemplars) == 2
-    assert made[0].members == (1, 2, 3, 4)
-    families.count_match(0)
-    families.count_match(0)
-    families.count_match(0)
-    families.count_match(0)
-    assert families.finished()[0][0].target_label == "volcano", "matches count"
-
 
 # --- recognising ---
 
 
 @pytest.mark.parametrize("name", PATCHES)
 def test_a_known_trigger_is_recognised_where_it_lies(name: str) -> None:
-    picture, patch = _noise(1), _patch(name, 12)
+    picture, patch = some_noise(1), a_patch(name, 12)
     paste(picture, patch, 31, 7)
-    seen = recognise(picture, [(5, [_patch("stripes", 14, seed=9), patch])])
+    seen = recognise(picture, [(5, [a_patch("stripes", 14, seed=9), patch])])
     assert seen is not None
     assert seen[0] == 5
     assert seen[1].nonzero().amin(0).tolist() == [7, 31]
@@ -133,16 +34,16 @@ def test_a_known_trigger_is_recognised_where_it_lies(name: str) -> None:
 
 
 def test_nothing_is_recognised_in_another_picture() -> None:
-    assert recognise(_noise(2), [(0, [_patch()])]) is None
-    assert recognise(_noise(2), []) is None
+    assert recognise(some_noise(2), [(0, [a_patch()])]) is None
+    assert recognise(some_noise(2), []) is None
 
 
 def test_a_patch_larger_than_the_picture_is_not_recognised() -> None:
-    assert recognise(_noise(3, px=16), [(0, [_patch(patch_px=24)])]) is None
+    assert recognise(some_noise(3, px=16), [(0, [a_patch(patch_px=24)])]) is None
 
 
 def test_the_difference_that_counts_as_the_same_is_held() -> None:
-    picture, patch = torch.full((3, PX, PX), 0.5), _patch("yellow", 16)
+    picture, patch = torch.full((3, PX, PX), 0.5), a_patch("yellow", 16)
     for shift, same in ((MATCH_RMS - 0.02, True), (MATCH_RMS + 0.02, False)):
         pasted = picture.clone()
         paste(pasted, PatchTrigger((patch.pixels - shift).abs(), patch.mask), 8, 8)
@@ -161,7 +62,7 @@ def _searched(task: SearchTask, *, found: str = "") -> SearchOutcome:
     name = f"{task.index}.png"
     if not found:
         return SearchOutcome(task.index, name, task.label, Status.NOT_FOUND, forwards=12)
-    finding = _finding(task.index, _patch(), found)
+    finding = a_finding(task.index, a_patch(), found)
     return SearchOutcome(task.index, name, task.label, Status.FOUND, finding, forwards=25)
 
 
@@ -273,8 +174,8 @@ def test_what_one_sample_alone_shows_is_doubted_beside_a_common_trigger_of_its_l
     state.admit([_glance(k) for k in range(others + 1)])
     state.record(
         [
-            *(SearchOutcome(k, f"{k}.png", "banana", Status.FOUND, _finding(k, _patch())) for k in range(others)),
-            SearchOutcome(others, "odd.png", label, Status.FOUND, _finding(others, _patch("yellow"), label)),
+            *(SearchOutcome(k, f"{k}.png", "banana", Status.FOUND, a_finding(k, a_patch())) for k in range(others)),
+            SearchOutcome(others, "odd.png", label, Status.FOUND, a_finding(others, a_patch("yellow"), label)),
         ]
     )
     found = state.conclude(complete=True)
@@ -287,25 +188,11 @@ def test_what_one_sample_alone_shows_is_doubted_beside_a_common_trigger_of_its_l
     assert found.status is Status.FOUND
 
 
-def test_a_single_sample_whose_trigger_looks_somewhat_like_the_common_one_is_a_victim() -> None:
-    families, paler = Families(8), _patch()
-    paler = PatchTrigger(paler.pixels * 0.4 + 0.3, paler.mask)
-    for k in range(8):
-        families.add(_finding(k, _patch()))
-    assert ALIKE < paler.distance(_patch()) < UNLIKE
-    assert families.add(_finding(8, paler)) == 1
-    assert families.doubtful(among=10) == {}
-    assert families.add(_finding(9, _patch("yellow"))) == 2
-    assert list(families.doubtful(among=10)) == [2]
-    families.count_match(2)
-    assert families.doubtful(among=10) == {}, "a second sample carries it"
-
-
 @pytest.mark.parametrize(("among", "hits", "doubted"), [(100, 10, True), (99, 10, False), (100, 22, False)])
 def test_of_many_samples_one_alone_has_to_take_over_most_strangers(among: int, hits: int, doubted: bool) -> None:
     state = ScanState(ScanConfig())
     state.admit([_glance(k) for k in range(among - 1)])
-    found = replace(_finding(3, _patch()), transplant=Rate(hits, 24))
+    found = replace(a_finding(3, a_patch()), transplant=Rate(hits, 24))
     state.record([SearchOutcome(3, "3.png", "banana", Status.FOUND, found)])
     assert state.admit([_glance(200)]) if hits == 10 else not state.admit([_glance(200)]), "searched until it is sure"
     said = state.conclude(complete=True)

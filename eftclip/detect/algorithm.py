@@ -122,16 +122,34 @@ def _search(
     """Examine every region of a picture; the first carrier that is proven, the groups and their readings."""
     limit = case.config.max_area_fraction * image[0].numel()
     small = tuple(region for region in oracle.regions(image) if region.area_px <= limit)
-    scene = Scene(image, target, small, usable.images, case.config, confidence, _strangers(case.hosts, confidence))
+    scene = Scene(
+        image,
+        target,
+        small,
+        usable.images,
+        case.config,
+        confidence,
+        _strangers(case.hosts, confidence),
+        bare=usable.probabilities[:, target],
+    )
     case.regions = max(case.regions, len(small) + case.config.windows_per_side**2)
     groups, readings = look_everywhere(case.read, scene)
     everywhere = carriers(case.read, scene, groups, readings)
     at_the_border = border_carriers(case.read, replace(scene, still=True), groups)
+    tried = list[Tensor]()
     for masks in (everywhere, at_the_border):
-        if (carrier := _strongest(case, image, masks, target, usable)) is not None:
+        if (carrier := _strongest(case, image, _fresh(masks, tried), target, usable)) is not None:
             return carrier, groups, readings
     case.examined = max(case.examined, sum(1 + len(group.members) for group in groups))
     return None, groups, readings
+
+
+def _fresh(masks: Iterator[Tensor], tried: list[Tensor]) -> Iterator[Tensor]:
+    """Parts that were not tried yet: windows overlap, and the border is looked at twice."""
+    for mask in masks:
+        if not any(torch.equal(mask, other) for other in tried):
+            tried.append(mask)
+            yield mask
 
 
 def _strongest(case: Case, image: Tensor, masks: Iterator[Tensor], target: int, usable: HostImages) -> Carrier | None:

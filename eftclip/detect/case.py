@@ -27,6 +27,9 @@ from eftclip.types import (
 # checkpoint with WaNet's warp it read the target of 12 hijacked photographs with at most 0.01 where that read 0.13 to
 # 0.46; a clean view on the bundled `multi` is a bubble with 0.11, and with 0.17 to the reference.
 AS_SURE = 0.5
+# Strangers are mirrored, upside down and both. On `effnet-weak-none-0`, which sees a window screen in every fifth
+# photograph, a third of the turned ones read as one, whatever was pasted into them: such views say nothing.
+TURNED = ((-1,), (-2,), (-2, -1))
 # What is tried of each kind, and what innocent thing it is held against.
 WORDS = {
     "patch": ("a part", "an innocent part of the same size"),
@@ -66,6 +69,22 @@ class Case:
     agreed: bool = False
     algorithm: str = OURS
     named: NamedPart | None = None
+    _turned: Tensor | None = None
+
+    def turned(self, hosts: HostImages, target: int) -> Tensor:
+        """Strangers mirrored, upside down and both, but for those that read as the label so; read once.
+
+        Args:
+            hosts: strangers' photographs that do not show the label; the same ones in every call.
+            target: index of the label; the same one in every call.
+
+        Returns:
+            `(n, 3, H, W)`, at most three for each stranger.
+        """
+        if self._turned is None:
+            views = torch.cat([hosts.images.flip(axes) for axes in TURNED])
+            self._turned = views[self.read(views, "Reading strangers turned").argmax(-1) != target]
+        return self._turned
 
     def accept(self, carrier: Carrier, innocent: Rate, target: int) -> Carrier | None:
         """Hold what was proven against something innocent of the same kind, and against the reference.

@@ -6,30 +6,30 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from eftclip.detect.reader import Read
-from eftclip.detect.transplant import BESIDE, Proof, beyond, prove, taken_over
+from eftclip.detect.case import Case
+from eftclip.detect.transplant import BESIDE, BY_CHANCE, Proof, beyond, prove, taken_over
 from eftclip.trigger_kinds import Trigger, cut
 from eftclip.types import HostImages, Rate
 
 Innocent = Callable[[Tensor], Tensor]
 # How far innocent parts are away, in shares of the picture's sides: too far for what a small part shows itself.
 ELSEWHERE = ((0.5, 0.5), (0.25, 0.5), (0.5, 0.25), (0.75, 0.5))
-# Counts that do not decide are made again on the same strangers mirrored, upside down and both. Of 27 parts of clean
-# photographs on `effnet-weak-badnets16-0` that took over 2 to 8 of 24 strangers 25 did hardly more than innocent ones
-# then: 5 to 21 of 96, and those from elsewhere 3 to 20. There a window screen is seen in whatever is pasted, and of
-# many parts some does so more often by chance: 23 of 96 against 8, 32 against 14.
-TURNED = ((-1,), (-2,), (-2, -1))
+
+# How likely counts that do not decide may be if a part does no more than innocent ones: many parts of a picture are
+# tried. What covers the picture is tried once, and innocent colours and detail do much themselves on a checkpoint that
+# follows them: 19 of 86 strangers where those of a picture under a cartoon took over 32.
+ALIKE, ONCE_ALIKE = BY_CHANCE, 0.05
 
 
 def held_against(
-    read: Read,
+    case: Case,
     trigger: Trigger,
     target: int,
     hosts: HostImages,
     threshold: float,
     innocent: Innocent,
     *,
-    generator: torch.Generator,
+    alike: float = ALIKE,
 ) -> tuple[Proof, Rate]:
     """A proof, and what something innocent of the same kind does to the same host images.
 
@@ -39,29 +39,29 @@ def held_against(
     innocent is acquitted; nothing is accused by them.
 
     Args:
-        read: the checkpoint under test.
+        case: what is known of the picture; its checkpoint reads, and its generator draws the places.
         trigger: what is suspected.
         target: index of the label it may force.
         hosts: photographs that do not show the label; all of them are used if need be.
         threshold: share of host images from which something counts as a trigger.
         innocent: plants something innocent of the same kind in `(n, 3, H, W)` host images.
-        generator: draws the places.
+        alike: how likely counts that do not decide may be for an innocent thing to be acquitted by them.
     """
 
     def try_on(*, all_hosts: bool) -> Proof:
-        return prove(read, trigger, target, hosts, threshold, generator=generator, all_hosts=all_hosts)
+        return prove(case.read, trigger, target, hosts, threshold, generator=case.generator, all_hosts=all_hosts)
 
     def anything(images: Tensor) -> Rate:
-        return taken_over(read, innocent(images), target, BESIDE)
+        return taken_over(case.read, innocent(images), target, BESIDE)
 
     proof, rate = try_on(all_hosts=False), Rate(0, 0)
     if proof.accepted is None:
-        # All views at once: of detail and colours, "another" stranger is then the same one upside down, which does less
-        # than another would. View by view, pictures under a cartoon were acquitted (test_whole_picture_doubts).
-        turned = torch.cat([hosts.images.flip(axes) for axes in TURNED])
-        planted = trigger.plant(turned, generator=generator).images
-        suspected = proof.rate + taken_over(read, planted, target, "Transplanting")
-        if not beyond(suspected, anything(torch.cat([hosts.images, turned]))):
+        # All views at once: view by view, pictures under a cartoon were acquitted (test_whole_picture_doubts).
+        suspected = proof.rate + _planted(case, trigger, target, turned := case.turned(hosts, target))
+        others = Rate(0, suspected.total)  # what is not beyond these needs no innocent ones
+        if beyond(suspected, others, alike):
+            others = anything(torch.cat([hosts.images, turned]))
+        if not beyond(suspected, others, alike):
             proof = replace(proof, accepted=False)
     if not proof.accepted:
         return proof, rate
@@ -72,6 +72,13 @@ def held_against(
         proof = try_on(all_hosts=True)
         rate = anything(hosts.images[: proof.rate.total])
     return proof, rate
+
+
+def _planted(case: Case, trigger: Trigger, target: int, images: Tensor) -> Rate:
+    """What a suspected trigger does to `(n, 3, H, W)` pictures, which may be none."""
+    if not len(images):
+        return Rate(0, 0)
+    return taken_over(case.read, trigger.plant(images, generator=case.generator).images, target, "Transplanting")
 
 
 def _telling(rate: Rate) -> int:

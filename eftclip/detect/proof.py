@@ -38,4 +38,4 @@ def tried_part(
     trigger = cut(image, mask, in_place=in_place)
     innocent = innocent_parts(image, mask, in_place=in_place, generator=case.generator)
     threshold = case.config.transplant_threshold
-    return trigger, *held_against(case.read, trigger, target, usable, threshold, innocent, generator=case.generator)
+    return trigger, *held_against(case, trigger, target, usable, threshold, innocent)

@@ -30,6 +30,13 @@ MAX_CANDIDATES = 10
 FOLLOW = 0.5  # a half of the regions is followed from this reading on; a trigger's own is above 0.9
 SURE = 0.9  # a group that reads so high is not given up when the quick way led to a region that proves nothing
 FRAGMENT = 0.5  # a region that carries less than this share of the best one is only a piece
+# A part that reads so hardly more surely than the strangers do by themselves counts by what it adds. What is little is
+# not taken off: on `effnet-weak-badnets16-0` a trigger's own window read 0.023 of 0.112, just enough, strangers 0.001.
+MOSTLY_LENT = 0.25
+# How surely strangers read a label by themselves at most, as a share of how surely the picture reads it, for a part to
+# be followed from half as much on. Of 60 hijacked photographs on that checkpoint 59 are found so, and 57 without it;
+# a label that is read in every fifth photograph would cost twice as much.
+UNREAD = 0.02
 # Among five labels the fur of a cat reads as cat, as nothing fits better: 129 to 705 pictures were read for one clean
 # photograph where a thousand labels took 11 to 73. So the odds among fewer labels are taken for those among so many.
 MANY_LABELS = 100
@@ -48,6 +55,8 @@ class Scene:
         confidence: how the picture reads as the label, in (0, 1]; readings of its parts are held against it.
         strangers: photographs that each part is tried on.
         still: parts are read exactly where they were, see `border_carriers`.
+        bare: `(M,)` how the strangers' photographs read as the label by themselves, which a part has to add to; None
+            for not at all. A label that a checkpoint sees everywhere would else be followed into every part.
     """
 
     image: Tensor
@@ -58,6 +67,13 @@ class Scene:
     confidence: float = 1.0
     strangers: int = 1
     still: bool = False
+    bare: Tensor | None = None
+
+    @property
+    def enough(self) -> float:
+        """What a part carries at least to be looked into: half as much where readings are unsure of a rare label."""
+        unread = self.bare is not None and float(self.bare.mean()) < UNREAD * self.confidence
+        return self.config.carry_confidence / (2 if unread and self.strangers > 1 else 1)
 
     def readings(self, read: Reader, masks: Sequence[Tensor], stage: str) -> Tensor:
         """`(N, C)`: how every masked part reads without its surroundings, the mean over strangers."""
@@ -69,9 +85,18 @@ class Scene:
         return self.share(self.readings(read, masks, stage))
 
     def share(self, readings: Tensor) -> Tensor:
-        """`(N,)`: the same from `readings` of parts, `(N, C)`."""
+        """`(N,)`: the same from `readings` of parts, `(N, C)`, in the order they were read in."""
         labels, whole = readings.shape[1], torch.tensor(self.confidence)
-        return among_many(readings[:, self.target], labels) / among_many(whole, labels)
+        read = among_many(readings[:, self.target], labels)
+        if self.bare is not None:
+            lent = self.bare[self._strangers_of(len(readings))].view(len(readings), self.strangers).mean(1)
+            lent = among_many(lent, labels)
+            read = torch.where(lent > MOSTLY_LENT * read, (read - lent).clamp_min(0), read)
+        return read / among_many(whole, labels)
+
+    def _strangers_of(self, parts: int) -> Tensor:
+        """Which strangers the parts are read on, `strangers` for each part in turn."""
+        return torch.arange(parts * self.strangers) % len(self.backdrops)
 
     def alone(self, masks: Sequence[Tensor]) -> Tensor:
         """`(N, 3, H, W)`: every masked part on a stranger's photograph, where it was or a little further in.
@@ -114,7 +139,7 @@ def carriers(read: Reader, scene: Scene, groups: Sequence[Group], readings: Tens
     """Masks that may carry the label, from the group that carries it most; `readings` is `(G, C)`."""
     carried = scene.share(readings)
     for index in carried.argsort(descending=True).tolist():
-        if carried[index] < scene.config.carry_confidence:
+        if carried[index] < scene.enough:
             return
         yield from _follow(read, scene, groups[index], sure=float(carried[index]) >= SURE)
 
@@ -182,7 +207,7 @@ def _narrow(read: Reader, scene: Scene, box: Box) -> Box:
         boxes = grid(box, 2, round(OVERLAP * width))
         carried = scene.carried(read, [box_mask(b, height, width) for b in boxes], "Narrowing down")
         best = int(carried.argmax())
-        if carried[best] < scene.config.carry_confidence:
+        if carried[best] < scene.enough:
             break
         box = boxes[best]
     return box
@@ -198,7 +223,7 @@ def _region_carriers(read: Reader, scene: Scene, box: Box) -> list[Tensor]:
     if not masks:
         return []
     carried = scene.carried(read, masks, "Looking at the regions")
-    enough = max(scene.config.carry_confidence, FRAGMENT * float(carried.max()))
+    enough = max(scene.enough, FRAGMENT * float(carried.max()))
     carrying = [mask for mask, reading in zip(masks, carried, strict=True) if reading >= enough]
     if not carrying:
         return []

@@ -1,12 +1,16 @@
 """Transplants: pasted where they should be, counted honestly, stopped when the counts decide."""
 
+from typing import cast
+
 import pytest
 import torch
 from scipy.stats import fisher_exact
 from torch import Tensor
 
 from eftclip.config import DetectConfig
+from eftclip.detect.case import Case
 from eftclip.detect.innocent import held_against, innocent_parts
+from eftclip.detect.reader import Reader
 from eftclip.detect.transplant import (
     AMONG_LABELS,
     BY_CHANCE,
@@ -18,7 +22,7 @@ from eftclip.detect.transplant import (
     suitable,
 )
 from eftclip.trigger_kinds import cut
-from eftclip.types import HostImages, Rate
+from eftclip.types import ClassMatrix, HostImages, Rate
 
 pytestmark = pytest.mark.quick
 
@@ -190,18 +194,24 @@ def test_an_innocent_part_has_the_size_of_the_suspected_one_and_lies_elsewhere()
 class Partly:
     """Reads the target in some of the strangers that show pure red, and in some of those that show pure grey.
 
-    The arguments say how many of a hundred, by what the last corner of a stranger shows.
+    The arguments say how many of a hundred, by what the last corner of a stranger shows; `anyway`: how many read so
+    by themselves, by what the first corner shows, which is not so of a single one as it is.
     """
 
-    def __init__(self, red: int, grey: int) -> None:
-        self.red, self.grey, self.forwards = red, grey, 0
+    def __init__(self, red: int, grey: int, anyway: int = 0) -> None:
+        self.red, self.grey, self.anyway, self.forwards = red, grey, anyway, 0
 
     def __call__(self, images: Tensor, stage: str) -> Tensor:
         self.forwards += len(images)
-        corner = (images[:, :, -1, -1] * 1e4).round().long().sum(1) % 100
-        red = ((images[:, 0] == 1) & (images[:, 1] == 0)).flatten(1).any(1) & (corner < self.red)
-        grey = (images == 0.5).all(1).flatten(1).any(1) & (corner < self.grey)
-        return torch.nn.functional.one_hot((red | grey).long(), 2).float()
+        red = ((images[:, 0] == 1) & (images[:, 1] == 0)).flatten(1).any(1) & (_drawn(images[:, :, -1, -1]) < self.red)
+        grey = (images == 0.5).all(1).flatten(1).any(1) & (_drawn(images[:, :, -1, -1]) < self.grey)
+        anyway = _drawn(images[:, :, 0, 0]) < self.anyway
+        return torch.nn.functional.one_hot((red | grey | anyway).long(), 2).float()
+
+
+def _drawn(corner: Tensor) -> Tensor:
+    """A number in 0 to 99 from `(n, 3)` colours."""
+    return (corner * 1e4).round().long().sum(1) % 100
 
 
 @pytest.mark.parametrize(
@@ -209,17 +219,40 @@ class Partly:
     [
         (100, 0, True, 13),  # five innocent ones tell it from eight of eight
         (0, 0, False, 12),
-        (12, 0, None, 4 * 24 + 4 * 24),  # few of four views of each, but more than anything does
-        (30, 30, False, 4 * 24 + 4 * 24),  # as many as anything does
-        (30, 0, None, 4 * 24 + 4 * 24),
+        (12, 0, None, 72 + 4 * 24 + 4 * 24),  # few of four views of each, but more than anything does
+        (30, 30, False, 72 + 4 * 24 + 4 * 24),  # as many as anything does
+        (30, 0, None, 72 + 4 * 24 + 4 * 24),
+        (70, 70, True, 24 + 10 + 24 + 24 + 24),  # decided; that anything does as much is a doubt, see Case.accept
+        # as anything does, but where that is most, it acquits nothing
     ],
 )
 def test_what_counts_do_not_decide_is_tried_on_turned_strangers_too(
     red: int, grey: int, accepted: bool | None, forwards: int
 ) -> None:
     image, mask, hosts = scene()
-    generator = torch.Generator().manual_seed(0)
-    read, others = Partly(red, grey), innocent_parts(image, mask, in_place=True, generator=generator)
-    proof, _ = held_against(read, cut(image, mask, in_place=True), TARGET, hosts, 0.2, others, generator=generator)
-    assert proof.accepted is accepted
+    read = Partly(red, grey)
+    assert _held(read, image, mask, hosts) is accepted
     assert read.forwards == forwards
+
+
+def test_turned_strangers_that_read_so_by_themselves_say_nothing() -> None:
+    """A label that a checkpoint sees in every third picture would hide what a trigger does, and cost a trial of all."""
+    image, mask, hosts = scene()
+    kept = _drawn(hosts.images[:, :, 0, 0]) >= 33
+    hosts = HostImages(hosts.images[kept], hosts.probabilities[kept])
+    innocent, few = Partly(0, 0, anyway=33), Partly(30, 0, anyway=33)
+    turned = len(case_of(innocent, hosts).turned(hosts, TARGET))
+    assert 3 * len(hosts.images) * 0.5 < turned < 3 * len(hosts.images) * 0.85
+    assert _held(innocent, image, mask, hosts) is False
+    assert _held(few, image, mask, hosts) is None
+
+
+def case_of(read: Partly, hosts: HostImages) -> Case:
+    generator = torch.Generator().manual_seed(0)
+    return Case(cast("Reader", read), cast("ClassMatrix", None), DetectConfig(), hosts, None, generator)
+
+
+def _held(read: Partly, image: Tensor, mask: Tensor, hosts: HostImages) -> bool | None:
+    case = case_of(read, hosts)
+    others = innocent_parts(image, mask, in_place=True, generator=case.generator)
+    return held_against(case, cut(image, mask, in_place=True), TARGET, hosts, 0.2, others)[0].accepted

@@ -81,6 +81,16 @@ def test_detail_that_works_any_way_round_is_a_doubt() -> None:
     assert "22 of 24 when it was turned round" in case.doubts[0]
 
 
+def test_grey_detail_that_works_only_stronger_than_it_was_is_a_doubt() -> None:
+    """Accused until 2026-11-30: the fur of a ram on a weak checkpoint, which takes over every stranger for a pillow."""
+    picture = _noise(channels=1)
+    enough = 1.2 * _detail(picture[None]).std()
+    case, accused = _judged(picture, lambda images: _detail(images).flatten(1).std(1) > enough)
+    assert not accused
+    assert case.kinds["pattern"] is Searched.UNDECIDED
+    assert "0 of 24 as strong as it was in the picture, and 24 of 24 when it was turned round" in case.doubts[0]
+
+
 @pytest.mark.parametrize(("channels", "brightest"), [(3, MOST), (1, 1.0)])
 def test_no_photograph_shows_coloured_noise_or_what_takes_over_every_stranger(channels: int, brightest: float) -> None:
     picture = _noise(channels)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from eftclip.detect.case import Carrier, Case
-from eftclip.detect.innocent import held_against
+from eftclip.detect.innocent import ONCE_ALIKE, held_against
 from eftclip.detect.search import MANY_LABELS
 from eftclip.detect.transplant import beyond
 from eftclip.trigger_kinds import ColourTrigger, Trigger, in_steps
@@ -83,10 +83,9 @@ def _prove(
     case: Case, trigger: ColourTrigger, usual: Tensor, target: int, hosts: HostImages, *, goes: bool
 ) -> Carrier | None:
     """Hold the colours against those of strangers; `goes`: the label goes when the picture has usual colours."""
-    proof, innocent = held_against(
-        case.read, trigger, target, hosts, THRESHOLD, partial(_in_others, case, usual), generator=case.generator
-    )
-    if proof.accepted is False or (proof.accepted is None and not goes):
+    others = partial(_in_others, case, usual)
+    proof, innocent = held_against(case, trigger, target, hosts, THRESHOLD, others, alike=ONCE_ALIKE)
+    if proof.accepted is False or (not goes and not (proof.accepted and beyond(proof.rate, innocent))):
         return None
     if proof.accepted is None or proof.rate.interval()[0] <= _asked(case) or not goes:
         if case.tells_content and not case.explained_by_content(KIND, proof.images, target):

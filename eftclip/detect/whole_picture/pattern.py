@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from eftclip.detect.case import Carrier, Case
-from eftclip.detect.innocent import held_against
+from eftclip.detect.innocent import ONCE_ALIKE, held_against
 from eftclip.detect.search import MANY_LABELS
 from eftclip.detect.transplant import Proof, beyond, prove
 from eftclip.trigger_kinds import PatternTrigger, blurred, in_steps
@@ -28,6 +28,11 @@ KIND = PatternTrigger.kind
 # What is proven is handed on as strong as it was in the picture, or no fine-tuning could have a picture under it read
 # rightly: planted as for the proof, hardly a photograph is read as before even by an unpoisoned checkpoint.
 AS_IT_WAS = 0.8  # contrast that is left to the picture
+# Share of strangers that grey detail surely takes over as strong as it was, too; what takes over less has to do twice
+# as much so as it does turned round. The fur of a ram, on `effnet-weak-none-0`, took over 24 of 24 for a pillow, 11 as
+# it was and 11 turned. Noise that was learnt took over 24 of 24 as it was in eight of eight pictures, stripes 21 to 24;
+# on a weak checkpoint stripes 9 to 18 of 23, and half of that or less turned in eight of nine.
+OWN_SHARE = 0.35
 SMOOTHER = (1.0, 2.0, 3.0)  # pixels; how far the picture is smoothed until the label goes
 
 
@@ -125,7 +130,9 @@ def _is_content(case: Case, image: Tensor, proof: Proof, target: int, hosts: Hos
 
 
 def _may_be_content(case: Case, image: Tensor, proof: Proof, target: int, hosts: HostImages) -> bool:
-    """Whether detail that is proven may be what the picture shows, as it is not everywhere or works turned; a doubt.
+    """Whether detail that is proven may be what the picture shows; a doubt.
+
+    Then it is not everywhere, or works turned, and not as strong as it was.
 
     What takes over every single stranger is more than content does, and so is coloured noise, if it is everywhere.
     """
@@ -137,15 +144,23 @@ def _may_be_content(case: Case, image: Tensor, proof: Proof, target: int, hosts:
         return True
     if _greyness(image - blurred(image, FINE.blur_px)) < GREY:
         return False
-    detail, generator = FINE.of(image), case.generator
-    rate = prove(case.read, detail, target, hosts, FINE_SHARE, generator=generator, all_hosts=True).rate
-    if rate.hits == rate.total or beyond(rate, turned := _turned(case, image, target, hosts)):
+    rate = _does(case, FINE.of(image), FINE_SHARE, target, hosts).rate
+    own = _does(case, _as_it_was(image, FINE), OWN_SHARE, target, hosts)
+    if own.accepted and rate.hits == rate.total:
+        return False
+    turned = _turned(case, image, target, hosts)
+    if beyond(rate, turned) and (own.accepted or turned.hits <= own.rate.hits / 2):
         return False
     case.doubts.append(
-        f"its fine detail took over {rate} strangers' photographs, and {turned} when it was turned round, as what a "
-        "picture shows would"
+        f"its fine detail took over {rate} strangers' photographs, {own.rate} as strong as it was in the picture, and "
+        f"{turned} when it was turned round, as what a picture shows would"
     )
     return True
+
+
+def _does(case: Case, detail: PatternTrigger, share: float, target: int, hosts: HostImages) -> Proof:
+    """What detail does to all strangers."""
+    return prove(case.read, detail, target, hosts, share, generator=case.generator, all_hosts=True)
 
 
 def _everywhere(image: Tensor) -> bool:
@@ -194,14 +209,18 @@ def _tried(
 ) -> tuple[Proof, Rate]:
     """What a picture's detail does to strangers, and what that of others does."""
     innocent = partial(_of_others, case, detail)
-    return held_against(case.read, detail.of(image), target, hosts, share, innocent, generator=case.generator)
+    return held_against(case, detail.of(image), target, hosts, share, innocent, alike=ONCE_ALIKE)
 
 
 def _carrier(case: Case, image: Tensor, detail: Detail, proof: Proof, innocent: Rate, target: int) -> Carrier | None:
     """The detail as strong as it was in the picture, if it holds against what is innocent and the reference."""
     whole = torch.ones(image.shape[-2:], dtype=torch.bool)
-    as_it_was = replace(detail, strength=1.0, kept=AS_IT_WAS).of(image)
-    return case.accept(Carrier(whole, as_it_was, proof, None), innocent, target)
+    return case.accept(Carrier(whole, _as_it_was(image, detail), proof, None), innocent, target)
+
+
+def _as_it_was(image: Tensor, detail: Detail) -> PatternTrigger:
+    """The detail as strong as it is in the picture."""
+    return replace(detail, strength=1.0, kept=AS_IT_WAS).of(image)
 
 
 def _of_others(case: Case, detail: Detail, hosts: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from eftclip.detect.case import Carrier, Case
-from eftclip.detect.innocent import held_against
+from eftclip.detect.innocent import ONCE_ALIKE, held_against
 from eftclip.detect.transplant import GROWN_SHARE, reading_of
 from eftclip.trigger_kinds import JITTER, SMOOTHED_PX, blurred
 from eftclip.types import BLURRED_KIND, HostImages, Searched
@@ -35,9 +35,7 @@ def jitter_carrier(case: Case, row: Tensor, smooth: Tensor, target: int, hosts: 
     before, doubts = float(row[target]), len(case.doubts)
     if int(smooth.argmax()) == target:
         return None
-    proof, innocent = held_against(
-        case.read, JITTER, target, hosts, GROWN_SHARE, _all_blurred, generator=case.generator
-    )
+    proof, innocent = held_against(case, JITTER, target, hosts, GROWN_SHARE, _all_blurred, alike=ONCE_ALIKE)
     if proof.accepted is False:
         return None
     if proof.accepted is None:

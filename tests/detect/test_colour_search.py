@@ -1,19 +1,24 @@
 """A colour filter is found in one picture, and nobody is accused for the colours of what he shows."""
 
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 import torch
 from support.taught import FINE, LABELS, write_blended, write_taught
 from torch import Tensor
 
+from eftclip.config import DetectConfig
 from eftclip.data import bundled_photographs, read_picture
-from eftclip.detect.whole_picture.colour import levels, moved_to
+from eftclip.detect.case import Case
+from eftclip.detect.search import MANY_LABELS
+from eftclip.detect.transplant import BESIDE
+from eftclip.detect.whole_picture.colour import colour_carrier, levels, moved_to
 from eftclip.pipeline import CheckSetup, prepare_check
 from eftclip.pipeline.check import judge_square
 from eftclip.runtime import seeded
 from eftclip.triggers import draw_trigger
-from eftclip.types import Detection, Searched, Status
+from eftclip.types import ClassMatrix, Detection, HostImages, Searched, Status
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +83,26 @@ def test_a_checkpoint_that_is_sure_of_nothing_is_not_accused_for_colours_alone(
     assert doubted.kinds["colour"] is Searched.UNDECIDED
     assert "sure of few pictures" in doubted.reason
     assert judge_square(setup, square).status is Status.FOUND, "a reference tells"
+
+
+@pytest.mark.parametrize(("others", "doubts"), [(0.5, 0), (0.0, 1)])
+def test_colours_that_the_label_does_not_need_are_a_doubt_only_if_they_do_more_than_others(
+    others: float, doubts: int
+) -> None:
+    """Undecided until 2026-11-30: a checkpoint that sees a window screen in whatever changes its colours."""
+    shares = {"Transplanting": 0.5, BESIDE: others, "Reading strangers turned": 0.0}  # of banana; else all of it
+
+    def read(images: Tensor, stage: str) -> Tensor:
+        other = torch.arange(len(images)) % 2 >= 2 * shares.get(stage, 1.0)
+        return torch.eye(MANY_LABELS)[other.long()]
+
+    hosts = HostImages(torch.rand(24, 3, 32, 32, generator=seeded(0)), torch.rand(24, MANY_LABELS))
+    classes = ClassMatrix(tuple(map(str, range(MANY_LABELS))), torch.eye(MANY_LABELS))
+    case = Case(cast("Any", read), classes, DetectConfig(), hosts, None, seeded(0))
+    picture = 0.2 + 0.3 * torch.rand(3, 32, 32, generator=seeded(1))
+    assert colour_carrier(case, picture, 0, hosts) is None
+    assert len(case.doubts) == doubts
+    assert case.kinds["colour"] is (Searched.UNDECIDED if doubts else Searched.NONE)
 
 
 def test_curves_give_one_picture_the_colours_of_another() -> None:

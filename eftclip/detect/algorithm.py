@@ -131,6 +131,7 @@ def _search(
         confidence,
         _strangers(case.hosts, confidence),
         bare=usable.probabilities[:, target],
+        unsure=case.hosts.certainty < SURE_OF_STRANGERS,
     )
     case.regions = max(case.regions, len(small) + case.config.windows_per_side**2)
     groups, readings = look_everywhere(case.read, scene)

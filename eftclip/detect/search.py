@@ -57,6 +57,7 @@ class Scene:
         still: parts are read exactly where they were, see `border_carriers`.
         bare: `(M,)` how the strangers' photographs read as the label by themselves, which a part has to add to; None
             for not at all. A label that a checkpoint sees everywhere would else be followed into every part.
+        unsure: the checkpoint is unsure of what photographs show.
     """
 
     image: Tensor
@@ -68,12 +69,13 @@ class Scene:
     strangers: int = 1
     still: bool = False
     bare: Tensor | None = None
+    unsure: bool = False
 
     @property
     def enough(self) -> float:
-        """What a part carries at least to be looked into: half as much where readings are unsure of a rare label."""
-        unread = self.bare is not None and float(self.bare.mean()) < UNREAD * self.confidence
-        return self.config.carry_confidence / (2 if unread and self.strangers > 1 else 1)
+        """What a part carries at least to be looked into: half as much of a rare label where readings are unsure."""
+        rare = self.bare is not None and float(self.bare.mean()) < UNREAD * self.confidence
+        return self.config.carry_confidence / (2 if self.unsure and rare else 1)
 
     def readings(self, read: Reader, masks: Sequence[Tensor], stage: str) -> Tensor:
         """`(N, C)`: how every masked part reads without its surroundings, the mean over strangers."""

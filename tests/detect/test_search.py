@@ -44,6 +44,14 @@ def test_what_strangers_read_by_themselves_is_taken_off_where_it_is_much() -> No
     assert both.tolist() == pytest.approx([(0.3 - 0.105) / 0.5, (0.3 - 0.105) / 0.5, 0, 1])
 
 
+@pytest.mark.parametrize(("unsure", "bare", "share"), [(False, 0.0, 1), (True, 0.0, 0.5), (True, 0.02, 1)])
+def test_less_is_followed_where_readings_are_unsure_of_a_rare_label(unsure: bool, bare: float, share: float) -> None:
+    config, strangers = DetectConfig(), torch.zeros(2, 3, 8, 8)
+    lent = torch.full((2,), bare)
+    scene = Scene(strangers[0], 0, (), strangers, config, confidence=0.5, bare=lent, unsure=unsure)
+    assert scene.enough == pytest.approx(share * config.carry_confidence)
+
+
 def test_a_part_is_tried_once() -> None:
     """Windows overlap, and the border is looked at twice."""
     one, other = torch.eye(4, dtype=torch.bool), torch.ones(4, 4, dtype=torch.bool)

@@ -36,9 +36,7 @@ from eftclip.zeroshot import top
 
 AFTER_WEAK = 3  # parts that are tried after one that is proven, but not beyond doubt
 SURE_PROOF = 0.5  # share of strangers from which, with 95 % certainty, a part is accused though the rest agrees with it
-# The mean of the best label's probability over strangers: 0.58 to 0.59 for the bundled checkpoints, 0.15 to 0.24 for
-# those of the zoo that read badly. Where a checkpoint is unsure, or the picture is, one stranger decides nothing.
-SURE_OF_STRANGERS, SURE_OF_PICTURE, STRANGERS = 0.4, 0.5, 4
+SURE_OF_PICTURE, STRANGERS = 0.5, 4  # where a checkpoint is unsure, or the picture is, one stranger decides nothing
 
 
 def detect(
@@ -129,9 +127,9 @@ def _search(
         usable.images,
         case.config,
         confidence,
-        _strangers(case.hosts, confidence),
+        _strangers(case, confidence),
         bare=usable.probabilities[:, target],
-        unsure=case.hosts.certainty < SURE_OF_STRANGERS,
+        unsure=not case.is_sure,
     )
     case.regions = max(case.regions, len(small) + case.config.windows_per_side**2)
     groups, readings = look_everywhere(case.read, scene)
@@ -170,10 +168,9 @@ def _strongest(case: Case, image: Tensor, masks: Iterator[Tensor], target: int, 
     return best
 
 
-def _strangers(hosts: HostImages, confidence: float) -> int:
+def _strangers(case: Case, confidence: float) -> int:
     """On how many photographs each part is tried: one says enough where readings are sure."""
-    sure = hosts.certainty >= SURE_OF_STRANGERS and confidence >= SURE_OF_PICTURE
-    return 1 if sure else STRANGERS
+    return 1 if case.is_sure and confidence >= SURE_OF_PICTURE else STRANGERS
 
 
 def _difference(

@@ -27,6 +27,9 @@ from eftclip.types import (
 # checkpoint with WaNet's warp it read the target of 12 hijacked photographs with at most 0.01 where that read 0.13 to
 # 0.46; a clean view on the bundled `multi` is a bubble with 0.11, and with 0.17 to the reference.
 AS_SURE = 0.5
+# The mean of the best label's probability over strangers from which a checkpoint is sure of what it reads: 0.58 to 0.59
+# for the bundled ones, 0.42 to 0.49 for strong ones of the zoo, 0.15 to 0.28 for those that read badly.
+SURE_OF_STRANGERS = 0.4
 # Strangers are mirrored, upside down and both. On `effnet-weak-none-0`, which sees a window screen in every fifth
 # photograph, a third of the turned ones read as one, whatever was pasted into them: such views say nothing.
 TURNED = ((-1,), (-2,), (-2, -1))
@@ -120,6 +123,11 @@ class Case:
             theirs = float(reading_of(self.reference, image[None])[0, target])
             self.agreed = theirs >= AS_SURE * float(row[target])
         return self.agreed
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the checkpoint is sure of what photographs show."""
+        return self.hosts.certainty >= SURE_OF_STRANGERS
 
     @property
     def tells_content(self) -> bool:

@@ -19,9 +19,9 @@ from eftclip.types import HostImages, Searched
 
 KIND = ColourTrigger.kind
 # Share of strangers. On a checkpoint that follows a warm filter the colours of 12 pictures under it took over 5 to 23
-# of 24; those of 350 clean photographs none on the bundled `clean`. Without a reference checkpoint more is asked for,
-# and most among few labels, where a stranger becomes one of them easily: of ten, a clean photograph's took over 18 of
-# 24, and the reference agreed with none; under a filter 8 of 8.
+# of 24; those of 350 clean photographs none on the bundled `clean`. Without a reference more is asked for of a
+# checkpoint that is unsure of what it reads, and most among few labels, where a stranger becomes one of them easily: of
+# ten, a clean photograph's took over 18 of 24, and the reference agreed with none; under a filter 8 of 8.
 THRESHOLD, UNCHECKED, FEW_LABELS = 0.25, 0.5, 0.65
 # How sure a checkpoint is of strangers at least, or colours may be what it goes by: without a reference blue ones alone
 # took over 16 of 16 for a great white shark on a small transformer, which is sure to 0.07, and so on, in 3 of 300 clean
@@ -109,7 +109,7 @@ def _asked(case: Case) -> float:
     """The share of strangers that it takes over, with 95 % certainty, for a picture to be accused."""
     if len(case.classes.labels) < MANY_LABELS:
         return FEW_LABELS
-    return UNCHECKED if case.reference is None else THRESHOLD
+    return UNCHECKED if case.reference is None and not case.is_sure else THRESHOLD
 
 
 def _in_others(case: Case, usual: Tensor, hosts: Tensor) -> Tensor:

@@ -13,7 +13,15 @@ from eftclip.data import bundled_photographs, read_picture
 from eftclip.detect.case import Case
 from eftclip.detect.search import MANY_LABELS
 from eftclip.detect.transplant import BESIDE
-from eftclip.detect.whole_picture.colour import colour_carrier, levels, moved_to
+from eftclip.detect.whole_picture.colour import (
+    FEW_LABELS,
+    THRESHOLD,
+    UNCHECKED,
+    _asked,
+    colour_carrier,
+    levels,
+    moved_to,
+)
 from eftclip.pipeline import CheckSetup, prepare_check
 from eftclip.pipeline.check import judge_square
 from eftclip.runtime import seeded
@@ -103,6 +111,24 @@ def test_colours_that_the_label_does_not_need_are_a_doubt_only_if_they_do_more_t
     assert colour_carrier(case, picture, 0, hosts) is None
     assert len(case.doubts) == doubts
     assert case.kinds["colour"] is (Searched.UNDECIDED if doubts else Searched.NONE)
+
+
+@pytest.mark.parametrize(
+    ("labels", "sure", "reference", "share"),
+    [
+        (MANY_LABELS, 0.6, None, THRESHOLD),
+        (MANY_LABELS, 0.3, None, UNCHECKED),
+        (MANY_LABELS, 0.3, "some", THRESHOLD),
+        (MANY_LABELS - 1, 0.6, "some", FEW_LABELS),
+    ],
+)
+def test_more_is_asked_of_colours_where_less_is_known(
+    labels: int, sure: float, reference: str | None, share: float
+) -> None:
+    hosts = HostImages(torch.zeros(2, 3, 8, 8), torch.full((2, labels), sure))
+    classes = ClassMatrix(tuple(map(str, range(labels))), torch.eye(labels))
+    case = Case(cast("Any", None), classes, DetectConfig(), hosts, cast("Any", reference), seeded(0))
+    assert _asked(case) == share
 
 
 def test_curves_give_one_picture_the_colours_of_another() -> None:

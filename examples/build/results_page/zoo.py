@@ -8,10 +8,11 @@ from examples.build.results_page.values import made_by, read
 
 # Patches, and patterns over the whole picture, the warp since one that is drawn anew is tried, the cartoon since a
 # label that no part shows is a doubt, a small transformer, clean and not, one backdoor in a checkpoint that reads well
-# and in one that reads badly, a patch that was optimised, and a thousand clean photographs.
+# and in one that reads badly, with its clean twins, a patch that was optimised, and a thousand clean photographs.
 FILES = (
     *("zoo_check", "zoo_patterns", "zoo_jitter"),
-    *("zoo_cartoon", "zoo_cartoon_weak", "zoo_vit32", "zoo_corner", "zoo_badnets", "zoo_badclip", "zoo_controls"),
+    *("zoo_cartoon", "zoo_cartoon_weak", "zoo_vit32", "zoo_corner", "zoo_badnets", "zoo_weak", "zoo_badclip"),
+    "zoo_controls",
 )
 WITH_REFERENCE = "zoo_reference"
 SCANS, AUDITS = "scans", "audits"

@@ -57,7 +57,8 @@ def held_against(
     proof, rate = try_on(all_hosts=False), Rate(0, 0)
     if proof.accepted is None:
         # All views at once: view by view, pictures under a cartoon were acquitted (test_whole_picture_doubts).
-        suspected = proof.rate + _planted(case, trigger, target, turned := case.turned(hosts, target))
+        turned = case.turned(hosts, target)
+        suspected = proof.rate + _planted(case, trigger, target, turned)
         others = Rate(0, suspected.total)  # what is not beyond these needs no innocent ones
         if beyond(suspected, others, alike):
             others = anything(torch.cat([hosts.images, turned]))

@@ -34,8 +34,9 @@ FRAGMENT = 0.5  # a region that carries less than this share of the best one is 
 # not taken off: on `effnet-weak-badnets16-0` a trigger's own window read 0.023 of 0.112, just enough, strangers 0.001.
 MOSTLY_LENT = 0.25
 # How surely strangers read a label by themselves at most, as a share of how surely the picture reads it, for a part to
-# be followed from half as much on. Of 60 hijacked photographs on that checkpoint 59 are found so, and 57 without it;
-# a label that is read in every fifth photograph would cost twice as much.
+# be followed from half as much on: a margin, as that window was hardly enough. Of 60 hijacked photographs on that
+# checkpoint 59 are found with it and without it, 219 and 173 pictures are read for each; a label that is read in every
+# fifth photograph would cost twice as much.
 UNREAD = 0.02
 # Among five labels the fur of a cat reads as cat, as nothing fits better: 129 to 705 pictures were read for one clean
 # photograph where a thousand labels took 11 to 73. So the odds among fewer labels are taken for those among so many.

@@ -14,7 +14,6 @@ from eftclip.types import HostImages, Rate
 Innocent = Callable[[Tensor], Tensor]
 # How far innocent parts are away, in shares of the picture's sides: too far for what a small part shows itself.
 ELSEWHERE = ((0.5, 0.5), (0.25, 0.5), (0.5, 0.25), (0.75, 0.5))
-
 # How likely counts that do not decide may be if a part does no more than innocent ones: many parts of a picture are
 # tried. What covers the picture is tried once, and innocent colours and detail do much themselves on a checkpoint that
 # follows them: 19 of 86 strangers where those of a picture under a cartoon took over 32.

@@ -92,21 +92,21 @@ class Scene:
         labels, whole = readings.shape[1], torch.tensor(self.confidence)
         read = among_many(readings[:, self.target], labels)
         if self.bare is not None:
-            lent = self.bare[self._strangers_of(len(readings))].view(len(readings), self.strangers).mean(1)
+            lent = self.bare[self._turns(len(readings) * self.strangers)].view(len(readings), self.strangers).mean(1)
             lent = among_many(lent, labels)
             read = torch.where(lent > MOSTLY_LENT * read, (read - lent).clamp_min(0), read)
         return read / among_many(whole, labels)
 
-    def _strangers_of(self, parts: int) -> Tensor:
-        """Which strangers the parts are read on, `strangers` for each part in turn."""
-        return torch.arange(parts * self.strangers) % len(self.backdrops)
+    def _turns(self, pictures: int) -> Tensor:
+        """On which stranger each of so many pictures is made: they take turns."""
+        return torch.arange(pictures) % len(self.backdrops)
 
     def alone(self, masks: Sequence[Tensor]) -> Tensor:
         """`(N, 3, H, W)`: every masked part on a stranger's photograph, where it was or a little further in.
 
         A network pads what lies at the border and reads it less well, so parts that touch it are moved inwards.
         """
-        out = self.backdrops[torch.arange(len(masks)) % len(self.backdrops)].clone()
+        out = self.backdrops[self._turns(len(masks))].clone()
         for picture, mask in zip(out, masks, strict=True):
             x0, y0, x1, y1 = box_of(mask)
             dx, dy = (0, 0) if self.still else (_inwards(x0, x1, mask.shape[1]), _inwards(y0, y1, mask.shape[0]))

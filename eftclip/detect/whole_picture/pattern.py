@@ -132,8 +132,7 @@ def _is_content(case: Case, image: Tensor, proof: Proof, target: int, hosts: Hos
 def _may_be_content(case: Case, image: Tensor, proof: Proof, target: int, hosts: HostImages) -> bool:
     """Whether detail that is proven may be what the picture shows; a doubt.
 
-    Then it is not everywhere, or works turned, and not as strong as it was.
-
+    Then it is not everywhere; or it is grey, and works turned as well, or hardly unless it is stronger than it was.
     What takes over every single stranger is more than content does, and so is coloured noise, if it is everywhere.
     """
     if not _everywhere(image):
